@@ -1,0 +1,3 @@
+module github.com/anteroom-id/anteroom
+
+go 1.26.0
