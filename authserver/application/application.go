@@ -1,0 +1,56 @@
+// Package application owns OAuth clients: what an application is, how it is
+// checked when it changes, and how it proves itself with a client secret.
+//
+// It does not own bindings (package provisioning), their SQL (package store) or
+// the protocol (package op).
+package application
+
+import (
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// Application is an OAuth client.
+type Application struct {
+	ClientID     provisioning.ClientID
+	Name         string // shown to people
+	RedirectURIs []string
+	Type         Type
+	AuthMethod   AuthMethod
+	// SecretHash is "" for a public client. Generated secrets have 256 random
+	// bits, so a fast hash suffices.
+	SecretHash string
+	GrantTypes []string // "authorization_code", "refresh_token", "client_credentials"
+	Scopes     []string // what it may ask for
+	// IDTokenAlg is RS256 (the default, OpenID Connect Core 1.0 section 3.1.3.7)
+	// or ES256.
+	IDTokenAlg string
+	// InitiateLoginURI is where a lost user is sent back to; may be "".
+	InitiateLoginURI string
+	Registration     bool // people may register themselves through it
+	Enabled          bool
+	Revision         int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+}
+
+// Type says where an application runs (OpenID Connect Dynamic Client
+// Registration 1.0, application_type).
+type Type string
+
+// The application types. Only native ones get any port on a loopback redirect.
+const (
+	TypeWeb    Type = "web"
+	TypeNative Type = "native"
+)
+
+// AuthMethod is a token_endpoint_auth_method.
+type AuthMethod string
+
+// The ways a client authenticates at the token endpoint.
+const (
+	AuthBasic AuthMethod = "client_secret_basic"
+	AuthPost  AuthMethod = "client_secret_post"
+	AuthNone  AuthMethod = "none"
+)

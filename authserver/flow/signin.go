@@ -1,0 +1,99 @@
+package flow
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// ID identifies a sign-in. It may appear in URLs: without the browser's cookie
+// it is worth nothing.
+type ID string
+
+// AuthorizeRequest is a validated authorization request, as far as the flow
+// needs it. Package op made it and rebuilds its own request from Form.
+type AuthorizeRequest struct {
+	Client      provisioning.ClientID
+	Form        url.Values // complete and without duplicates
+	RedirectURI string     // validated
+	Scopes      []string
+	Prompt      []string // any of none, login, create
+	// MaxAge is nil when the request has none; 0 asks for a fresh sign-in.
+	MaxAge    *time.Duration
+	LoginHint string
+	UILocales string
+}
+
+// Has reports whether the request's prompt has the value.
+func (r AuthorizeRequest) Has(prompt string) bool {
+	for _, p := range r.Prompt {
+		if p == prompt {
+			return true
+		}
+	}
+	return false
+}
+
+// Status says whether a sign-in can still move.
+type Status string
+
+// The statuses of a sign-in.
+const (
+	StatusOpen   Status = "open"
+	StatusIssued Status = "issued" // its one response was made
+	StatusEnded  Status = "ended"  // an error went to the application
+)
+
+// SignIn is one authorization request on its way: one row, bound to the browser
+// that started it. Every transition is a compare-and-set on Version, so any
+// instance can answer any request and a second tab joins the first.
+type SignIn struct {
+	ID        ID
+	Version   int64 // 0 while it was not stored yet
+	Reference string
+	Request   AuthorizeRequest
+	Browser   []byte // hash of the browser's key
+	Status    Status
+
+	User provisioning.UserID // "" until authenticated
+	// AuthTime is when the user proved who they are (the id_token's auth_time),
+	// which may be before this sign-in when a session was there.
+	AuthTime time.Time
+	// Fresh is set when the user authenticated within this sign-in.
+	Fresh   bool
+	Session string // id hash of the SSO session the sign-in runs under
+
+	ProvisionStart time.Time // when the gate first said wait; zero before
+	Deadline       time.Time // when waiting turns into a failure
+	Failure        provisioning.Failure
+	Decision       provisioning.DecisionID
+	// Leave is set when the user chose to go back to the application.
+	Leave bool
+
+	Response  []byte // the sealed redirect, kept shortly for a reload
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Action is what a sign-in needs next.
+type Action string
+
+// The actions, in the order of a sign-in's life.
+const (
+	ActionAuthenticate Action = "authenticate" // show /sign-in
+	ActionRegister     Action = "register"     // show /register
+	ActionProvision    Action = "provision"    // ask the gate
+	ActionWait         Action = "wait"         // show /wait
+	ActionIssue        Action = "issue"        // mint the response
+	ActionReplay       Action = "replay"       // send the stored response again
+	ActionFail         Action = "fail"         // send Step.Error to the application
+	ActionExpired      Action = "expired"      // show that it is over
+)
+
+// Step is what comes next, and for ActionFail the OAuth error to send.
+type Step struct {
+	Action      Action
+	Error       string // RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6
+	Description string // short, for developers, no internals
+}

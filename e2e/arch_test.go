@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/anteroom-id/anteroom"
+
+// rule lists everything a package may import directly, beyond the standard
+// library. A pattern ends in /... for a tree; "self/" stands for the package's
+// own tree.
+type rule struct {
+	pkg   string   // module-relative, or with /... for a tree
+	allow []string // module-relative packages, or import paths with a dot in the first element
+	why   string
+}
+
+// rules is the direction of imports. The first entry that matches a package
+// applies. What is not listed is forbidden.
+var rules = []rule{
+	{"sdk", nil, "authors link the standard library only"},
+	{"sdk/wire/connectorv1", []string{"google.golang.org/grpc/...", "google.golang.org/protobuf/..."}, "generated"},
+	{"sdk/wire", []string{"sdk", "sdk/wire/connectorv1", "github.com/hashicorp/go-plugin", "google.golang.org/grpc/...", "google.golang.org/protobuf/...", "google.golang.org/genproto/googleapis/rpc/..."}, "both ends of the transport"},
+	{"sdk/serve", []string{"sdk", "sdk/wire", "github.com/hashicorp/go-plugin", "google.golang.org/grpc/..."}, "what a connector's main calls"},
+	{"sdk/sdktest", []string{"sdk", "sdk/wire"}, "the conformance kit"},
+	{"sdk/examples/...", []string{"sdk", "sdk/serve"}, "what an author may import"},
+	{"plugins", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "plugins/runner", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "the host; never provisioning"},
+	{"plugins/runner", []string{"github.com/hashicorp/go-plugin/runner", "golang.org/x/sys/unix"}, "child processes, knows no protocol"},
+	{"plugins/connectors/...", []string{"sdk", "sdk/serve", "self/..."}, "the same rule as for a third party"},
+	{"provisioning/rules/...", []string{"sdk", "provisioning/rules", "cel.dev/cel-go/..."}, "pure"},
+	{"provisioning/mapping", []string{"sdk"}, "pure"},
+	{"provisioning", []string{"sdk", "provisioning/mapping", "provisioning/rules", "github.com/google/uuid"}, "no HTTP, SQL or gRPC"},
+	{"provisioning/runner", []string{"provisioning", "sdk"}, "the background"},
+	{"provisioning/sqldb", []string{"modernc.org/sqlite/...", "github.com/jackc/pgx/v5/...", "github.com/pressly/goose/v3/..."}, "both dialects in one place"},
+	{"provisioning/sqldb/sqldbtest", []string{"provisioning/sqldb"}, "a database for a test"},
+	{"provisioning/store", []string{"provisioning", "provisioning/sqldb", "sdk"}, "SQL of the ledger"},
+	{"provisioning/storetest", []string{"provisioning", "provisioning/sqldb", "provisioning/store", "sdk", "github.com/google/go-cmp/..."}, "one suite for every store"},
+	{"authserver/keys", []string{"sdk", "github.com/go-jose/go-jose/v4/...", "github.com/tink-crypto/tink-go/v2/..."}, "signing keys and encryption at rest"},
+	{"authserver/web", nil, "templates and rendering"},
+	{"authserver/config", []string{"sdk", "github.com/goccy/go-yaml/..."}, "the configuration file"},
+	{"authserver/user", []string{"provisioning", "sdk", "golang.org/x/crypto/...", "golang.org/x/text/...", "github.com/google/uuid"}, "people"},
+	{"authserver/application", []string{"provisioning", "sdk"}, "OAuth clients"},
+	{"authserver/session", []string{"provisioning"}, "browser sessions"},
+	{"authserver/flow", []string{"authserver/application", "authserver/session", "authserver/user", "authserver/keys", "authserver/web", "provisioning", "sdk"}, "the sign-in"},
+	{"authserver/op", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/user", "authserver/web", "provisioning", "sdk", "github.com/ory/fosite/...", "github.com/go-jose/go-jose/v4/...", "github.com/go-jose/go-jose/v3/...", "github.com/google/uuid"}, "the only importer of fosite"},
+	{"authserver/store", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/op", "authserver/session", "authserver/user", "plugins", "provisioning", "provisioning/sqldb", "sdk"}, "SQL of the server's nouns"},
+	{"authserver/resources", []string{"authserver/application", "authserver/user", "provisioning", "sdk", "github.com/goccy/go-yaml/..."}, "apply and export"},
+	{"authserver/demo", []string{"authserver/daemon", "authserver/config", "authserver/resources", "plugins", "provisioning", "sdk", "authserver/user", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2", "golang.org/x/net/html", "golang.org/x/net/html/...", "github.com/elimity-com/scim/...", "github.com/scim2/filter-parser/v2"}, "a relying party and a directory beside the server"},
+	{"authserver/daemon", []string{"authserver", "authserver/...", "plugins", "plugins/...", "provisioning", "provisioning/...", "sdk", "sdk/..."}, "the composition root"},
+	{"authserver/cli", []string{"authserver/...", "plugins", "provisioning", "sdk", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
+	{"authserver", []string{"authserver/flow", "authserver/op", "authserver/web"}, "one mount list"},
+	{"e2e/...", []string{"*"}, "above everything"},
+	{".", []string{"authserver/cli"}, "main"},
+}
+
+type listedPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportDirections(t *testing.T) {
+	used := map[string]bool{}
+	for _, p := range listPackages(t) {
+		rel := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if rel == "" {
+			rel = "."
+		}
+		r, ok := ruleFor(rel)
+		if !ok {
+			t.Errorf("package %s has no import rule: add one with its reason", rel)
+			continue
+		}
+		used[r.pkg] = true
+		for _, bad := range forbidden(r, rel, p.Imports) {
+			t.Errorf("%s imports %s, which its rule (%s) forbids", rel, bad, r.why)
+		}
+	}
+}
+
+// TestImportRuleCatchesPlant proves that the check can fail.
+func TestImportRuleCatchesPlant(t *testing.T) {
+	plants := map[string]string{
+		"sdk":                       "google.golang.org/grpc",
+		"plugins":                   module + "/provisioning",
+		"provisioning":              "database/sql",
+		"plugins/connectors/scim2":  module + "/plugins",
+		"authserver/flow":           "github.com/ory/fosite",
+		"provisioning/mapping":      module + "/provisioning",
+		"authserver/federationless": "",
+	}
+	for pkg, imp := range plants {
+		r, ok := ruleFor(pkg)
+		if imp == "" {
+			if ok {
+				t.Errorf("ruleFor(%q) found a rule for a package that has none", pkg)
+			}
+			continue
+		}
+		if got := forbidden(r, pkg, []string{"fmt", imp}); !slices.Equal(got, []string{imp}) {
+			t.Errorf("forbidden(%s imports %s) = %v, want it caught", pkg, imp, got)
+		}
+	}
+}
+
+func ruleFor(rel string) (rule, bool) {
+	for _, r := range rules {
+		if r.pkg == rel || matches(r.pkg, rel) {
+			return r, true
+		}
+	}
+	return rule{}, false
+}
+
+// bannedStd keeps I/O out of the heart although it is standard library.
+var bannedStd = map[string][]string{
+	"provisioning": {"database/sql", "net/http", "os/exec"},
+}
+
+func forbidden(r rule, rel string, imports []string) []string {
+	var bad []string
+	for _, imp := range imports {
+		if !allowed(r, rel, imp) {
+			bad = append(bad, imp)
+		}
+	}
+	return bad
+}
+
+func allowed(r rule, rel, imp string) bool {
+	first, _, _ := strings.Cut(imp, "/")
+	if !strings.Contains(first, ".") {
+		return !slices.Contains(bannedStd[rel], imp)
+	}
+	local := strings.TrimPrefix(imp, module+"/")
+	for _, a := range r.allow {
+		if a == "*" || a == local || matches(a, local) {
+			return true
+		}
+		if a == "self/..." && sameTree(r.pkg, rel, local) {
+			return true
+		}
+		if strings.HasPrefix(rel, "plugins/connectors/") && !strings.HasPrefix(imp, module) {
+			return true // a connector's own libraries are its author's choice
+		}
+	}
+	return false
+}
+
+func matches(pattern, path string) bool {
+	tree, ok := strings.CutSuffix(pattern, "/...")
+	return ok && (path == tree || strings.HasPrefix(path, tree+"/"))
+}
+
+// sameTree reports whether both packages lie under the same first folder below
+// the rule's tree: connectors/scim2 and connectors/scim2/anteroom-connector-scim2.
+func sameTree(pattern, a, b string) bool {
+	root := strings.TrimSuffix(pattern, "...")
+	first := func(p string) string {
+		name, _, _ := strings.Cut(strings.TrimPrefix(p, root), "/")
+		return name
+	}
+	return strings.HasPrefix(b, root) && first(a) == first(b)
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("list packages: %v", err)
+	}
+	var packages []listedPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listedPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// TestSizes holds the size rules: files up to 400 lines, main.go under 25.
+func TestSizes(t *testing.T) {
+	limits := map[string]int{"../main.go": 25}
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git" || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".pb.go") {
+			return nil
+		}
+		limit, ok := limits[path]
+		if !ok {
+			limit = 400
+		}
+		return checkLines(path, limit)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func checkLines(path string, limit int) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if n := bytes.Count(b, []byte("\n")); n > limit {
+		return fmt.Errorf("%s has %d lines, more than %d", path, n, limit)
+	}
+	return nil
+}

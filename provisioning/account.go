@@ -1,0 +1,114 @@
+package provisioning
+
+import (
+	"time"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// State is where an account stands.
+type State string
+
+// The states of an account.
+const (
+	StatePending   State = "pending"   // work is due and was not tried yet
+	StateInSync    State = "in_sync"   // the target has what was desired
+	StateRetrying  State = "retrying"  // failed for a reason that may pass; due again at NextAttemptAt
+	StateFailed    State = "failed"    // needs somebody; retryable by hand
+	StateSuspended State = "suspended" // the target has it, inactive, as desired
+	StateAbsent    State = "absent"    // the target does not have it, as desired
+)
+
+// Desired is what should be true of an account.
+type Desired string
+
+// What may be desired of an account.
+const (
+	DesiredPresent   Desired = "present"
+	DesiredSuspended Desired = "suspended"
+	DesiredAbsent    Desired = "absent"
+)
+
+// Account is the ledger row user × target. It is the state, the queue item and
+// the lock in one.
+type Account struct {
+	User       UserID
+	Target     TargetName
+	Desired    Desired
+	DesiredRev int64 // bumped by every change
+	AppliedRev int64 // work is due while it is behind DesiredRev
+	State      State
+
+	ExternalID string // the target's immutable id, "" while there is no link
+	Created    bool   // we made it; only such accounts are ever deleted
+	Adopted    bool   // it was there and became ours
+	// Sent holds a keyed digest per attribute as last sent, so that an update
+	// sends only what differs without the ledger keeping values.
+	Sent map[string]string
+
+	Outcome       Outcome  // of the last run that ended well
+	Kind          sdk.Kind // of the last failure, "" after a success
+	Detail        string   // for an admin, redacted
+	Field         string   // the attribute at fault, "" if none
+	Attempts      int      // since the last success or change
+	FirstFailedAt time.Time
+	NextAttemptAt time.Time // zero when nothing is due
+	Fence         int64     // grows with every lease
+	LeaseUntil    time.Time // zero when nobody works on it
+	UpdatedAt     time.Time
+}
+
+// InSync reports whether the target has what is desired now.
+func (a Account) InSync() bool { return a.AppliedRev >= a.DesiredRev && a.AppliedRev > 0 }
+
+// Outcome says how a run ended well.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeCreated     Outcome = "created"
+	OutcomeUpdated     Outcome = "updated"
+	OutcomeUnchanged   Outcome = "unchanged"
+	OutcomeAdopted     Outcome = "adopted"
+	OutcomeReactivated Outcome = "reactivated"
+	OutcomeSuspended   Outcome = "suspended"
+	OutcomeDeleted     Outcome = "deleted"
+	OutcomeUnlinked    Outcome = "unlinked" // forgotten, because it was never ours to delete
+)
+
+// Lease is the right to work on an account until Until. What is written under
+// it is kept only while its fence is still the row's.
+type Lease struct {
+	Account Account
+	Owner   string
+	Fence   int64
+	Until   time.Time
+}
+
+// Attempt is one run of the engine for an account, with its calls. Its row is
+// committed before the first call.
+type Attempt struct {
+	ID          AttemptID
+	User        UserID
+	Target      TargetName
+	Rev         int64  // the desired revision this run applies
+	OperationID string // hash of user, target and revision
+	Number      int
+	Trigger     string // "sign_in", "background", "manual"
+	StartedAt   time.Time
+	EndedAt     time.Time // zero while it runs, or when the process died
+	Calls       []Call
+	Outcome     Outcome
+	Kind        sdk.Kind
+	Detail      string
+	Changed     []string // names of the attributes sent, never values
+}
+
+// Call is one call of a connector within an attempt.
+type Call struct {
+	Verb   string        `json:"verb"` // "lookup", "create", …
+	Key    string        `json:"key,omitempty"`
+	Took   time.Duration `json:"took"`
+	Result string        `json:"result"` // "1 account", "created", or the error's kind
+	Detail string        `json:"detail,omitempty"`
+}

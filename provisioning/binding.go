@@ -1,0 +1,99 @@
+package provisioning
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Target is a configured connector: one downstream system.
+type Target struct {
+	Name      TargetName
+	Connector string          // name in the connector catalog
+	Config    json.RawMessage // a JSON object without the secrets
+	Secrets   map[string]sdk.Secret
+	// Mapping gives account attributes their source; nil takes the defaults the
+	// connector declares.
+	Mapping []AttributeMapping
+	Adopt   AdoptPolicy
+	// OnUserDelete says what becomes of an account we created when its user is
+	// deleted.
+	OnUserDelete DeletePolicy
+	// Revision counts changes of Connector, Config, Secrets and Mapping. It is the
+	// generation under which the connector is configured.
+	Revision int64
+}
+
+// AttributeMapping gives one attribute of the target its value: from a profile
+// field (Source) or a constant.
+type AttributeMapping struct {
+	Attribute string `json:"attribute"`
+	Source    string `json:"source,omitempty"`   // "user.email", …
+	Constant  any    `json:"constant,omitempty"` // when Source is ""
+}
+
+// AdoptPolicy says whether an account that is there already becomes ours.
+type AdoptPolicy string
+
+// The adoption policies.
+const (
+	AdoptNever       AdoptPolicy = "never"
+	AdoptIfUnclaimed AdoptPolicy = "if_unclaimed" // the default: the owner attribute is empty or ours
+	AdoptAlways      AdoptPolicy = "always"
+)
+
+// DeletePolicy says how an account ends.
+type DeletePolicy string
+
+// The ways an account ends.
+const (
+	DeleteSuspend DeletePolicy = "suspend" // the default
+	DeleteDelete  DeletePolicy = "delete"
+)
+
+// FailurePolicy says whether a failed blocking account refuses the sign-in.
+type FailurePolicy string
+
+// The failure policies.
+const (
+	FailureDeny  FailurePolicy = "deny"
+	FailureAllow FailurePolicy = "allow"
+)
+
+// RefreshPolicy says what a refresh of tokens re-checks.
+type RefreshPolicy string
+
+// The refresh policies.
+const (
+	RefreshCheck  RefreshPolicy = "check"  // the ledger only
+	RefreshEnsure RefreshPolicy = "ensure" // a short wait for work that is due
+	RefreshSkip   RefreshPolicy = "skip"   // the user only
+)
+
+// Binding ties an application to a target, with the three options and the
+// policies that refine them.
+type Binding struct {
+	Client          ClientID
+	Target          TargetName
+	Blocking        bool // no success, no token
+	EnableRules     bool // rule sets decide who gets an account
+	JITOutbound     bool // accounts are made at sign-in
+	Timeout         time.Duration
+	OnCreateFailure FailurePolicy
+	OnUpdateFailure FailurePolicy
+	OnRefresh       RefreshPolicy
+	ReportOnly      bool // decide and record, never hold or refuse
+	Position        int  // order on the wait page
+}
+
+// DefaultTimeout is how long a sign-in waits for a blocking account.
+const DefaultTimeout = 10 * time.Second
+
+// NewBinding returns a binding with the documented defaults.
+func NewBinding(client ClientID, target TargetName) Binding {
+	return Binding{
+		Client: client, Target: target, JITOutbound: true, Timeout: DefaultTimeout,
+		OnCreateFailure: FailureDeny, OnUpdateFailure: FailureDeny, OnRefresh: RefreshCheck,
+	}
+}

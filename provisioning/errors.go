@@ -1,0 +1,16 @@
+package provisioning
+
+import "errors"
+
+// The errors callers compare with errors.Is.
+var (
+	ErrUserNotFound    = errors.New("user not found")
+	ErrUserInactive    = errors.New("user is disabled")
+	ErrTargetNotFound  = errors.New("target not found")
+	ErrAccountNotFound = errors.New("account not found")
+	// ErrLeaseLost means another worker took the account: what this one wanted to
+	// write was dropped.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrBusy means another worker holds the account's lease.
+	ErrBusy = errors.New("account is being worked on")
+)

@@ -1,0 +1,92 @@
+package sdk
+
+// Description is what a connector says of itself without configuration: it is
+// pure, and the host caches it by the binary's digest.
+type Description struct {
+	Name         string // the kind of system: "scim2", "ldap"
+	Version      string // semantic version of the connector
+	DisplayName  string
+	Capabilities []Capability
+	Config       []Field
+	Attributes   []Attribute
+}
+
+// Has reports whether the connector declares the capability.
+func (d Description) Has(c Capability) bool {
+	for _, have := range d.Capabilities {
+		if have == c {
+			return true
+		}
+	}
+	return false
+}
+
+// Capability names an optional verb. Unknown ones are ignored by both sides.
+type Capability string
+
+// The optional verbs, each derived from an interface of the Target.
+const (
+	CapabilityGet       Capability = "get"
+	CapabilitySetActive Capability = "set_active"
+	CapabilityDelete    Capability = "delete"
+	CapabilityList      Capability = "list"
+	CapabilitySetGroups Capability = "set_groups"
+	CapabilityCheck     Capability = "check"
+)
+
+// FieldType is the type of a configuration field.
+type FieldType string
+
+// The types a configuration field may have.
+const (
+	FieldString   FieldType = "string"
+	FieldBool     FieldType = "bool"
+	FieldInt      FieldType = "int"
+	FieldDuration FieldType = "duration" // a Go duration such as "5s"
+	FieldStrings  FieldType = "strings"
+)
+
+// Field is one configuration field. It drives validation, the console's form
+// and the documentation.
+type Field struct {
+	Name     string
+	Type     FieldType
+	Help     string
+	Default  string // in text form, "" for none
+	Enum     []string
+	Required bool
+	Secret   bool // given by reference, encrypted at rest, never returned
+}
+
+// Attribute is one attribute an account of this kind can carry.
+type Attribute struct {
+	Name        string
+	Type        AttributeType
+	Required    bool // Create fails without it
+	MultiValued bool
+	CreateOnly  bool // Update never sends it
+	CaseExact   bool // values that differ in case are different values
+	// Correlate > 0 makes the attribute a key for Lookup; keys are tried in
+	// ascending order.
+	Correlate int
+	// Owner marks the attribute that holds Anteroom's immutable user id. An
+	// account where it is empty is unclaimed; with another value it is somebody
+	// else's.
+	Owner bool
+	// Source is the default mapping: the profile field this attribute takes,
+	// such as "user.email". "" leaves it unmapped.
+	Source string
+	Help   string
+}
+
+// AttributeType is the type of an attribute's value (of each value, when
+// multi-valued).
+type AttributeType string
+
+// The types an attribute may have.
+const (
+	AttributeString AttributeType = "string"
+	AttributeBool   AttributeType = "bool"
+	AttributeNumber AttributeType = "number"
+	AttributeObject AttributeType = "object"
+)
