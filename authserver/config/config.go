@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Config is a checked configuration.
+type Config struct {
+	Issuer         string     // absolute URL without path; the "iss" of every token
+	Listen         string     // host:port of the HTTP listener
+	Database       sdk.Secret // sqlite:///… or postgres://…; may hold a password
+	ConnectorsDir  string     // folder of connector binaries
+	SecretsKeyFile string     // keyset that seals secrets in the database
+	LogLevel       slog.Level
+	LogFormat      string // "text" or "json"
+	// Dev accepts unpinned connectors. It is a flag of the command, never a key.
+	Dev bool
+}
+
+// Problem is one thing wrong with the configuration.
+type Problem struct {
+	Path string // the key, such as "connectors.dir"
+	Text string
+}
+
+// String returns "path: text".
+func (p Problem) String() string { return p.Path + ": " + p.Text }
+
+// Problems is every problem at once, as an error.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return "configuration:\n  " + strings.Join(lines, "\n  ")
+}
+
+// key is one configuration key: its path in the file, its default, what it
+// means, and how its text becomes a value.
+type key struct {
+	path, def, help string
+	required        bool
+	set             func(c *Config, text string) error
+}
+
+// env returns the environment variable that overrides the key.
+func (k key) env() string {
+	return "ANTEROOM_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
+}
+
+func keys() []key {
+	return []key{
+		{path: "issuer", required: true, help: "the URL people and applications reach this server under", set: setIssuer},
+		{path: "listen", def: "127.0.0.1:8080", help: "host:port to listen on", set: setListen},
+		{path: "database", required: true, help: "sqlite:///path/to/file or postgres://user@host/name", set: setDatabase},
+		{path: "connectors.dir", def: "./connectors", help: "folder of connector binaries", set: text(func(c *Config) *string { return &c.ConnectorsDir })},
+		{path: "secrets_key_file", required: true, help: "keyset that seals secrets; `anteroom key generate` makes one", set: text(func(c *Config) *string { return &c.SecretsKeyFile })},
+		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
+		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
+	}
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		*field(c) = s
+		return nil
+	}
+}
+
+func setIssuer(c *Config, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("must be an absolute URL such as https://login.example.com")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return fmt.Errorf("must be https (http only on loopback)")
+	}
+	if (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("must be a scheme and a host, nothing more")
+	}
+	c.Issuer = strings.TrimSuffix(s, "/")
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func setListen(c *Config, s string) error {
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		return fmt.Errorf("must be host:port")
+	}
+	c.Listen = s
+	return nil
+}
+
+func setDatabase(c *Config, s string) error {
+	scheme, _, _ := strings.Cut(s, "://")
+	switch scheme {
+	case "sqlite", "postgres", "postgresql":
+		c.Database = sdk.Secret(s)
+		return nil
+	}
+	return fmt.Errorf("must start with sqlite:// or postgres://")
+}
+
+func setLogFormat(c *Config, s string) error {
+	if s != "text" && s != "json" {
+		return fmt.Errorf("must be text or json")
+	}
+	c.LogFormat = s
+	return nil
+}

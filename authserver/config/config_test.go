@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+const minimal = "issuer: https://login.example.com\ndatabase: sqlite:///var/lib/anteroom/db\nsecrets_key_file: /etc/anteroom/keys.json\n"
+
+func TestDefaults(t *testing.T) {
+	got, err := Parse([]byte(minimal), env())
+	want := Config{
+		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
+		ConnectorsDir: "./connectors", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("Parse (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestEnvironmentOverridesFile(t *testing.T) {
+	got, err := Parse([]byte(minimal), env("ANTEROOM_CONNECTORS_DIR", "/c", "ANTEROOM_LISTEN", "[::1]:1"))
+	if err != nil || got.ConnectorsDir != "/c" || got.Listen != "[::1]:1" {
+		t.Errorf("Parse = %+v, %v; want the environment's values", got, err)
+	}
+}
+
+// Every problem is reported at once, each with the key at fault.
+func TestEveryProblemAtOnce(t *testing.T) {
+	raw := "issuer: http://login.example.com\nlisten: 8080\ndatabase: mysql://u:hunter2@h/db\nlog: {level: loud, format: xml}\nconnectors: {path: x}\nextra: [1]\n"
+	_, err := Parse([]byte(raw), env())
+	problems, ok := IsProblems(err)
+	if !ok {
+		t.Fatalf("Parse = %v, want Problems", err)
+	}
+	var paths []string
+	for _, p := range problems {
+		paths = append(paths, p.Path)
+	}
+	want := []string{"connectors.path", "database", "extra", "issuer", "listen", "log.format", "log.level", "secrets_key_file"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Error("the error shows the database password")
+	}
+}
+
+func TestProblemInEnvironmentNamesTheVariable(t *testing.T) {
+	_, err := Parse([]byte(minimal), env("ANTEROOM_ISSUER", "ftp://x"))
+	if err == nil || !strings.Contains(err.Error(), "ANTEROOM_ISSUER: ") {
+		t.Errorf("Parse = %v, want ANTEROOM_ISSUER named", err)
+	}
+}
+
+func TestIssuer(t *testing.T) {
+	tests := map[string]bool{
+		"https://a.example": true, "https://a.example/": true, "http://127.0.0.1:8080": true, "http://localhost": true, "http://[::1]:1": true,
+		"http://a.example": false, "https://a.example/path": false, "https://a.example?q": false, "https://u@a.example": false, "a.example": false,
+	}
+	for issuer, ok := range tests {
+		if err := setIssuer(&Config{}, issuer); (err == nil) != ok {
+			t.Errorf("setIssuer(%q) = %v, want ok %v", issuer, err, ok)
+		}
+	}
+}
+
+func TestBrokenYAMLHidesContent(t *testing.T) {
+	_, err := Parse([]byte("database: \"postgres://u:hunter2@h\n  x: ["), env())
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Parse = %v, want an error without the content", err)
+	}
+}
+
+func TestDatabaseIsNotPrinted(t *testing.T) {
+	c, err := Parse([]byte(minimal), env("ANTEROOM_DATABASE", "postgres://u:hunter2@h/db"))
+	if err != nil || strings.Contains(fmt.Sprintf("%+v %#v", c, c), "hunter2") {
+		t.Errorf("printing the configuration shows the password (%v)", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte("a: {b: [1, {c: d}]}\n? x\n: y"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := Parse(raw, env())
+		if err == nil && (c.Issuer == "" || c.Database == "" || c.SecretsKeyFile == "") {
+			t.Errorf("Parse(%q) accepted a configuration without a required key", raw)
+		}
+	})
+}

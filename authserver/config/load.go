@@ -1,0 +1,100 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Load reads the file (none if path is ""), lets the environment override it and
+// checks the result. The error is [Problems] when the content is at fault.
+func Load(path string, getenv func(string) string) (Config, error) {
+	var raw []byte
+	if path != "" {
+		var err error
+		if raw, err = os.ReadFile(path); err != nil {
+			return Config{}, fmt.Errorf("read configuration: %w", err)
+		}
+	}
+	return Parse(raw, getenv)
+}
+
+// Parse is [Load] for a file's content.
+func Parse(raw []byte, getenv func(string) string) (Config, error) {
+	values, problems := flatten(raw)
+	var c Config
+	for _, k := range keys() {
+		problems = append(problems, k.apply(&c, values, getenv)...)
+		delete(values, k.path)
+	}
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		problems = append(problems, Problem{path, "unknown key"})
+	}
+	if len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
+		return Config{}, problems
+	}
+	return c, nil
+}
+
+func (k key) apply(c *Config, values map[string]string, getenv func(string) string) []Problem {
+	value, source := values[k.path], k.path
+	if v := getenv(k.env()); v != "" {
+		value, source = v, k.env()
+	}
+	if value == "" {
+		value = k.def
+	}
+	if value == "" && k.required {
+		return []Problem{{k.path, "required: " + k.help + " (or set " + k.env() + ")"}}
+	}
+	if err := k.set(c, value); err != nil {
+		return []Problem{{source, err.Error()}}
+	}
+	return nil
+}
+
+// flatten turns the YAML document into path → text. Lists and unreadable YAML
+// are problems.
+func flatten(raw []byte) (map[string]string, Problems) {
+	out := map[string]string{}
+	var doc map[string]any
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		return out, Problems{{"(file)", firstLine(err)}}
+	}
+	return out, walk("", doc, out)
+}
+
+func walk(prefix string, node map[string]any, out map[string]string) Problems {
+	var problems Problems
+	for name, value := range node {
+		path := prefix + name
+		switch v := value.(type) {
+		case map[string]any:
+			problems = append(problems, walk(path+".", v, out)...)
+		case []any:
+			problems = append(problems, Problem{path, "must be a single value, not a list"})
+		case nil:
+			out[path] = ""
+		default:
+			out[path] = fmt.Sprint(v)
+		}
+	}
+	return problems
+}
+
+// firstLine drops the excerpt of the source that the YAML library appends: it
+// may show a password.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// IsProblems reports whether the configuration's content is at fault, and how.
+func IsProblems(err error) (Problems, bool) { return errors.AsType[Problems](err) }
