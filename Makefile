@@ -1,0 +1,49 @@
+# The first two things to do: make demo, make test. Both do all their set-up.
+
+GO      ?= go
+BIN     := bin
+PLUGINS := connectors
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo demo-check test fast bench fuzz generate setup peers clean
+
+build: ## the server and the first-party connectors
+	$(GO) build -trimpath -o $(BIN)/anteroom .
+	@mkdir -p $(PLUGINS) && chmod 755 $(PLUGINS)
+	@for c in plugins/connectors/*/anteroom-connector-*; do \
+		$(GO) build -trimpath -o $(PLUGINS)/ ./$$c || exit 1; done
+
+demo: build ## Anteroom, an example application and a directory, on loopback
+	$(BIN)/anteroom demo --connectors $(PLUGINS)
+
+demo-check: build ## the demo's walk, headless, over real HTTP
+	$(BIN)/anteroom demo --check --connectors $(PLUGINS)
+
+test: setup peers build ## everything: a test that lacks its server fails
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'gofmt:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	CI=true CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
+
+fast: ## what needs no server
+	$(GO) test ./...
+
+bench: ## figures and ratios, in one run
+	$(GO) test -run '^$$' -bench . -benchmem ./provisioning/... ./authserver/...
+
+fuzz: ## each fuzz target for ten seconds
+	.ci/fuzz 10s
+
+generate: ## regenerates the connector protocol; needs protoc
+	$(GO) generate ./sdk/...
+
+setup: ## Debian packages the tests need
+	.ci/setup
+
+peers: e2e/peers/node_modules/.package-lock.json ## servers and clients from npm
+
+e2e/peers/node_modules/.package-lock.json: e2e/peers/package.json e2e/peers/package-lock.json
+	cd e2e/peers && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+clean:
+	rm -rf $(BIN) $(PLUGINS) e2e/peers/node_modules .demo
