@@ -1,0 +1,196 @@
+package resources
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// Problem is one thing wrong with a document.
+type Problem struct {
+	Path string // such as "applications[0].outbound_provisioning[1].target"
+	Text string
+}
+
+// String returns "path: text".
+func (p Problem) String() string { return p.Path + ": " + p.Text }
+
+// Problems is every problem at once, as an error.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return "resources:\n  " + strings.Join(lines, "\n  ")
+}
+
+func (p *Problems) add(path, format string, args ...any) {
+	*p = append(*p, Problem{path, fmt.Sprintf(format, args...)})
+}
+
+// Parse decodes a document strictly. An unknown key or a value of the wrong type
+// is an error with its line and column; see [Document.Check] for the rest.
+func Parse(raw []byte) (Document, error) {
+	var doc Document
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return doc, nil
+	}
+	if err := yaml.UnmarshalWithOptions(raw, &doc, yaml.Strict()); err != nil {
+		line, _, _ := strings.Cut(err.Error(), "\n")
+		return Document{}, fmt.Errorf("resources: %s", line)
+	}
+	return doc, nil
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+
+// Check reports every problem the document shows by itself, each with its path.
+func (d Document) Check() Problems {
+	var p Problems
+	unique[Target]{&p, "targets", "name", func(t Target) string { return t.Name }}.check(d.Targets)
+	unique[Application]{&p, "applications", "client_id", func(a Application) string { return a.ClientID }}.check(d.Applications)
+	unique[User]{&p, "users", "login", func(u User) string { return u.Login }}.check(d.Users)
+	for i, t := range d.Targets {
+		t.check(fmt.Sprintf("targets[%d].", i), &p)
+	}
+	for i, a := range d.Applications {
+		a.check(fmt.Sprintf("applications[%d].", i), &p)
+	}
+	for i, u := range d.Users {
+		checkRef(fmt.Sprintf("users[%d].password", i), u.Password, &p)
+	}
+	for _, later := range []struct {
+		path string
+		n    int
+	}{{"rule_sets", len(d.RuleSets)}, {"upstreams", len(d.Upstreams)}, {"groups", len(d.Groups)}} {
+		if later.n > 0 {
+			p.add(later.path, "not supported by this version; leave it out")
+		}
+	}
+	return p
+}
+
+// unique checks that each element has a name and that no two share it.
+type unique[T any] struct {
+	problems  *Problems
+	list, key string
+	name      func(T) string
+}
+
+func (u unique[T]) check(elements []T) {
+	seen := map[string]bool{}
+	for i, e := range elements {
+		path := fmt.Sprintf("%s[%d].%s", u.list, i, u.key)
+		switch name := u.name(e); {
+		case name == "":
+			u.problems.add(path, "required")
+		case seen[name]:
+			u.problems.add(path, "%q is listed twice", name)
+		default:
+			seen[name] = true
+		}
+	}
+}
+
+func (t Target) check(path string, p *Problems) {
+	if t.Name != "" && !namePattern.MatchString(t.Name) {
+		p.add(path+"name", "must be lower-case letters, digits, dots, dashes and underscores")
+	}
+	if t.Connector == "" {
+		p.add(path+"connector", "required")
+	}
+	oneOf(p, path+"adopt", t.Adopt, provisioning.AdoptNever, provisioning.AdoptIfUnclaimed, provisioning.AdoptAlways)
+	oneOf(p, path+"on_user_delete", t.OnUserDelete, provisioning.DeleteSuspend, provisioning.DeleteDelete)
+	for name, ref := range t.Secrets {
+		checkRef(path+"secrets."+name, &ref, p)
+	}
+	for i, m := range t.Mapping {
+		at := fmt.Sprintf("%smapping[%d].", path, i)
+		if m.Attribute == "" {
+			p.add(at+"attribute", "required")
+		}
+		if (m.Source == "") == (m.Constant == nil) {
+			p.add(at+"source", "give either source or constant")
+		}
+	}
+}
+
+func (a Application) check(path string, p *Problems) {
+	checkRef(path+"secret", a.Secret, p)
+	if a.Outbound == nil {
+		return
+	}
+	seen := map[string]bool{}
+	for i, b := range *a.Outbound {
+		at := fmt.Sprintf("%soutbound_provisioning[%d].", path, i)
+		if b.Target == "" {
+			p.add(at+"target", "required")
+		} else if seen[b.Target] {
+			p.add(at+"target", "%q is bound twice", b.Target)
+		}
+		seen[b.Target] = true
+		b.check(at, p)
+	}
+}
+
+const maxTimeout = time.Minute
+
+func (b Binding) check(path string, p *Problems) {
+	if b.Timeout != "" {
+		if d, err := time.ParseDuration(b.Timeout); err != nil || d < time.Second || d > maxTimeout {
+			p.add(path+"timeout", "must be a duration from 1s to %s", maxTimeout)
+		}
+	}
+	oneOf(p, path+"on_create_failure", b.OnCreateFailure, provisioning.FailureDeny, provisioning.FailureAllow)
+	oneOf(p, path+"on_update_failure", b.OnUpdateFailure, provisioning.FailureDeny, provisioning.FailureAllow)
+	oneOf(p, path+"on_refresh", b.OnRefresh, provisioning.RefreshCheck, provisioning.RefreshEnsure, provisioning.RefreshSkip)
+	if b.EnableRules {
+		p.add(path+"enable_rules", "needs rule sets, which this version does not have")
+	}
+	if len(b.RuleSets) > 0 {
+		p.add(path+"rule_sets", "not supported by this version; leave it out")
+	}
+}
+
+// oneOf accepts an empty value: it takes the default.
+func oneOf[T ~string](p *Problems, path, value string, allowed ...T) {
+	if value == "" {
+		return
+	}
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		if value == string(a) {
+			return
+		}
+		words[i] = string(a)
+	}
+	p.add(path, "%q is not one of %s", value, strings.Join(words, ", "))
+}
+
+func checkRef(path string, ref *SecretRef, p *Problems) {
+	if ref == nil {
+		return
+	}
+	given := 0
+	for _, set := range []bool{ref.Env != "", ref.File != "", ref.Stored} {
+		if set {
+			given++
+		}
+	}
+	if given != 1 {
+		p.add(path, "give exactly one of env, file or stored")
+	}
+}
+
+// IsProblems reports whether the document's content is at fault, and how.
+func IsProblems(err error) (Problems, bool) { return errors.AsType[Problems](err) }
