@@ -55,6 +55,7 @@ var rules = []rule{
 	{"authserver/op", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/user", "authserver/web", "provisioning", "sdk", "github.com/ory/fosite/...", "github.com/go-jose/go-jose/v4/...", "github.com/go-jose/go-jose/v3/...", "github.com/google/uuid"}, "the only importer of fosite"},
 	{"authserver/store", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/op", "authserver/session", "authserver/user", "plugins", "provisioning", "provisioning/sqldb", "sdk"}, "SQL of the server's nouns"},
 	{"authserver/resources", []string{"authserver/application", "authserver/user", "provisioning", "sdk", "github.com/goccy/go-yaml/..."}, "apply and export"},
+	{"authserver/demo/browser", []string{"golang.org/x/net/html/..."}, "a browser without JavaScript"},
 	{"authserver/demo", []string{"authserver/daemon", "authserver/config", "authserver/resources", "plugins", "provisioning", "sdk", "authserver/user", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2", "golang.org/x/net/html", "golang.org/x/net/html/...", "github.com/elimity-com/scim/...", "github.com/scim2/filter-parser/v2"}, "a relying party and a directory beside the server"},
 	{"authserver/daemon", []string{"authserver", "authserver/...", "plugins", "plugins/...", "provisioning", "provisioning/...", "sdk", "sdk/..."}, "the composition root"},
 	{"authserver/cli", []string{"authserver/...", "plugins", "provisioning", "sdk", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
