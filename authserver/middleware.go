@@ -1,0 +1,84 @@
+package authserver
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+type requestIDKey struct{}
+
+// RequestID returns the id of the request in ctx, "" outside one.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// withRequestID gives each request an id of our own: a client's would let it
+// forge log lines.
+func (o Options) withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// logged writes one line per request. The path only: a query holds codes.
+func (o Options) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(rec, r)
+		o.Log.DebugContext(r.Context(), "request", "request_id", RequestID(r.Context()), "method", r.Method,
+			"path", r.URL.Path, "status", rec.status, "took", time.Since(start))
+	})
+}
+
+// recovered turns a panic into an opaque page. http.ErrAbortHandler keeps its
+// meaning.
+func (o Options) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint // the value net/http panics with
+				panic(cause)
+			}
+			o.Log.ErrorContext(r.Context(), "handler panicked", "request_id", RequestID(r.Context()), "path", r.URL.Path,
+				"panic", cause, "stack", string(debug.Stack()))
+			if rec, ok := w.(*recorder); !ok || !rec.wrote {
+				o.Panicked(w, r)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recorder remembers the status. Unwrap keeps flushing and deadlines working.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+// WriteHeader notes the status.
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote {
+		r.status, r.wrote = status, true
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes that the response has begun.
+func (r *recorder) Write(b []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,88 @@
+package authserver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+type family func(mux *http.ServeMux)
+
+func (f family) Mount(mux *http.ServeMux) { f(mux) }
+
+func serve(t *testing.T, ready error, log *strings.Builder) *httptest.Server {
+	routes := family(func(mux *http.ServeMux) {
+		mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("secret detail") })
+		mux.HandleFunc("GET /half", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("half"))
+			panic("late")
+		})
+		mux.HandleFunc("GET /flush", func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	})
+	srv := httptest.NewServer(New(Options{
+		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Families: []Mounter{routes},
+		Ready:    func(context.Context) error { return ready },
+		Panicked: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sorry", http.StatusInternalServerError) },
+	}))
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	buf := make([]byte, 1024)
+	n, _ := res.Body.Read(buf)
+	return res.StatusCode, string(buf[:n])
+}
+
+func TestPanicIsOpaqueAndLogged(t *testing.T) {
+	var log strings.Builder
+	srv := serve(t, nil, &log)
+	status, body := get(t, srv.URL+"/panic?code=topsecret")
+	if status != http.StatusInternalServerError || strings.Contains(body, "secret") {
+		t.Errorf("panic answered %d %q", status, body)
+	}
+	srv.Close() // ends the handlers, so that the log is whole
+	if !strings.Contains(log.String(), "handler panicked") || strings.Contains(log.String(), "topsecret") {
+		t.Errorf("log = %s; want the panic without the query", log.String())
+	}
+}
+
+func TestPanicAfterTheResponseBeganAddsNothing(t *testing.T) {
+	if _, body := get(t, serve(t, nil, &strings.Builder{}).URL+"/half"); body != "half" {
+		t.Errorf("body = %q, want only what was written", body)
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	if status, _ := get(t, serve(t, nil, &strings.Builder{}).URL+"/readyz"); status != http.StatusOK {
+		t.Errorf("ready: %d", status)
+	}
+	down := serve(t, errors.New("database gone"), &strings.Builder{})
+	if status, body := get(t, down.URL+"/readyz"); status != http.StatusServiceUnavailable || strings.Contains(body, "database") {
+		t.Errorf("not ready: %d %q", status, body)
+	}
+	if status, _ := get(t, down.URL+"/healthz"); status != http.StatusOK {
+		t.Errorf("alive though not ready: %d", status)
+	}
+}
+
+func TestFlushReachesTheConnection(t *testing.T) {
+	if status, body := get(t, serve(t, nil, &strings.Builder{}).URL+"/flush"); status != http.StatusOK {
+		t.Errorf("flush: %d %q", status, body)
+	}
+}
