@@ -28,7 +28,3 @@ type Problem struct {
 	Field   string // "" when it concerns the whole
 	Message string
 }
-
-// Open is the author's function: it makes a Target of a decoded configuration.
-// It should not call the target; [Checker] is for that.
-type Open[C any] func(ctx context.Context, cfg C) (Target, error)

@@ -90,3 +90,11 @@ const (
 	AttributeNumber AttributeType = "number"
 	AttributeObject AttributeType = "object"
 )
+
+func (t AttributeType) known() bool {
+	switch t {
+	case AttributeString, AttributeBool, AttributeNumber, AttributeObject:
+		return true
+	}
+	return false
+}

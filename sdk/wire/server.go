@@ -115,15 +115,17 @@ func (s *Server) explain(err error, m mode) *sdk.Error {
 	return settle(sdk.AsError(err), m)
 }
 
-// settle fills in the effect where the author left it open: a read has none, a
-// write may have had one.
+// settle says of the effect what the author left open: a write may have had one,
+// a read has none, nor an outcome that could be unknown.
 func settle(e *sdk.Error, m mode) *sdk.Error {
-	if e.Effect != "" {
-		return e
-	}
 	settled := *e
-	settled.Effect = sdk.EffectNone
-	if m == write {
+	switch {
+	case m == read:
+		settled.Effect = sdk.EffectNone
+		if settled.Kind == sdk.KindOutcomeUnknown {
+			settled.Kind = sdk.KindTransient
+		}
+	case settled.Effect == "":
 		settled.Effect = sdk.EffectUnknown
 	}
 	return &settled
