@@ -1,0 +1,7 @@
+// Package peers starts foreign programs for tests: SCIM servers and a relying
+// party that run on Node and were not written by this project.
+//
+// Their scripts and pinned dependencies are beside this file; "npm ci" in this
+// folder installs them. Without Node or the dependencies a test that needs a
+// peer is skipped, or fails when CI=true.
+package peers
