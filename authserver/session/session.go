@@ -1,0 +1,157 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// Session is a single sign-on session.
+type Session struct {
+	ID       string // hash of the cookie's value, in hex
+	User     provisioning.UserID
+	AMR      []string // how the user proved who they are (RFC 8176)
+	AuthTime time.Time
+	UsedAt   time.Time
+	EndsAt   time.Time // whatever the use
+}
+
+// ErrNone means there is no live session.
+var ErrNone = errors.New("no session")
+
+// Store keeps sessions.
+type Store interface {
+	// Insert adds a session.
+	Insert(ctx context.Context, s Session) error
+	// Get returns a session however old, or ErrNone.
+	Get(ctx context.Context, id string) (Session, error)
+	// Touch notes the last use.
+	Touch(ctx context.Context, id string, at time.Time) error
+	// Delete removes a session; none is no error.
+	Delete(ctx context.Context, id string) error
+	// DeleteAllOf removes the user's sessions.
+	DeleteAllOf(ctx context.Context, user provisioning.UserID) error
+}
+
+// The default lifetimes.
+const (
+	DefaultIdle     = 8 * time.Hour
+	DefaultLifetime = 7 * 24 * time.Hour
+)
+
+// touchEvery keeps a busy session from writing on every request.
+const touchEvery = time.Minute
+
+const keyBytes = 32
+
+// Manager starts, finds and ends sessions.
+type Manager struct {
+	Store    Store
+	Cookies  Cookies
+	Idle     time.Duration // ends after so long without use; 0 for DefaultIdle
+	Lifetime time.Duration // ends after so long anyway; 0 for DefaultLifetime
+	Now      func() time.Time
+}
+
+// Start ends the request's session, if any, and begins one under a new id, so
+// that an id planted before the sign-in is worth nothing after it. The caller
+// sends the cookie once its transaction has committed.
+func (m *Manager) Start(ctx context.Context, r *http.Request, user provisioning.UserID, amr ...string) (Session, *http.Cookie, error) {
+	if value, ok := m.Cookies.sessionValue(r); ok {
+		if err := m.Store.Delete(ctx, hashOf(value)); err != nil {
+			return Session{}, nil, fmt.Errorf("end earlier session: %w", err)
+		}
+	}
+	now, value := m.Now(), newValue()
+	s := Session{ID: hashOf(value), User: user, AMR: amr, AuthTime: now, UsedAt: now, EndsAt: now.Add(m.lifetime())}
+	if err := m.Store.Insert(ctx, s); err != nil {
+		return Session{}, nil, fmt.Errorf("start session: %w", err)
+	}
+	return s, m.Cookies.session(value), nil
+}
+
+// Current returns the request's session, or ErrNone.
+func (m *Manager) Current(ctx context.Context, r *http.Request) (Session, error) {
+	value, ok := m.Cookies.sessionValue(r)
+	if !ok {
+		return Session{}, ErrNone
+	}
+	s, err := m.Get(ctx, hashOf(value))
+	if err != nil {
+		return Session{}, err
+	}
+	if now := m.Now(); now.Sub(s.UsedAt) >= touchEvery {
+		if err := m.Store.Touch(ctx, s.ID, now); err != nil {
+			return Session{}, fmt.Errorf("touch session: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// Get returns the session with the id if it is still alive, or ErrNone.
+func (m *Manager) Get(ctx context.Context, id string) (Session, error) {
+	s, err := m.Store.Get(ctx, id)
+	if err != nil {
+		return Session{}, err
+	}
+	now := m.Now()
+	if !now.Before(s.EndsAt) || now.Sub(s.UsedAt) >= m.idle() {
+		return Session{}, ErrNone
+	}
+	return s, nil
+}
+
+// End ends the request's session, if any, and takes the cookie back.
+func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	value, ok := m.Cookies.sessionValue(r)
+	if !ok {
+		return nil
+	}
+	if err := m.Store.Delete(ctx, hashOf(value)); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	http.SetCookie(w, m.Cookies.expired())
+	return nil
+}
+
+// EndAllOf ends every session of the user: they were disabled, deleted, or got a
+// new password.
+func (m *Manager) EndAllOf(ctx context.Context, user provisioning.UserID) error {
+	if err := m.Store.DeleteAllOf(ctx, user); err != nil {
+		return fmt.Errorf("end sessions of user: %w", err)
+	}
+	return nil
+}
+
+func (m *Manager) idle() time.Duration {
+	if m.Idle == 0 {
+		return DefaultIdle
+	}
+	return m.Idle
+}
+
+func (m *Manager) lifetime() time.Duration {
+	if m.Lifetime == 0 {
+		return DefaultLifetime
+	}
+	return m.Lifetime
+}
+
+func newValue() string {
+	b := make([]byte, keyBytes)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func hashOf(value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,175 @@
+package user
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Guess is one try to sign in.
+type Guess struct {
+	Login    string
+	Password sdk.Secret
+	Address  string // the client's IP address
+}
+
+// Authenticate returns the user whose password it is. Errors: ErrCredentials,
+// provisioning.ErrUserInactive (only when the password is right) or
+// *ThrottledError. Unknown logins take as long as known ones.
+func (s *Service) Authenticate(ctx context.Context, g Guess) (User, error) {
+	login := NormalizeLogin(g.Login)
+	bounds := limits(login, g.Address)
+	if err := s.takeGuess(ctx, bounds); err != nil {
+		return User{}, err
+	}
+	u, hash, err := s.lookUp(ctx, login)
+	if err != nil {
+		return User{}, err
+	}
+	// A longer password cannot be anybody's; hashing it would only cost us.
+	if len(g.Password.Reveal()) > 4*MaxPasswordBytes {
+		return User{}, ErrCredentials
+	}
+	ok, err := s.Hasher.Verify(ctx, hash, g.Password)
+	if err != nil {
+		return User{}, fmt.Errorf("check password: %w", err)
+	}
+	if !ok {
+		return User{}, ErrCredentials
+	}
+	if err := s.forgive(ctx, bounds); err != nil {
+		return User{}, err
+	}
+	if !u.Active() {
+		return User{}, provisioning.ErrUserInactive
+	}
+	s.rehash(ctx, u.ID, hash, g.Password)
+	return u, nil
+}
+
+// lookUp returns the zero user and no hash for an unknown login.
+func (s *Service) lookUp(ctx context.Context, login string) (User, string, error) {
+	u, err := s.Store.ByLogin(ctx, login)
+	if errors.Is(err, provisioning.ErrUserNotFound) {
+		return User{}, "", nil
+	}
+	if err != nil {
+		return User{}, "", err
+	}
+	hash, err := s.Passwords.PasswordHash(ctx, u.ID)
+	return u, hash, err
+}
+
+// takeGuess counts the guess before the password is looked at, so that many
+// parallel guesses do not slip through together.
+func (s *Service) takeGuess(ctx context.Context, bounds []limit) error {
+	var longest time.Duration
+	err := s.Tx.InTx(ctx, func(ctx context.Context) error {
+		longest = 0
+		now := s.Now()
+		counted := make([]Counter, len(bounds))
+		for i, l := range bounds {
+			c, err := s.Throttle.Lock(ctx, l.key)
+			if err != nil {
+				return err
+			}
+			var wait time.Duration
+			counted[i], wait = l.budget.guess(c, now)
+			longest = max(longest, wait)
+		}
+		if longest > 0 {
+			return nil
+		}
+		return s.save(ctx, bounds, counted)
+	})
+	if err != nil {
+		return fmt.Errorf("count guess: %w", err)
+	}
+	if longest > 0 {
+		return &ThrottledError{Wait: longest}
+	}
+	return nil
+}
+
+// forgive takes the guess back: it was right. The pair starts afresh; the wider
+// counters lose only this one guess, or an attacker with one account of their
+// own could reset them.
+func (s *Service) forgive(ctx context.Context, bounds []limit) error {
+	err := s.Tx.InTx(ctx, func(ctx context.Context) error {
+		counted := make([]Counter, len(bounds))
+		for i, l := range bounds {
+			c, err := s.Throttle.Lock(ctx, l.key)
+			if err != nil {
+				return err
+			}
+			c.Failures = max(c.Failures-1, 0)
+			c.FreeAt = s.Now()
+			if l.pair {
+				c = Counter{UpdatedAt: s.Now()}
+			}
+			counted[i] = c
+		}
+		return s.save(ctx, bounds, counted)
+	})
+	if err != nil {
+		return fmt.Errorf("forgive guess: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) save(ctx context.Context, bounds []limit, counted []Counter) error {
+	for i, l := range bounds {
+		if err := s.Throttle.Save(ctx, l.key, counted[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rehash brings an old hash to today's parameters. The sign-in does not depend
+// on it.
+func (s *Service) rehash(ctx context.Context, id provisioning.UserID, old string, password sdk.Secret) {
+	if !s.Hasher.Outdated(old) {
+		return
+	}
+	hash, err := s.Hasher.Hash(ctx, password)
+	if err == nil {
+		err = s.Passwords.SetPasswordHash(ctx, id, hash, s.Now())
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "renew password hash", "user_id", id, "error", err)
+	}
+}
+
+// SetPassword gives the user a new password. Errors: provisioning.ErrUserNotFound
+// or [Problems]. Connectors never hear of it.
+func (s *Service) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {
+	u, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := passwordProblems(u, password).err(); err != nil {
+		return err
+	}
+	hash, err := s.Hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.Passwords.SetPasswordHash(ctx, id, hash, s.Now())
+}
+
+// ImportPasswordHash takes over a hash made elsewhere. It must be argon2id in PHC
+// format.
+func (s *Service) ImportPasswordHash(ctx context.Context, id provisioning.UserID, hash string) error {
+	if err := CheckHash(hash); err != nil {
+		return err
+	}
+	if _, err := s.Get(ctx, id); err != nil {
+		return err
+	}
+	return s.Passwords.SetPasswordHash(ctx, id, hash, s.Now())
+}

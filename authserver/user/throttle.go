@@ -1,0 +1,129 @@
+package user
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// ThrottledError means a password was not even looked at: too many wrong ones
+// came before.
+type ThrottledError struct{ Wait time.Duration }
+
+// Error names the wait.
+func (e *ThrottledError) Error() string {
+	return fmt.Sprintf("too many wrong passwords: try again in %s", e.Wait.Round(time.Second))
+}
+
+// Counter is what is stored of the guesses under one key.
+type Counter struct {
+	Failures  int64
+	FreeAt    time.Time // no guess is looked at before
+	UpdatedAt time.Time
+}
+
+// Throttle keeps counters.
+type Throttle interface {
+	// Lock returns the key's counter, the zero one if there is none. Inside a
+	// transaction it is ours until the end, so that parallel guesses are counted
+	// one after the other.
+	Lock(ctx context.Context, key string) (Counter, error)
+	// Save stores a counter that was locked.
+	Save(ctx context.Context, key string, c Counter) error
+}
+
+// budget says how many guesses are free and how the delay grows after them.
+type budget struct {
+	free  int64
+	first time.Duration
+	cap   time.Duration
+}
+
+// forget is how long after the last guess a counter starts afresh.
+const forget = 15 * time.Minute
+
+// The budgets. The pair's is tight; the login's is wide and its cap low, because
+// anybody can use it up and must not lock the owner out for long; the address's
+// is wide because a whole office may share one.
+func pairBudget() budget { return budget{free: 5, first: time.Second, cap: time.Minute} }
+func loginBudget() budget {
+	return budget{free: 100, first: 100 * time.Millisecond, cap: 5 * time.Second}
+}
+func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
+
+// guess counts one guess at now. It returns the counter to store, and the wait
+// when the guess must not be looked at; such a guess does not count.
+func (b budget) guess(c Counter, now time.Time) (Counter, time.Duration) {
+	if now.Before(c.FreeAt) {
+		return c, c.FreeAt.Sub(now)
+	}
+	if now.Sub(c.UpdatedAt) > forget {
+		c = Counter{}
+	}
+	c.Failures++
+	c.UpdatedAt = now
+	c.FreeAt = now.Add(b.delay(c.Failures))
+	return c, 0
+}
+
+func (b budget) delay(failures int64) time.Duration {
+	over := failures - b.free
+	if over < 0 {
+		return 0
+	}
+	d := b.first
+	for range over {
+		if d >= b.cap {
+			return b.cap
+		}
+		d *= 2
+	}
+	return min(d, b.cap)
+}
+
+// limit is one counter a guess runs against.
+type limit struct {
+	key    string
+	budget budget
+	pair   bool
+}
+
+// limits returns the counters of a guess in a fixed order, so that two guesses
+// never lock each other out.
+func limits(login, address string) []limit {
+	address = network(address)
+	return []limit{
+		{throttleKey("address", address), addressBudget(), false},
+		{throttleKey("login", login), loginBudget(), false},
+		{throttleKey("pair", login, address), pairBudget(), true},
+	}
+}
+
+// throttleKey hides what was typed as login: people type passwords there.
+func throttleKey(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		_, _ = fmt.Fprintf(h, "%d:%s,", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// network widens an IPv6 address to its /64, which one person usually has whole.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	prefix, err := ip.Prefix(64)
+	if err != nil {
+		return ip.String()
+	}
+	return prefix.String()
+}
