@@ -97,7 +97,6 @@ func childFlood() {
 		fmt.Println("line", i)
 		fmt.Fprintln(os.Stderr, "line", i)
 	}
-	fmt.Fprintln(os.Stderr, "flooded")
 }
 
 func childCrash() {

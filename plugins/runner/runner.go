@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -52,10 +51,9 @@ type Runner struct {
 	dir string
 	env []string
 
-	handshake      *io.PipeReader
-	handshakeWrite *io.PipeWriter
-	exited         chan struct{} // closed when the process was reaped
-	drained        chan struct{} // closed when its output has ended and its folder is gone
+	handshake handshake
+	exited    chan struct{} // closed when the process was reaped
+	drained   chan struct{} // closed when its output has ended and its folder is gone
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd // nil before Start
@@ -70,12 +68,11 @@ func New(spec *exec.Cmd, dir string, cfg Config) *Runner {
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace
 	}
-	r := &Runner{
+	return &Runner{
 		cfg: cfg, dir: dir, env: environment(cfg.Environ, spec, cfg.Cookie, dir),
-		exited: make(chan struct{}), drained: make(chan struct{}),
+		handshake: handshake{ready: make(chan struct{})},
+		exited:    make(chan struct{}), drained: make(chan struct{}),
 	}
-	r.handshake, r.handshakeWrite = io.Pipe()
-	return r
 }
 
 // Start starts the process. Cancelling ctx afterwards has no effect on it.
@@ -165,27 +162,18 @@ func (r *Runner) readOutput(p *pipes) <-chan struct{} {
 	return done
 }
 
-// handshakeLine is the shape of the one line that the library is shown. What is
-// printed before it (a stray print in some package's start-up) is only logged.
-var handshakeLine = regexp.MustCompile(`^\d+\|\d+\|[a-z]+\|[^|]+`)
-
 // readStdout passes the handshake on and logs everything else. It never stops
 // reading, or the child would block when it prints.
 func (r *Runner) readStdout(f io.Reader) {
-	shaken := false
+	defer r.handshake.end()
 	log := r.cfg.Log.lines("stdout")
 	w := &lineWriter{max: maxLine + slack, emit: func(line []byte, dropped int) {
-		if shaken || dropped > 0 || !handshakeLine.Match(line) {
+		if dropped > 0 || !r.handshake.offer(line) {
 			log.emit(line, dropped)
-			return
 		}
-		shaken = true
-		_, _ = r.handshakeWrite.Write(append(line, '\n'))
-		_ = r.handshakeWrite.Close()
 	}}
 	_, _ = io.Copy(w, f)
 	w.flush()
-	_ = r.handshakeWrite.Close()
 }
 
 // Wait returns when the process has exited and was reaped; it does not wait for
@@ -271,7 +259,7 @@ func (r *Runner) ID() string {
 func (r *Runner) Name() string { return r.cfg.Name }
 
 // Stdout yields the handshake line and ends.
-func (r *Runner) Stdout() io.ReadCloser { return r.handshake }
+func (r *Runner) Stdout() io.ReadCloser { return &r.handshake }
 
 // Stderr is empty: see [Log].
 func (r *Runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
