@@ -1,0 +1,118 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Targets keeps targets.
+type Targets interface {
+	// Targets returns all of them, by name.
+	Targets(ctx context.Context) ([]provisioning.Target, error)
+	// PutTarget creates or replaces one.
+	PutTarget(ctx context.Context, t provisioning.Target) error
+}
+
+// Bindings keeps bindings.
+type Bindings interface {
+	// Bindings returns all of them, by application and position.
+	Bindings(ctx context.Context) ([]provisioning.Binding, error)
+	// PutBinding creates or replaces one.
+	PutBinding(ctx context.Context, b provisioning.Binding) error
+	// DeleteBinding removes one; none is no error.
+	DeleteBinding(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error
+}
+
+// Applications keeps applications; application.Store has the meaning.
+type Applications interface {
+	Get(ctx context.Context, id provisioning.ClientID) (application.Application, error)
+	Put(ctx context.Context, a application.Application) (application.Application, error)
+	List(ctx context.Context, after provisioning.ClientID, limit int) ([]application.Application, error)
+}
+
+// Users keeps users; user.Service has the meaning.
+type Users interface {
+	ByLogin(ctx context.Context, login string) (user.User, error)
+	Import(ctx context.Context, u user.User, password sdk.Secret) (user.User, error)
+	Update(ctx context.Context, id provisioning.UserID, change func(*user.User) error) (user.User, error)
+	SetActive(ctx context.Context, id provisioning.UserID, active bool) error
+	List(ctx context.Context, q user.Query) ([]user.User, error)
+}
+
+// Connectors knows what configuration and attributes a connector takes.
+type Connectors interface {
+	// Validate returns the configuration's problems; an error means the connector
+	// could not be asked.
+	Validate(ctx context.Context, connector string, cfg sdk.RawConfig) ([]sdk.Problem, error)
+	// CheckMapping returns what is wrong with the target's mapping for the
+	// attributes its connector declares, nil if nothing is.
+	CheckMapping(ctx context.Context, t provisioning.Target) error
+}
+
+// Backend is where resources live.
+type Backend struct {
+	Targets      Targets
+	Bindings     Bindings
+	Applications Applications
+	Users        Users
+	Connectors   Connectors
+	// InTx runs fn in one transaction.
+	InTx func(ctx context.Context, fn func(ctx context.Context) error) error
+	// Getenv and ReadFile resolve secret references.
+	Getenv   func(string) string
+	ReadFile func(string) ([]byte, error)
+}
+
+// resolve returns the referenced secret; ok is false for "stored".
+func (b *Backend) resolve(path string, ref SecretRef, p *Problems) (secret sdk.Secret, ok bool) {
+	switch {
+	case ref.Env != "":
+		if secret = sdk.Secret(b.Getenv(ref.Env)); secret == "" {
+			p.add(path+".env", "environment variable %s is empty", ref.Env)
+		}
+	case ref.File != "":
+		raw, err := b.ReadFile(ref.File)
+		if err != nil {
+			p.add(path+".file", "%v", pathError(err))
+		} else if secret = sdk.Secret(strings.TrimRight(string(raw), "\r\n")); secret == "" {
+			p.add(path+".file", "%s is empty", ref.File)
+		}
+	default:
+		return "", false
+	}
+	return secret, secret != ""
+}
+
+func pathError(err error) error {
+	if os.IsNotExist(err) {
+		return fmt.Errorf("no such file")
+	}
+	return err
+}
+
+// checkTarget asks the connector what is wrong with the target.
+func (b *Backend) checkTarget(ctx context.Context, path string, t provisioning.Target, p *Problems) {
+	found, err := b.Connectors.Validate(ctx, t.Connector, sdk.RawConfig{Values: json.RawMessage(t.Config), Secrets: t.Secrets})
+	if err != nil {
+		p.add(path+"connector", "%v", err)
+		return
+	}
+	for _, problem := range found {
+		at := path + "config"
+		if problem.Field != "" {
+			at += "." + problem.Field
+		}
+		p.add(at, "%s", problem.Message)
+	}
+	if err := b.Connectors.CheckMapping(ctx, t); err != nil {
+		p.add(path+"mapping", "%v", err)
+	}
+}

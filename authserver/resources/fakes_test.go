@@ -1,0 +1,179 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// memory keeps resources in maps; writes counts what was stored.
+type memory struct {
+	targets  map[provisioning.TargetName]provisioning.Target
+	bindings map[string]provisioning.Binding
+	apps     map[provisioning.ClientID]application.Application
+	users    map[string]user.User
+	secrets  map[string]sdk.Secret // passwords by login
+	writes   int
+	fail     error // returned by the next write
+}
+
+func newBackend(t *testing.T) (*Backend, *memory) {
+	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
+		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{}, 0, nil}
+	return &Backend{
+		Targets: m, Bindings: m, Applications: apps{m}, Users: people{m}, Connectors: m,
+		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
+		Getenv: func(name string) string {
+			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret"}[name]
+		},
+		ReadFile: func(name string) ([]byte, error) {
+			if name == "pw" {
+				return []byte("correct horse battery\n"), nil
+			}
+			return nil, errors.New("no such file")
+		},
+	}, m
+}
+
+// inTx restores everything when fn fails, as a database would.
+func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error {
+	saved := *m
+	saved.targets, saved.bindings, saved.apps, saved.users = maps.Clone(m.targets), maps.Clone(m.bindings), maps.Clone(m.apps), maps.Clone(m.users)
+	err := fn(ctx)
+	if err != nil {
+		*m = saved
+	}
+	return err
+}
+
+func (m *memory) write() error {
+	m.writes++
+	return m.fail
+}
+
+func (m *memory) Targets(context.Context) ([]provisioning.Target, error) {
+	return slices.Collect(maps.Values(m.targets)), nil
+}
+
+func (m *memory) PutTarget(_ context.Context, t provisioning.Target) error {
+	m.targets[t.Name] = t
+	return m.write()
+}
+
+func (m *memory) Bindings(context.Context) ([]provisioning.Binding, error) {
+	all := slices.Collect(maps.Values(m.bindings))
+	slices.SortFunc(all, func(a, b provisioning.Binding) int { return a.Position - b.Position })
+	return all, nil
+}
+
+func (m *memory) PutBinding(_ context.Context, b provisioning.Binding) error {
+	m.bindings[string(b.Client)+"/"+string(b.Target)] = b
+	return m.write()
+}
+
+func (m *memory) DeleteBinding(_ context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
+	delete(m.bindings, string(client)+"/"+string(target))
+	return m.write()
+}
+
+// Validate wants a base_url that does not say "bad".
+func (m *memory) Validate(_ context.Context, connector string, cfg sdk.RawConfig) ([]sdk.Problem, error) {
+	if connector != "scim2" {
+		return nil, errors.New("there is no connector " + connector)
+	}
+	var values struct {
+		BaseURL string `json:"base_url"`
+	}
+	if err := json.Unmarshal(cfg.Values, &values); err != nil || strings.Contains(values.BaseURL, "bad") {
+		return []sdk.Problem{{Field: "base_url", Message: "is bad"}}, nil
+	}
+	return nil, nil
+}
+
+func (m *memory) CheckMapping(_ context.Context, t provisioning.Target) error {
+	if len(t.Mapping) > 0 && t.Mapping[0].Attribute == "nope" {
+		return errors.New("the connector has no attribute nope")
+	}
+	return nil
+}
+
+type apps struct{ *memory }
+
+func (m apps) Get(_ context.Context, id provisioning.ClientID) (application.Application, error) {
+	a, ok := m.apps[id]
+	if !ok {
+		return a, application.ErrNotFound
+	}
+	return a, nil
+}
+
+func (m apps) Put(_ context.Context, a application.Application) (application.Application, error) {
+	if m.apps[a.ClientID].Revision != a.Revision {
+		return a, application.ErrStale
+	}
+	a.Revision++
+	m.apps[a.ClientID] = a
+	return a, m.write()
+}
+
+func (m apps) List(_ context.Context, after provisioning.ClientID, _ int) ([]application.Application, error) {
+	if after != "" {
+		return nil, nil
+	}
+	return slices.Collect(maps.Values(m.apps)), nil
+}
+
+type people struct{ *memory }
+
+func (m people) ByLogin(_ context.Context, login string) (user.User, error) {
+	u, ok := m.users[strings.ToLower(login)]
+	if !ok {
+		return u, provisioning.ErrUserNotFound
+	}
+	return u, nil
+}
+
+func (m people) Import(_ context.Context, u user.User, password sdk.Secret) (user.User, error) {
+	u.ID, u.Status = provisioning.UserID("id-"+u.Login), user.StatusActive
+	m.users[strings.ToLower(u.Login)], m.secrets[u.Login] = u, password
+	return u, m.write()
+}
+
+func (m people) Update(_ context.Context, id provisioning.UserID, change func(*user.User) error) (user.User, error) {
+	for key, u := range m.users {
+		if u.ID != id {
+			continue
+		}
+		status := u.Status
+		if err := change(&u); err != nil {
+			return u, err
+		}
+		u.Status = status
+		m.users[key] = u
+		return u, m.write()
+	}
+	return user.User{}, provisioning.ErrUserNotFound
+}
+
+func (m people) SetActive(_ context.Context, id provisioning.UserID, active bool) error {
+	for key, u := range m.users {
+		if u.ID == id {
+			u.Status = map[bool]user.Status{true: user.StatusActive, false: user.StatusDisabled}[active]
+			m.users[key] = u
+		}
+	}
+	return m.write()
+}
+
+func (m people) List(_ context.Context, q user.Query) ([]user.User, error) {
+	return slices.Collect(maps.Values(m.users)), nil
+}

@@ -1,0 +1,119 @@
+package resources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+func (p *planner) application(path string, a Application) {
+	current, known := p.state.applications[a.ClientID]
+	wanted := a.application(current)
+	secretChanged := p.clientSecret(path, a, &wanted)
+	var problems application.Problems
+	if err := wanted.Validate(); errors.As(err, &problems) {
+		for _, problem := range problems {
+			p.problems.add(path+problem.Field, "%s", problem.Text)
+		}
+	}
+	bindings := p.bindings(path, a)
+	old := any(nil)
+	if known {
+		old = withBindings(exportApplication(current), p.state.bindings[a.ClientID])
+	}
+	desired := withBindings(exportApplication(wanted), bindings)
+	c := compare("application", a.ClientID, old, desired)
+	if c == nil && secretChanged {
+		c = &Change{Action: ActionUpdate, Kind: "application", Name: a.ClientID}
+	}
+	if c == nil {
+		return
+	}
+	c.Fields = slices.DeleteFunc(c.Fields, func(f FieldChange) bool { return strings.HasPrefix(f.Path, "secret.") })
+	if secretChanged {
+		c.Fields = append(c.Fields, FieldChange{Path: "secret", New: "*** (set)"})
+	}
+	p.add(c, p.putApplication(wanted, p.state.bindings[a.ClientID], bindings))
+}
+
+// clientSecret sets the hash of the wanted application and reports whether it
+// is a new one. A confidential client without any secret gets one made.
+func (p *planner) clientSecret(path string, a Application, wanted *application.Application) bool {
+	if wanted.AuthMethod == application.AuthNone {
+		if a.Secret != nil {
+			p.problems.add(path+"secret", "a public client (auth_method none) has no secret")
+		}
+		return false
+	}
+	if a.Secret != nil {
+		secret, ok := p.backend.resolve(path+"secret", *a.Secret, &p.problems)
+		if ok && !application.VerifySecret(wanted.SecretHash, secret) {
+			wanted.SecretHash = application.HashSecret(secret)
+			return true
+		}
+		if a.Secret.Stored && wanted.SecretHash == "" {
+			p.problems.add(path+"secret.stored", "no secret is stored for this application")
+		}
+		return false
+	}
+	if wanted.SecretHash != "" {
+		return false
+	}
+	secret := application.GenerateSecret()
+	p.plan.Generated[a.ClientID] = secret
+	wanted.SecretHash = application.HashSecret(secret)
+	return true
+}
+
+// bindings returns the application's bindings as they shall be. A target must be
+// there or in the document.
+func (p *planner) bindings(path string, a Application) []provisioning.Binding {
+	if a.Outbound == nil {
+		return p.state.bindings[a.ClientID]
+	}
+	out := make([]provisioning.Binding, 0, len(*a.Outbound))
+	for i, b := range *a.Outbound {
+		if _, ok := p.state.targets[b.Target]; !ok {
+			p.problems.add(fmt.Sprintf("%soutbound_provisioning[%d].target", path, i), "there is no target %q", b.Target)
+		}
+		out = append(out, b.binding(provisioning.ClientID(a.ClientID), i))
+	}
+	return out
+}
+
+func withBindings(a Application, bindings []provisioning.Binding) Application {
+	list := make([]Binding, len(bindings))
+	for i, b := range bindings {
+		list[i] = exportBinding(b)
+	}
+	a.Outbound = &list
+	return a
+}
+
+func (p *planner) putApplication(a application.Application, old, wanted []provisioning.Binding) func(context.Context, *Backend) error {
+	return func(ctx context.Context, b *Backend) error {
+		if _, err := b.Applications.Put(ctx, a); err != nil {
+			return err
+		}
+		keep := map[provisioning.TargetName]bool{}
+		for _, binding := range wanted {
+			keep[binding.Target] = true
+			if err := b.Bindings.PutBinding(ctx, binding); err != nil {
+				return err
+			}
+		}
+		for _, binding := range old {
+			if !keep[binding.Target] {
+				if err := b.Bindings.DeleteBinding(ctx, binding.Client, binding.Target); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,231 @@
+package resources
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom-id/anteroom/authserver/user"
+)
+
+const example = `
+targets:
+  - {name: directory, connector: scim2, config: {base_url: "http://127.0.0.1:1/scim/v2", auth: bearer}, secrets: {token: {env: TOKEN}}}
+applications:
+  - client_id: payroll
+    redirect_uris: [http://127.0.0.1:9090/callback]
+    secret: {env: CLIENT}
+    registration: true
+    outbound_provisioning:
+      - {target: directory, blocking: true, enable_rules: false, jit_outbound: true}
+users:
+  - {login: alice, email: alice@example.com, given_name: Alice, family_name: Ant, password: {file: pw}}
+`
+
+func plan(t *testing.T, b *Backend, text string) Plan {
+	t.Helper()
+	doc, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Plan(t.Context(), doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func apply(t *testing.T, b *Backend, text string) string {
+	t.Helper()
+	p := plan(t, b, text)
+	var out strings.Builder
+	if err := errors.Join(Print(&out, p.Changes), b.Apply(t.Context(), p)); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestApplyTwiceChangesNothing(t *testing.T) {
+	b, m := newBackend(t)
+	first := apply(t, b, example)
+	for _, want := range []string{"+ target directory", "+ application payroll", "outbound_provisioning.directory.blocking: true", "+ user alice", "secrets.token: *** (set)"} {
+		if !strings.Contains(first, want) {
+			t.Errorf("first apply does not say %q:\n%s", want, first)
+		}
+	}
+	if strings.Contains(first, "tok-1") || strings.Contains(first, "client-secret") || strings.Contains(first, "correct horse") {
+		t.Errorf("the difference shows a secret:\n%s", first)
+	}
+	writes := m.writes
+	if second := apply(t, b, example); second != "no changes\n" || m.writes != writes {
+		t.Errorf("second apply (%d writes):\n%s", m.writes-writes, second)
+	}
+}
+
+func TestExportAppliesWithoutChange(t *testing.T) {
+	b, _ := newBackend(t)
+	apply(t, b, example)
+	doc, err := b.Export(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := doc.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := apply(t, b, string(text)); got != "no changes\n" {
+		t.Errorf("apply of the export:\n%s\nof\n%s", got, text)
+	}
+	if strings.Contains(string(text), "tok-1") {
+		t.Error("the export shows a secret")
+	}
+}
+
+func TestApplyShowsWhatDiffers(t *testing.T) {
+	b, m := newBackend(t)
+	apply(t, b, example)
+	changed := strings.NewReplacer("blocking: true", "blocking: false", "127.0.0.1:1/", "127.0.0.1:2/", "env: TOKEN}", "env: TOKEN2}", "Alice,", "Alicia,").Replace(example)
+	want := `~ target directory
+    config.base_url: http://127.0.0.1:1/scim/v2 → http://127.0.0.1:2/scim/v2
+    secrets.token: *** → *** (set)
+~ application payroll
+    outbound_provisioning.directory.blocking: true → false
+~ user alice
+    given_name: Alice → Alicia
+`
+	if diff := cmp.Diff(want, apply(t, b, changed)); diff != "" {
+		t.Errorf("difference (-want +got):\n%s", diff)
+	}
+	if got := m.targets["directory"].Secrets["token"].Reveal(); got != "tok-2" {
+		t.Errorf("token = %q, want the new one", got)
+	}
+}
+
+func TestBindingLeftOutIsRemovedOnlyWhenListed(t *testing.T) {
+	b, m := newBackend(t)
+	apply(t, b, example)
+	apply(t, b, "applications: [{client_id: payroll, redirect_uris: [\"http://127.0.0.1:9090/callback\"], registration: true}]")
+	if len(m.bindings) != 1 {
+		t.Errorf("bindings = %v after an apply that does not speak of them", m.bindings)
+	}
+	apply(t, b, "applications: [{client_id: payroll, redirect_uris: [\"http://127.0.0.1:9090/callback\"], registration: true, outbound_provisioning: []}]")
+	if len(m.bindings) != 0 {
+		t.Errorf("bindings = %v after an empty list", m.bindings)
+	}
+}
+
+func TestGeneratedSecretIsToldOnce(t *testing.T) {
+	b, _ := newBackend(t)
+	text := "applications: [{client_id: crm, redirect_uris: [https://crm.example/cb]}]"
+	p := plan(t, b, text)
+	if p.Generated["crm"] == "" {
+		t.Fatal("no secret was generated for a confidential client")
+	}
+	if err := b.Apply(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if again := plan(t, b, text); len(again.Generated) != 0 || len(again.Changes) != 0 {
+		t.Errorf("second plan = %+v, want nothing", again)
+	}
+}
+
+func TestUserIsDisabledAndEnabled(t *testing.T) {
+	b, m := newBackend(t)
+	apply(t, b, "users: [{login: Bob, disabled: true}]")
+	if m.users["bob"].Status != user.StatusDisabled {
+		t.Fatalf("status = %s", m.users["bob"].Status)
+	}
+	if got := apply(t, b, "users: [{login: Bob}]"); !strings.Contains(got, "disabled: true → (none)") || m.users["bob"].Status != user.StatusActive {
+		t.Errorf("status = %s after\n%s", m.users["bob"].Status, got)
+	}
+}
+
+// Every problem is reported at once, each with its path, and nothing is written.
+func TestEveryProblemAtOnce(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"names", "targets: [{connector: scim2}, {name: Bad Name, connector: scim2}, {name: a}]", "targets[0].name targets[1].name targets[2].connector"},
+		{"twice", "users: [{login: a}, {login: a}]", "users[1].login"},
+		{"refs", "targets: [{name: a, connector: scim2, secrets: {t: {env: X, file: y}}}]\nusers: [{login: a, password: {}}]", "targets[0].secrets.t users[0].password"},
+		{"env empty", "targets: [{name: a, connector: scim2, secrets: {t: {env: NOPE}}}]", "targets[0].secrets.t.env"},
+		{"file", "users: [{login: a, password: {file: nope}}]", "users[0].password.file"},
+		{"not stored", "targets: [{name: a, connector: scim2, secrets: {t: {stored: true}}}]", "targets[0].secrets.t.stored"},
+		{"connector", "targets: [{name: a, connector: nope}]", "targets[0].connector"},
+		{"config", "targets: [{name: a, connector: scim2, config: {base_url: bad}}]", "targets[0].config.base_url"},
+		{"mapping", "targets: [{name: a, connector: scim2, mapping: [{attribute: nope, source: user.id}]}]", "targets[0].mapping"},
+		{"mapping form", "targets: [{name: a, connector: scim2, mapping: [{source: user.id, constant: x}]}]", "targets[0].mapping[0].attribute targets[0].mapping[0].source"},
+		{"binding", "applications: [{client_id: a, redirect_uris: [https://a/cb], outbound_provisioning: [{target: nope}]}]", "applications[0].outbound_provisioning[0].target"},
+		{"policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, timeout: 2h, on_create_failure: maybe, enable_rules: true, rule_sets: [x]}, {target: t}]}]",
+			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[0].rule_sets applications[0].outbound_provisioning[1].target"},
+		{"application", "applications: [{client_id: a, redirect_uris: [nope]}]", "applications[0].redirect_uris[0]"},
+		{"public secret", "applications: [{client_id: a, auth_method: none, secret: {env: CLIENT}, redirect_uris: [https://a/cb]}]", "applications[0].secret"},
+		{"home", "users: [{login: a, home: nope}]", "users[0].home"},
+		{"later", "rule_sets: [x]\nupstreams: [y]\ngroups: [z]", "rule_sets upstreams groups"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, m := newBackend(t)
+			doc, err := Parse([]byte(tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = b.Plan(t.Context(), doc)
+			problems, ok := IsProblems(err)
+			if !ok {
+				t.Fatalf("Plan = %v, want problems", err)
+			}
+			var paths []string
+			for _, p := range problems {
+				paths = append(paths, p.Path)
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(paths, " ")); diff != "" || m.writes != 0 {
+				t.Errorf("paths (-want +got):\n%s%v", diff, err)
+			}
+		})
+	}
+}
+
+func TestParseNamesTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"targets: [{name: a, conector: x}]": "conector",
+		"applications:\n  - client_id: [a]": "[2:",
+		"targets: {":                        "[1:",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, want %q named", text, err, want)
+		}
+	}
+}
+
+// Half a plan is never kept.
+func TestApplyIsOneTransaction(t *testing.T) {
+	b, m := newBackend(t)
+	p := plan(t, b, example)
+	m.fail = errors.New("disk full")
+	if err := b.Apply(t.Context(), p); err == nil || !strings.Contains(err.Error(), "target directory") {
+		t.Errorf("Apply = %v, want the resource named", err)
+	}
+	if len(m.targets)+len(m.apps)+len(m.users) != 0 {
+		t.Error("a failed apply left something behind")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(example))
+	f.Add([]byte("targets: [{mapping: [{constant: {a: [1]}}]}]"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		doc, err := Parse(raw)
+		if err != nil {
+			return
+		}
+		doc.Check()
+		text, err := doc.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(text); err != nil {
+			t.Errorf("Parse(YAML(doc)): %v\n%s", err, text)
+		}
+	})
+}
