@@ -42,6 +42,10 @@ type Account struct {
 	ExternalID string // the target's immutable id, "" while there is no link
 	Created    bool   // we made it; only such accounts are ever deleted
 	Adopted    bool   // it was there and became ours
+	Suspended  bool   // we made it inactive and have not reactivated it
+	// CreateSent is set before a create goes out and cleared once its end is
+	// known. While it is set the target may have an account we do not know of.
+	CreateSent bool
 	// Sent holds a keyed digest per attribute as last sent, so that an update
 	// sends only what differs without the ledger keeping values.
 	Sent map[string]string
@@ -52,7 +56,8 @@ type Account struct {
 	Field         string   // the attribute at fault, "" if none
 	Attempts      int      // since the last success or change
 	FirstFailedAt time.Time
-	NextAttemptAt time.Time // zero when nothing is due
+	NextAttemptAt time.Time // zero when nothing is due; the lease's end while it is leased
+	Trigger       Trigger   // what made the work due
 	Fence         int64     // grows with every lease
 	LeaseUntil    time.Time // zero when nobody works on it
 	UpdatedAt     time.Time
@@ -60,6 +65,36 @@ type Account struct {
 
 // InSync reports whether the target has what is desired now.
 func (a Account) InSync() bool { return a.AppliedRev >= a.DesiredRev && a.AppliedRev > 0 }
+
+// Usable reports whether the user has this account now: it is desired, linked,
+// and the target has what is desired.
+func (a Account) Usable() bool {
+	return a.State == StateInSync && a.Desired == DesiredPresent && a.ExternalID != "" && a.InSync()
+}
+
+// Working reports whether a worker holds the account's lease at now.
+func (a Account) Working(now time.Time) bool { return a.LeaseUntil.After(now) }
+
+// Trigger says what made an account's work due.
+type Trigger string
+
+// The triggers.
+const (
+	TriggerSignIn     Trigger = "sign_in"    // a person may be waiting
+	TriggerBackground Trigger = "background" // a change of the user or target, or a retry
+	TriggerManual     Trigger = "manual"     // somebody pressed Retry
+)
+
+// AccountFilter selects accounts; zero fields select all. Accounts come in the
+// order of user and target.
+type AccountFilter struct {
+	User        UserID
+	Target      TargetName
+	State       State
+	AfterUser   UserID     // with AfterTarget: only what comes after this account
+	AfterTarget TargetName // see AfterUser
+	Limit       int        // at most this many; 0 means 100
+}
 
 // Outcome says how a run ended well.
 type Outcome string
@@ -94,7 +129,7 @@ type Attempt struct {
 	Rev         int64  // the desired revision this run applies
 	OperationID string // hash of user, target and revision
 	Number      int
-	Trigger     string // "sign_in", "background", "manual"
+	Trigger     Trigger
 	StartedAt   time.Time
 	EndedAt     time.Time // zero while it runs, or when the process died
 	Calls       []Call

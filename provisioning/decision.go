@@ -35,6 +35,9 @@ type Request struct {
 	SignIn    string     // the sign-in's id, "" for grants without one
 	Reference string     // the support reference shown to the user
 	Earlier   DecisionID // the decision on the code or refresh token row
+	// WaitingSince is when this sign-in was first told to wait; zero before. A
+	// binding's Timeout counts from it.
+	WaitingSince time.Time
 	// Exempt is set for Anteroom's own admin application, which no target may
 	// lock out.
 	Exempt bool
@@ -42,11 +45,14 @@ type Request struct {
 
 // Decision is the gate's recorded answer, with the whole reasoning.
 type Decision struct {
-	ID        DecisionID
-	Request   Request
-	Verdict   Verdict
-	Failure   Failure // the worst of the findings; zero when permitted
-	Findings  []Finding
+	ID       DecisionID
+	Request  Request
+	Verdict  Verdict
+	Failure  Failure // the worst of the findings; zero when permitted
+	Findings []Finding
+	// Timeout is the longest timeout among the bindings that wait, 0 if none does:
+	// what a deadline is made of. It is not stored.
+	Timeout   time.Duration
 	DecidedAt time.Time
 }
 
@@ -61,6 +67,8 @@ type Finding struct {
 	Progress Progress    `json:"progress,omitempty"`
 	RetryAt  time.Time   `json:"retry_at,omitzero"`
 	Failure  FailureCode `json:"failure,omitempty"`
+	Text     string      `json:"text,omitempty"`  // key of a localised text; goes with Failure
+	Would    Verdict     `json:"would,omitempty"` // what would have been said, if the binding did not only report
 }
 
 // Progress is a target's line on the wait page.

@@ -12,7 +12,8 @@ import (
 
 // Line is one owner's migrations: files NNNNN_name.sql at the root of FS, numbered
 // within the line. In their text {{BLOB}} stands for the dialect's byte string
-// type and {{WITHOUT ROWID}} for that clause, or nothing.
+// type, {{WITHOUT ROWID}} for that clause, or nothing, and {{BINARY}} for the
+// collation that compares bytes: ids must sort and compare alike on both.
 type Line struct {
 	Name string // names the version table
 	FS   fs.FS
@@ -103,11 +104,12 @@ func (d dialectFS) Open(name string) (fs.File, error) {
 }
 
 func (d dialectFS) fill(text []byte) []byte {
-	blob, rowid := "BLOB", "WITHOUT ROWID"
+	blob, rowid, binary := "BLOB", "WITHOUT ROWID", "COLLATE BINARY"
 	if d.dialect == Postgres {
-		blob, rowid = "BYTEA", ""
+		blob, rowid, binary = "BYTEA", "", `COLLATE "C"`
 	}
 	text = bytes.ReplaceAll(text, []byte("{{BLOB}}"), []byte(blob))
+	text = bytes.ReplaceAll(text, []byte("{{BINARY}}"), []byte(binary))
 	return bytes.ReplaceAll(text, []byte("{{WITHOUT ROWID}}"), []byte(rowid))
 }
 

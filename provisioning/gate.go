@@ -1,0 +1,227 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// UserStatus tells whether a user may sign in at all.
+type UserStatus interface {
+	// Active reports whether the user exists and is not disabled. An unknown user
+	// is false without an error.
+	Active(ctx context.Context, id UserID) (bool, error)
+}
+
+// GateLedger is what the gate needs of bindings and accounts. Every method takes
+// part in a transaction that ctx carries.
+type GateLedger interface {
+	// Standings returns the application's bindings in their order, each with the
+	// user's account. It is one read.
+	Standings(ctx context.Context, client ClientID, user UserID) ([]Standing, error)
+	// Want makes accounts desired present and due where they are not desired so
+	// yet; others it leaves alone.
+	Want(ctx context.Context, user UserID, targets []TargetName, trigger Trigger, now time.Time) error
+	// Hasten makes accounts that wait for their next try due at once.
+	Hasten(ctx context.Context, user UserID, targets []TargetName, now time.Time) error
+	// Retry makes accounts due at once as if they had never failed, and forgets
+	// what was sent, so that the target is read. It returns how many there are.
+	Retry(ctx context.Context, user UserID, targets []TargetName, now time.Time) (int, error)
+}
+
+// DecisionRecorder keeps decisions.
+type DecisionRecorder interface {
+	Add(ctx context.Context, d Decision) error
+}
+
+// Tx runs transactions that travel in the context; a nested one joins.
+type Tx interface {
+	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	// AfterCommit runs f once the transaction in ctx has committed, or at once if
+	// there is none.
+	AfterCommit(ctx context.Context, f func())
+}
+
+// GateOptions are the parts of a Gate. All but Notifier are required.
+type GateOptions struct {
+	Ledger    GateLedger
+	Decisions DecisionRecorder
+	Users     UserStatus
+	Tx        Tx
+	Nudge     func() // tells the runner that work became due; must not block
+	Notifier  *Notifier
+	Now       func() time.Time
+}
+
+// Gate decides whether an authorization may go on. Nothing else makes a Permit.
+type Gate struct{ GateOptions }
+
+// NewGate returns a gate.
+func NewGate(o GateOptions) *Gate { return &Gate{o} }
+
+// ErrRequest means the request to the gate makes no sense: a user grant without
+// a user, or a client grant with one. It is a defect of the caller.
+var ErrRequest = errors.New("gate: malformed request")
+
+// Permit decides and records the decision, within the caller's transaction if
+// ctx carries one. The Permit is usable only if the verdict is permit. Work that
+// nobody waits for becomes due with the same commit.
+func (g *Gate) Permit(ctx context.Context, r Request) (Permit, Decision, error) {
+	var d Decision
+	err := g.Tx.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		d, err = g.record(ctx, r, func(out ruling) bool { return out.Verdict == VerdictPermit })
+		return err
+	})
+	if err != nil {
+		return Permit{}, Decision{}, fmt.Errorf("decide: %w", err)
+	}
+	if d.Verdict != VerdictPermit {
+		return Permit{}, d, nil
+	}
+	return Permit{client: r.Client, subject: r.User, decision: d.ID}, d, nil
+}
+
+// Start makes the work due that the sign-in waits for, and records and returns
+// the decision as it is now. It gives no leave to mint.
+func (g *Gate) Start(ctx context.Context, r Request) (Decision, error) {
+	var d Decision
+	err := g.Tx.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		d, err = g.record(ctx, r, func(ruling) bool { return true })
+		return err
+	})
+	if err != nil {
+		return Decision{}, fmt.Errorf("start work: %w", err)
+	}
+	return d, nil
+}
+
+// Look returns the decision as it would be now. It changes and records nothing;
+// the decision has no id.
+func (g *Gate) Look(ctx context.Context, r Request) (Decision, error) {
+	d, _, err := g.look(ctx, r)
+	if err != nil {
+		return Decision{}, fmt.Errorf("look at decision: %w", err)
+	}
+	return d, nil
+}
+
+// Retry makes the failed and retrying accounts the request is held up by due at
+// once: the user pressed Retry. What the target asked to wait for is left alone.
+func (g *Gate) Retry(ctx context.Context, r Request) error {
+	err := g.Tx.InTx(ctx, func(ctx context.Context) error {
+		d, _, err := g.look(ctx, r)
+		if err != nil {
+			return err
+		}
+		targets := g.stuck(d)
+		if len(targets) == 0 {
+			return nil
+		}
+		if _, err := g.Ledger.Retry(ctx, r.User, targets, g.Now()); err != nil {
+			return err
+		}
+		g.Tx.AfterCommit(ctx, g.Nudge)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("retry: %w", err)
+	}
+	return nil
+}
+
+func (g *Gate) stuck(d Decision) []TargetName {
+	var out []TargetName
+	for _, f := range d.Findings {
+		told := policyOf(f.Kind).retry == retryAfter && f.RetryAt.After(g.Now())
+		if f.Verdict != VerdictPermit && (f.State == StateRetrying || f.State == StateFailed) && !told {
+			out = append(out, f.Target)
+		}
+	}
+	return out
+}
+
+// record looks, makes due the work that selected rulings ask for, and writes the
+// decision down.
+func (g *Gate) record(ctx context.Context, r Request, selected func(ruling) bool) (Decision, error) {
+	d, rulings, err := g.look(ctx, r)
+	if err != nil {
+		return Decision{}, err
+	}
+	if err := g.enqueue(ctx, r.User, rulings, selected); err != nil {
+		return Decision{}, err
+	}
+	d.ID = DecisionID(newID())
+	if err := g.Decisions.Add(ctx, d); err != nil {
+		return Decision{}, err
+	}
+	return d, nil
+}
+
+func (g *Gate) enqueue(ctx context.Context, user UserID, rulings []ruling, selected func(ruling) bool) error {
+	var want, hasten []TargetName
+	for _, out := range rulings {
+		switch {
+		case !selected(out):
+		case out.work == workWant:
+			want = append(want, out.Target)
+		case out.work == workHasten:
+			hasten = append(hasten, out.Target)
+		}
+	}
+	if len(want)+len(hasten) == 0 {
+		return nil
+	}
+	g.Tx.AfterCommit(ctx, g.Nudge)
+	if len(want) > 0 {
+		if err := g.Ledger.Want(ctx, user, want, TriggerSignIn, g.Now()); err != nil {
+			return err
+		}
+	}
+	if len(hasten) > 0 {
+		return g.Ledger.Hasten(ctx, user, hasten, g.Now())
+	}
+	return nil
+}
+
+func (g *Gate) look(ctx context.Context, r Request) (Decision, []ruling, error) {
+	if (r.Grant == GrantClientCredentials) != (r.User == "") || r.Client == "" {
+		return Decision{}, nil, ErrRequest
+	}
+	d := Decision{Request: r, Verdict: VerdictPermit, DecidedAt: g.Now()}
+	if r.User == "" {
+		return d, nil, nil
+	}
+	active, err := g.Users.Active(ctx, r.User)
+	if err != nil {
+		return Decision{}, nil, fmt.Errorf("read user: %w", err)
+	}
+	if !active {
+		d.Verdict, d.Failure = VerdictDeny, Failure{FailureRefused, TextDisabled}
+		return d, nil, nil
+	}
+	if r.Exempt {
+		return d, nil, nil
+	}
+	standings, err := g.Ledger.Standings(ctx, r.Client, r.User)
+	if err != nil {
+		return Decision{}, nil, fmt.Errorf("read bindings: %w", err)
+	}
+	return d.judged(standings)
+}
+
+func (d Decision) judged(standings []Standing) (Decision, []ruling, error) {
+	rulings := make([]ruling, 0, len(standings))
+	for _, s := range standings {
+		out := judge(s, d.Request, d.DecidedAt)
+		if out.Verdict == VerdictWait {
+			d.Timeout = max(d.Timeout, s.Binding.Timeout)
+		}
+		rulings = append(rulings, out)
+		d.Findings = append(d.Findings, out.Finding)
+	}
+	d.Verdict, d.Failure = sum(rulings)
+	return d, rulings, nil
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+)
+
+// Accounts stores the ledger's rows as the gate, the lifecycle and people see
+// them. Leases are in leases.go.
+type Accounts struct{ db *sqldb.DB }
+
+// NewAccounts returns the account store of db.
+func NewAccounts(db *sqldb.DB) *Accounts { return &Accounts{db} }
+
+const accountColumns = `user_id, target, desired, desired_rev, applied_rev, state, external_id, created, adopted,
+	suspended, create_sent, sent, outcome, kind, detail, field, attempts, first_failed_at, next_attempt_at,
+	cause, fence, lease_until, updated_at`
+
+const defaultLimit = 100
+
+// rearm makes a row due at $1 as if it had never failed. A row that is leased
+// stays with its worker; what it finds then is written over this.
+const rearm = `state = CASE WHEN applied_rev < desired_rev THEN 'pending' ELSE state END, attempts = 0, first_failed_at = 0,
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
+
+// bump is rearm for a change: the work is due again even after a running worker
+// is done.
+const bump = `desired_rev = desired_rev + 1, state = 'pending', attempts = 0, first_failed_at = 0, cause = 'background',
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
+
+// Get returns one account, or [provisioning.ErrAccountNotFound].
+func (s *Accounts) Get(ctx context.Context, user provisioning.UserID, target provisioning.TargetName) (provisioning.Account, error) {
+	a, err := scanAccount(s.db.QueryRow(ctx, "SELECT "+accountColumns+" FROM account WHERE user_id = $1 AND target = $2", user, target))
+	if sqldb.IsNoRows(err) {
+		return provisioning.Account{}, provisioning.ErrAccountNotFound
+	}
+	if err != nil {
+		return provisioning.Account{}, fmt.Errorf("read account: %w", err)
+	}
+	return a, nil
+}
+
+// List returns the accounts the filter selects, a page at a time.
+func (s *Accounts) List(ctx context.Context, f provisioning.AccountFilter) ([]provisioning.Account, error) {
+	query, args := "SELECT "+accountColumns+" FROM account WHERE (user_id, target) > ($1, $2)", []any{f.AfterUser, f.AfterTarget}
+	where := func(column string, value string) {
+		if value != "" {
+			args = append(args, value)
+			query += fmt.Sprintf(" AND %s = $%d", column, len(args))
+		}
+	}
+	where("user_id", string(f.User))
+	where("target", string(f.Target))
+	where("state", string(f.State))
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	args = append(args, limit)
+	rows, err := s.db.Query(ctx, query+fmt.Sprintf(" ORDER BY user_id, target LIMIT $%d", len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	out, err := collect(rows, scanAccount)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	return out, nil
+}
+
+// Want makes accounts desired present and due where they are not desired so yet.
+func (s *Accounts) Want(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, trigger provisioning.Trigger, now time.Time) error {
+	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO account (user_id, target, desired, desired_rev, state, next_attempt_at, cause, updated_at)
+			VALUES ($2, $3, 'present', 1, 'pending', $1, $4, $1)
+			ON CONFLICT (user_id, target) DO UPDATE SET desired = 'present', desired_rev = account.desired_rev + 1,
+				state = 'pending', attempts = 0, first_failed_at = 0, cause = excluded.cause, updated_at = excluded.updated_at,
+				next_attempt_at = CASE WHEN account.lease_until > excluded.updated_at THEN account.next_attempt_at ELSE excluded.next_attempt_at END
+			WHERE account.desired <> 'present'`, sqldb.Micros(now), user, target, trigger)
+		return err
+	})
+}
+
+// Hasten makes accounts that wait for their next try due at once.
+func (s *Accounts) Hasten(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) error {
+	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
+		_, err := s.db.Exec(ctx, `UPDATE account SET next_attempt_at = $1, cause = 'sign_in'
+			WHERE user_id = $2 AND target = $3 AND state = 'retrying' AND lease_until <= $1 AND next_attempt_at > $1`,
+			sqldb.Micros(now), user, target)
+		return err
+	})
+}
+
+// Retry makes accounts due at once as if they had never failed, and forgets what
+// was sent, so that the target is read. The revision grows only where nothing
+// was due: a retry of the same intent keeps its operation id. It returns how
+// many accounts there are.
+func (s *Accounts) Retry(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) (int, error) {
+	counts := map[provisioning.TargetName]int64{}
+	err := s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
+		n, err := s.db.Exec(ctx, `UPDATE account SET desired_rev = CASE WHEN applied_rev < desired_rev THEN desired_rev ELSE desired_rev + 1 END,
+				state = 'pending', attempts = 0, first_failed_at = 0, sent = '{}', cause = 'manual', updated_at = $1,
+				next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END
+			WHERE user_id = $2 AND target = $3`, sqldb.Micros(now), user, target)
+		counts[target] = n
+		return err
+	})
+	total := 0
+	for _, n := range counts {
+		total += int(n)
+	}
+	return total, err
+}
+
+// Change makes every account of the user due that is not desired absent.
+func (s *Accounts) Change(ctx context.Context, user provisioning.UserID, now time.Time) error {
+	_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+" WHERE user_id = $2 AND desired <> 'absent'", sqldb.Micros(now), user)
+	if err != nil {
+		return fmt.Errorf("change accounts: %w", err)
+	}
+	return nil
+}
+
+// Desire turns accounts of the user that are desired as one of from into to.
+func (s *Accounts) Desire(ctx context.Context, user provisioning.UserID, from []provisioning.Desired, to provisioning.Desired, now time.Time) error {
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		for _, f := range from {
+			_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+", desired = $4 WHERE user_id = $2 AND desired = $3",
+				sqldb.Micros(now), user, f, to)
+			if err != nil {
+				return fmt.Errorf("change accounts: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// each runs fn per target in one transaction, in a fixed order so that two of
+// them cannot deadlock.
+func (s *Accounts) each(ctx context.Context, targets []provisioning.TargetName, fn func(context.Context, provisioning.TargetName) error) error {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		for _, target := range slices.Sorted(slices.Values(targets)) {
+			if err := fn(ctx, target); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("make accounts due: %w", err)
+	}
+	return nil
+}
+
+func scanAccount(row scanner) (provisioning.Account, error) {
+	var a provisioning.Account
+	var sent string
+	var firstFailed, next, lease, updated int64
+	err := row.Scan(&a.User, &a.Target, &a.Desired, &a.DesiredRev, &a.AppliedRev, &a.State, &a.ExternalID, &a.Created, &a.Adopted,
+		&a.Suspended, &a.CreateSent, &sent, &a.Outcome, &a.Kind, &a.Detail, &a.Field, &a.Attempts, &firstFailed, &next,
+		&a.Trigger, &a.Fence, &lease, &updated)
+	if err != nil {
+		return a, err
+	}
+	a.FirstFailedAt, a.NextAttemptAt = sqldb.Time(firstFailed), sqldb.Time(next)
+	a.LeaseUntil, a.UpdatedAt = sqldb.Time(lease), sqldb.Time(updated)
+	return a, fromText(sent, &a.Sent)
+}

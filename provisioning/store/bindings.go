@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Bindings stores bindings.
+type Bindings struct{ db *sqldb.DB }
+
+// NewBindings returns the binding store of db.
+func NewBindings(db *sqldb.DB) *Bindings { return &Bindings{db} }
+
+const bindingColumns = `client_id, target, position, blocking, enable_rules, jit_outbound, timeout,
+	on_create_failure, on_update_failure, on_refresh, report_only`
+
+// Put creates or replaces a binding. It returns
+// [provisioning.ErrTargetNotFound] if there is no such target.
+func (s *Bindings) Put(ctx context.Context, b provisioning.Binding) error {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		var there bool
+		err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM target WHERE name = $1)", b.Target).Scan(&there)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return fmt.Errorf("%w: %s", provisioning.ErrTargetNotFound, b.Target)
+		}
+		_, err = s.db.Exec(ctx, `INSERT INTO binding (`+bindingColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (client_id, target) DO UPDATE SET position = excluded.position, blocking = excluded.blocking,
+				enable_rules = excluded.enable_rules, jit_outbound = excluded.jit_outbound, timeout = excluded.timeout,
+				on_create_failure = excluded.on_create_failure, on_update_failure = excluded.on_update_failure,
+				on_refresh = excluded.on_refresh, report_only = excluded.report_only`,
+			b.Client, b.Target, b.Position, b.Blocking, b.EnableRules, b.JITOutbound, b.Timeout.Microseconds(),
+			b.OnCreateFailure, b.OnUpdateFailure, b.OnRefresh, b.ReportOnly)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("put binding: %w", err)
+	}
+	return nil
+}
+
+// ByClient returns the application's bindings in their order.
+func (s *Bindings) ByClient(ctx context.Context, client provisioning.ClientID) ([]provisioning.Binding, error) {
+	return s.list(ctx, "SELECT "+bindingColumns+" FROM binding WHERE client_id = $1 ORDER BY position, target", client)
+}
+
+// List returns every binding, by application and order.
+func (s *Bindings) List(ctx context.Context) ([]provisioning.Binding, error) {
+	return s.list(ctx, "SELECT "+bindingColumns+" FROM binding ORDER BY client_id, position, target")
+}
+
+func (s *Bindings) list(ctx context.Context, query string, args ...any) ([]provisioning.Binding, error) {
+	rows, err := s.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list bindings: %w", err)
+	}
+	out, err := collect(rows, scanBinding)
+	if err != nil {
+		return nil, fmt.Errorf("list bindings: %w", err)
+	}
+	return out, nil
+}
+
+// Delete removes a binding; accounts stay. It returns
+// [provisioning.ErrBindingNotFound] if there is none.
+func (s *Bindings) Delete(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
+	n, err := s.db.Exec(ctx, "DELETE FROM binding WHERE client_id = $1 AND target = $2", client, target)
+	if err != nil {
+		return fmt.Errorf("delete binding: %w", err)
+	}
+	if n == 0 {
+		return provisioning.ErrBindingNotFound
+	}
+	return nil
+}
+
+func bindingDest(b *provisioning.Binding, micros *int64) []any {
+	return []any{&b.Client, &b.Target, &b.Position, &b.Blocking, &b.EnableRules, &b.JITOutbound, micros,
+		&b.OnCreateFailure, &b.OnUpdateFailure, &b.OnRefresh, &b.ReportOnly}
+}
+
+func scanBinding(row scanner) (provisioning.Binding, error) {
+	var b provisioning.Binding
+	var timeout int64
+	if err := row.Scan(bindingDest(&b, &timeout)...); err != nil {
+		return b, err
+	}
+	b.Timeout = time.Duration(timeout) * time.Microsecond
+	return b, nil
+}
+
+// standings is one read: the primary keys of both tables serve it.
+const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
+		b.on_create_failure, b.on_update_failure, b.on_refresh, b.report_only,
+		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.attempts,
+		a.next_attempt_at, a.lease_until, a.updated_at
+	FROM binding b LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
+	WHERE b.client_id = $1 ORDER BY b.position, b.target`
+
+// Standings returns the application's bindings in their order, each with what
+// the gate needs of the user's account.
+func (s *Bindings) Standings(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) ([]provisioning.Standing, error) {
+	rows, err := s.db.Query(ctx, standings, client, user)
+	if err != nil {
+		return nil, fmt.Errorf("read standings: %w", err)
+	}
+	out, err := collect(rows, func(row scanner) (provisioning.Standing, error) { return scanStanding(row, user) })
+	if err != nil {
+		return nil, fmt.Errorf("read standings: %w", err)
+	}
+	return out, nil
+}
+
+func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing, error) {
+	var b provisioning.Binding
+	var timeout int64
+	var desired, state, external, kind sql.NullString
+	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
+	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated)
+	if err := row.Scan(dest...); err != nil {
+		return provisioning.Standing{}, err
+	}
+	b.Timeout = time.Duration(timeout) * time.Microsecond
+	out := provisioning.Standing{Binding: b}
+	if desired.Valid {
+		out.Account = &provisioning.Account{
+			User: user, Target: b.Target, Desired: provisioning.Desired(desired.String),
+			DesiredRev: desiredRev.Int64, AppliedRev: appliedRev.Int64, State: provisioning.State(state.String),
+			ExternalID: external.String, Kind: sdk.Kind(kind.String), Attempts: int(attempts.Int64),
+			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+)
+
+// Decisions stores what the gate decided and why.
+type Decisions struct{ db *sqldb.DB }
+
+// NewDecisions returns the decision store of db.
+func NewDecisions(db *sqldb.DB) *Decisions { return &Decisions{db} }
+
+const decisionColumns = `id, client_id, user_id, grant_type, sign_in, reference, earlier, exempt, verdict, code, text, findings, decided_at`
+
+// Add writes a decision down.
+func (s *Decisions) Add(ctx context.Context, d provisioning.Decision) error {
+	findings, err := text(d.Findings)
+	if err != nil {
+		return err
+	}
+	r := d.Request
+	_, err = s.db.Exec(ctx, `INSERT INTO decision (`+decisionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		d.ID, r.Client, r.User, r.Grant, r.SignIn, r.Reference, r.Earlier, r.Exempt,
+		d.Verdict, d.Failure.Code, d.Failure.Text, findings, sqldb.Micros(d.DecidedAt))
+	if err != nil {
+		return fmt.Errorf("add decision: %w", err)
+	}
+	return nil
+}
+
+// Get returns one decision, or [provisioning.ErrDecisionNotFound].
+func (s *Decisions) Get(ctx context.Context, id provisioning.DecisionID) (provisioning.Decision, error) {
+	d, err := scanDecision(s.db.QueryRow(ctx, "SELECT "+decisionColumns+" FROM decision WHERE id = $1", id))
+	if sqldb.IsNoRows(err) {
+		return provisioning.Decision{}, provisioning.ErrDecisionNotFound
+	}
+	if err != nil {
+		return provisioning.Decision{}, fmt.Errorf("read decision: %w", err)
+	}
+	return d, nil
+}
+
+// ByReference returns the decisions with the support reference, oldest first.
+func (s *Decisions) ByReference(ctx context.Context, reference string) ([]provisioning.Decision, error) {
+	return s.list(ctx, "reference = $1 AND reference <> ''", reference)
+}
+
+// BySignIn returns the decisions of one sign-in, oldest first.
+func (s *Decisions) BySignIn(ctx context.Context, signIn string) ([]provisioning.Decision, error) {
+	return s.list(ctx, "sign_in = $1 AND sign_in <> ''", signIn)
+}
+
+func (s *Decisions) list(ctx context.Context, where, value string) ([]provisioning.Decision, error) {
+	rows, err := s.db.Query(ctx, "SELECT "+decisionColumns+" FROM decision WHERE "+where+" ORDER BY id", value)
+	if err != nil {
+		return nil, fmt.Errorf("list decisions: %w", err)
+	}
+	out, err := collect(rows, scanDecision)
+	if err != nil {
+		return nil, fmt.Errorf("list decisions: %w", err)
+	}
+	return out, nil
+}
+
+func scanDecision(row scanner) (provisioning.Decision, error) {
+	var d provisioning.Decision
+	var findings string
+	var decided int64
+	r := &d.Request
+	err := row.Scan(&d.ID, &r.Client, &r.User, &r.Grant, &r.SignIn, &r.Reference, &r.Earlier, &r.Exempt,
+		&d.Verdict, &d.Failure.Code, &d.Failure.Text, &findings, &decided)
+	if err != nil {
+		return d, err
+	}
+	d.DecidedAt = sqldb.Time(decided)
+	return d, fromText(findings, &d.Findings)
+}

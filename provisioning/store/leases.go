@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+)
+
+// claimSQLite and claimPostgres lease due rows of one target. PostgreSQL skips
+// rows another worker is just claiming; SQLite has one writer anyway.
+const (
+	claimSet = ` SET lease_owner = $1, lease_until = $2, next_attempt_at = $2, fence = fence + 1, attempts = attempts + 1`
+
+	claimSQLite = `UPDATE account` + claimSet + ` WHERE (user_id, target) IN (
+			SELECT user_id, target FROM account WHERE target = $3 AND next_attempt_at > 0 AND next_attempt_at <= $4
+			ORDER BY next_attempt_at LIMIT $5)
+		RETURNING ` + accountColumns
+
+	claimPostgres = `WITH due AS MATERIALIZED (
+			SELECT user_id AS u, target AS t FROM account WHERE target = $3 AND next_attempt_at > 0 AND next_attempt_at <= $4
+			ORDER BY next_attempt_at LIMIT $5 FOR UPDATE SKIP LOCKED)
+		UPDATE account` + claimSet + ` FROM due WHERE user_id = due.u AND target = due.t
+		RETURNING ` + accountColumns
+)
+
+// Claim leases up to limit due accounts of the target to owner until until. The
+// work of a worker that died is due again when its lease ends.
+func (s *Accounts) Claim(ctx context.Context, target provisioning.TargetName, owner string, now, until time.Time, limit int) ([]provisioning.Lease, error) {
+	query := claimSQLite
+	if s.db.Dialect() == sqldb.Postgres {
+		query = claimPostgres
+	}
+	rows, err := s.db.Returning(ctx, query, owner, sqldb.Micros(until), target, sqldb.Micros(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("claim accounts: %w", err)
+	}
+	accounts, err := collect(rows, scanAccount)
+	if err != nil {
+		return nil, fmt.Errorf("claim accounts: %w", err)
+	}
+	leases := make([]provisioning.Lease, 0, len(accounts))
+	for _, a := range accounts {
+		leases = append(leases, provisioning.Lease{Account: a, Owner: owner, Fence: a.Fence, Until: a.LeaseUntil})
+	}
+	return leases, nil
+}
+
+// Due returns when the earliest work of each target is due; targets without any
+// are left out. It is one index probe per target.
+func (s *Accounts) Due(ctx context.Context) (map[provisioning.TargetName]time.Time, error) {
+	rows, err := s.db.Query(ctx, `SELECT name, due FROM (
+		SELECT t.name AS name, (SELECT MIN(next_attempt_at) FROM account a WHERE a.target = t.name AND a.next_attempt_at > 0) AS due
+		FROM target t) x WHERE due IS NOT NULL`)
+	if err != nil {
+		return nil, fmt.Errorf("read due times: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[provisioning.TargetName]time.Time{}
+	for rows.Next() {
+		var name provisioning.TargetName
+		var due int64
+		if err := rows.Scan(&name, &due); err != nil {
+			return nil, fmt.Errorf("read due times: %w", err)
+		}
+		out[name] = sqldb.Time(due)
+	}
+	return out, rows.Err()
+}
+
+// Release hands a lease back unused: the account is due at now and the claim did
+// not count as an attempt. A lease that is lost is nobody's to hand back.
+func (s *Accounts) Release(ctx context.Context, l provisioning.Lease, now time.Time) error {
+	_, err := s.db.Exec(ctx, `UPDATE account SET lease_owner = '', lease_until = 0, next_attempt_at = $1,
+			attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
+		WHERE user_id = $2 AND target = $3 AND fence = $4 AND lease_owner = $5`,
+		sqldb.Micros(now), l.Account.User, l.Account.Target, l.Fence, l.Owner)
+	if err != nil {
+		return fmt.Errorf("release account: %w", err)
+	}
+	return nil
+}
+
+// Extend moves the lease's end to until, or returns [provisioning.ErrLeaseLost].
+func (s *Accounts) Extend(ctx context.Context, l provisioning.Lease, until time.Time) error {
+	return s.held(ctx, l, "extend lease", `UPDATE account SET lease_until = $1, next_attempt_at = $1`, sqldb.Micros(until))
+}
+
+// Begin writes down an attempt before its first call, or returns
+// [provisioning.ErrLeaseLost].
+func (s *Accounts) Begin(ctx context.Context, l provisioning.Lease, a provisioning.Attempt) error {
+	n, err := s.db.Exec(ctx, `INSERT INTO attempt (id, user_id, target, rev, operation_id, number, cause, started_at)
+		SELECT $1, user_id, target, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), $5, CAST($6 AS BIGINT) FROM account
+		WHERE user_id = $7 AND target = $8 AND fence = $9 AND lease_owner = $10`,
+		a.ID, a.Rev, a.OperationID, a.Number, a.Trigger, sqldb.Micros(a.StartedAt),
+		l.Account.User, l.Account.Target, l.Fence, l.Owner)
+	return kept(n, err, "begin attempt")
+}
+
+// Creating writes down that a create is about to go out, or returns
+// [provisioning.ErrLeaseLost].
+func (s *Accounts) Creating(ctx context.Context, l provisioning.Lease) error {
+	return s.held(ctx, l, "announce create", `UPDATE account SET create_sent = $1`, true)
+}
+
+// LinkedTo returns the user whose account of the target has the external id, ""
+// if none has.
+func (s *Accounts) LinkedTo(ctx context.Context, target provisioning.TargetName, externalID string) (provisioning.UserID, error) {
+	var user provisioning.UserID
+	err := s.db.QueryRow(ctx, "SELECT user_id FROM account WHERE target = $1 AND external_id = $2 AND external_id <> ''", target, externalID).Scan(&user)
+	if sqldb.IsNoRows(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read link: %w", err)
+	}
+	return user, nil
+}
+
+// finish writes a result. If the desired revision moved meanwhile the account
+// stays due.
+const finish = `UPDATE account SET lease_owner = '', lease_until = 0,
+	desired = CASE WHEN desired_rev > $1 THEN desired ELSE $2 END,
+	state = CASE WHEN desired_rev > $1 THEN 'pending' ELSE $3 END,
+	next_attempt_at = CASE WHEN desired_rev > $1 THEN CAST($4 AS BIGINT) ELSE CAST($5 AS BIGINT) END,
+	attempts = CASE WHEN desired_rev > $1 THEN 0 ELSE CAST($6 AS BIGINT) END,
+	first_failed_at = CASE WHEN desired_rev > $1 THEN 0 ELSE CAST($7 AS BIGINT) END,
+	cause = CASE WHEN desired_rev > $1 THEN cause ELSE $8 END,
+	applied_rev = $9, external_id = $10, created = $11, adopted = $12, suspended = $13, create_sent = $14,
+	sent = $15, outcome = $16, kind = $17, detail = $18, field = $19, updated_at = $4`
+
+// Finish writes a run's result and the end of its attempt together. It returns
+// [provisioning.ErrLeaseLost] and changes nothing of the account when another
+// worker has it now, and [provisioning.ErrLinked] when the external id is
+// another user's.
+func (s *Accounts) Finish(ctx context.Context, l provisioning.Lease, r provisioning.Result) error {
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := endAttempt(ctx, s.db, r.Attempt); err != nil {
+			return err
+		}
+		return s.finishAccount(ctx, l, r)
+	})
+	if errors.Is(err, provisioning.ErrLeaseLost) {
+		return errors.Join(err, s.endLost(ctx, r.Attempt))
+	}
+	if sqldb.IsUnique(err) {
+		return fmt.Errorf("finish run: %w", provisioning.ErrLinked)
+	}
+	return err
+}
+
+// endLost keeps the record of what a worker did that lost its lease.
+func (s *Accounts) endLost(ctx context.Context, a *provisioning.Attempt) error {
+	if a == nil {
+		return nil
+	}
+	lost := *a
+	lost.Detail = "lease lost; the result was dropped: " + lost.Detail
+	return endAttempt(ctx, s.db, &lost)
+}
+
+func (s *Accounts) finishAccount(ctx context.Context, l provisioning.Lease, r provisioning.Result) error {
+	a := r.Account
+	sent, err := text(a.Sent)
+	if err != nil {
+		return err
+	}
+	if a.Sent == nil {
+		sent = "{}"
+	}
+	return s.held(ctx, l, "finish run", finish, r.Rev, a.Desired, a.State, sqldb.Micros(a.UpdatedAt), sqldb.Micros(a.NextAttemptAt),
+		a.Attempts, sqldb.Micros(a.FirstFailedAt), a.Trigger, a.AppliedRev, a.ExternalID, a.Created, a.Adopted, a.Suspended, a.CreateSent,
+		sent, a.Outcome, a.Kind, a.Detail, a.Field)
+}
+
+// held runs an update of the leased row, if the lease is still its.
+func (s *Accounts) held(ctx context.Context, l provisioning.Lease, verb, update string, args ...any) error {
+	n := len(args)
+	where := fmt.Sprintf(" WHERE user_id = $%d AND target = $%d AND fence = $%d AND lease_owner = $%d", n+1, n+2, n+3, n+4)
+	args = append(args, l.Account.User, l.Account.Target, l.Fence, l.Owner)
+	changed, err := s.db.Exec(ctx, update+where, args...)
+	return kept(changed, err, verb)
+}
+
+func kept(changed int64, err error, verb string) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", verb, err)
+	case changed == 0:
+		return fmt.Errorf("%s: %w", verb, provisioning.ErrLeaseLost)
+	default:
+		return nil
+	}
+}
