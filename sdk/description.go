@@ -3,12 +3,12 @@ package sdk
 // Description is what a connector says of itself without configuration: it is
 // pure, and the host caches it by the binary's digest.
 type Description struct {
-	Name         string // the kind of system: "scim2", "ldap"
-	Version      string // semantic version of the connector
-	DisplayName  string
-	Capabilities []Capability
-	Config       []Field
-	Attributes   []Attribute
+	Name         string       `json:"name"`    // the kind of system: "scim2", "ldap"
+	Version      string       `json:"version"` // semantic version of the connector
+	DisplayName  string       `json:"display_name"`
+	Capabilities []Capability `json:"capabilities,omitempty"`
+	Config       []Field      `json:"config,omitempty"`
+	Attributes   []Attribute  `json:"attributes,omitempty"`
 }
 
 // Has reports whether the connector declares the capability.
@@ -49,34 +49,34 @@ const (
 // Field is one configuration field. It drives validation, the console's form
 // and the documentation.
 type Field struct {
-	Name     string
-	Type     FieldType
-	Help     string
-	Default  string // in text form, "" for none
-	Enum     []string
-	Required bool
-	Secret   bool // given by reference, encrypted at rest, never returned
+	Name     string    `json:"name"`
+	Type     FieldType `json:"type"`
+	Help     string    `json:"help,omitempty"`
+	Default  string    `json:"default,omitempty"` // in text form, "" for none
+	Enum     []string  `json:"enum,omitempty"`
+	Required bool      `json:"required,omitempty"`
+	Secret   bool      `json:"secret,omitempty"` // given by reference, encrypted at rest, never returned
 }
 
 // Attribute is one attribute an account of this kind can carry.
 type Attribute struct {
-	Name        string
-	Type        AttributeType
-	Required    bool // Create fails without it
-	MultiValued bool
-	CreateOnly  bool // Update never sends it
-	CaseExact   bool // values that differ in case are different values
+	Name        string        `json:"name"`
+	Type        AttributeType `json:"type"`
+	Required    bool          `json:"required,omitempty"` // Create fails without it
+	MultiValued bool          `json:"multi_valued,omitempty"`
+	CreateOnly  bool          `json:"create_only,omitempty"` // Update never sends it
+	CaseExact   bool          `json:"case_exact,omitempty"`  // values that differ in case are different values
 	// Correlate > 0 makes the attribute a key for Lookup; keys are tried in
 	// ascending order.
-	Correlate int
+	Correlate int `json:"correlate,omitempty"`
 	// Owner marks the attribute that holds Anteroom's immutable user id. An
 	// account where it is empty is unclaimed; with another value it is somebody
 	// else's.
-	Owner bool
+	Owner bool `json:"owner,omitempty"`
 	// Source is the default mapping: the profile field this attribute takes,
 	// such as "user.email". "" leaves it unmapped.
-	Source string
-	Help   string
+	Source string `json:"source,omitempty"`
+	Help   string `json:"help,omitempty"`
 }
 
 // AttributeType is the type of an attribute's value (of each value, when

@@ -17,6 +17,11 @@ const Name = "connector"
 // be added compatibly is added without changing it.
 const ProtocolVersion = 1
 
+// LifelineEnv is the environment variable by which a host says that it holds the
+// other end of the connector's standard input: with value "1" the connector ends
+// when its input does. Without it the input may be anything, /dev/null included.
+const LifelineEnv = "ANTEROOM_LIFELINE"
+
 // Instance names a configured target and the version of its configuration. A
 // changed configuration has a higher generation.
 type Instance struct {
