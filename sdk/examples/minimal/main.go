@@ -53,8 +53,6 @@ func (d *directory) Update(_ context.Context, req sdk.UpdateRequest) (sdk.Accoun
 	return sdk.Account{}, sdk.NotFound("there is no such account")
 }
 
-var name = sdk.Attribute{Name: "name", Required: true, CreateOnly: true, Correlate: 1, Source: "user.user_name"}
+var name, title = sdk.Attribute{Name: "name", Required: true, CreateOnly: true, Correlate: 1}, sdk.Attribute{Name: "title"}
 
-func main() {
-	serve.Connector(sdk.Define("minimal", "1.0.0", open, sdk.WithAttributes(name, sdk.Attribute{Name: "title"})))
-}
+func main() { serve.Connector(sdk.Define("minimal", "1.0.0", open, sdk.WithAttributes(name, title))) }
