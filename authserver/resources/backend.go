@@ -15,20 +15,20 @@ import (
 
 // Targets keeps targets.
 type Targets interface {
-	// Targets returns all of them, by name.
-	Targets(ctx context.Context) ([]provisioning.Target, error)
-	// PutTarget creates or replaces one.
-	PutTarget(ctx context.Context, t provisioning.Target) error
+	// List returns all of them, by name.
+	List(ctx context.Context) ([]provisioning.Target, error)
+	// Put creates or replaces one.
+	Put(ctx context.Context, t provisioning.Target) error
 }
 
 // Bindings keeps bindings.
 type Bindings interface {
-	// Bindings returns all of them, by application and position.
-	Bindings(ctx context.Context) ([]provisioning.Binding, error)
-	// PutBinding creates or replaces one.
-	PutBinding(ctx context.Context, b provisioning.Binding) error
-	// DeleteBinding removes one; none is no error.
-	DeleteBinding(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error
+	// List returns all of them, by application and position.
+	List(ctx context.Context) ([]provisioning.Binding, error)
+	// Put creates or replaces one.
+	Put(ctx context.Context, b provisioning.Binding) error
+	// Delete removes one; none is no error.
+	Delete(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error
 }
 
 // Applications keeps applications; application.Store has the meaning.

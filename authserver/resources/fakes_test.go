@@ -17,8 +17,8 @@ import (
 
 // memory keeps resources in maps; writes counts what was stored.
 type memory struct {
-	targets  map[provisioning.TargetName]provisioning.Target
-	bindings map[string]provisioning.Binding
+	goals    map[provisioning.TargetName]provisioning.Target
+	bound    map[string]provisioning.Binding
 	apps     map[provisioning.ClientID]application.Application
 	users    map[string]user.User
 	secrets  map[string]sdk.Secret // passwords by login
@@ -30,7 +30,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
 		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{}, 0, nil}
 	return &Backend{
-		Targets: m, Bindings: m, Applications: apps{m}, Users: people{m}, Connectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, Users: people{m}, Connectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret"}[name]
@@ -47,7 +47,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 // inTx restores everything when fn fails, as a database would.
 func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error {
 	saved := *m
-	saved.targets, saved.bindings, saved.apps, saved.users = maps.Clone(m.targets), maps.Clone(m.bindings), maps.Clone(m.apps), maps.Clone(m.users)
+	saved.goals, saved.bound, saved.apps, saved.users = maps.Clone(m.goals), maps.Clone(m.bound), maps.Clone(m.apps), maps.Clone(m.users)
 	err := fn(ctx)
 	if err != nil {
 		*m = saved
@@ -60,28 +60,32 @@ func (m *memory) write() error {
 	return m.fail
 }
 
-func (m *memory) Targets(context.Context) ([]provisioning.Target, error) {
-	return slices.Collect(maps.Values(m.targets)), nil
+type targets struct{ *memory }
+
+func (m targets) List(context.Context) ([]provisioning.Target, error) {
+	return slices.Collect(maps.Values(m.goals)), nil
 }
 
-func (m *memory) PutTarget(_ context.Context, t provisioning.Target) error {
-	m.targets[t.Name] = t
+func (m targets) Put(_ context.Context, t provisioning.Target) error {
+	m.goals[t.Name] = t
 	return m.write()
 }
 
-func (m *memory) Bindings(context.Context) ([]provisioning.Binding, error) {
-	all := slices.Collect(maps.Values(m.bindings))
+type bindings struct{ *memory }
+
+func (m bindings) List(context.Context) ([]provisioning.Binding, error) {
+	all := slices.Collect(maps.Values(m.bound))
 	slices.SortFunc(all, func(a, b provisioning.Binding) int { return a.Position - b.Position })
 	return all, nil
 }
 
-func (m *memory) PutBinding(_ context.Context, b provisioning.Binding) error {
-	m.bindings[string(b.Client)+"/"+string(b.Target)] = b
+func (m bindings) Put(_ context.Context, b provisioning.Binding) error {
+	m.bound[string(b.Client)+"/"+string(b.Target)] = b
 	return m.write()
 }
 
-func (m *memory) DeleteBinding(_ context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
-	delete(m.bindings, string(client)+"/"+string(target))
+func (m bindings) Delete(_ context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
+	delete(m.bound, string(client)+"/"+string(target))
 	return m.write()
 }
 

@@ -77,9 +77,9 @@ func (b *Backend) Apply(ctx context.Context, plan Plan) error {
 
 func (b *Backend) state(ctx context.Context) (state, error) {
 	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}}
-	targets, errTargets := b.Targets.Targets(ctx)
+	targets, errTargets := b.Targets.List(ctx)
 	applications, errApplications := b.allApplications(ctx)
-	bindings, errBindings := b.Bindings.Bindings(ctx)
+	bindings, errBindings := b.Bindings.List(ctx)
 	if err := errors.Join(errTargets, errApplications, errBindings); err != nil {
 		return s, fmt.Errorf("read resources: %w", err)
 	}

@@ -103,13 +103,13 @@ func (p *planner) putApplication(a application.Application, old, wanted []provis
 		keep := map[provisioning.TargetName]bool{}
 		for _, binding := range wanted {
 			keep[binding.Target] = true
-			if err := b.Bindings.PutBinding(ctx, binding); err != nil {
+			if err := b.Bindings.Put(ctx, binding); err != nil {
 				return err
 			}
 		}
 		for _, binding := range old {
 			if !keep[binding.Target] {
-				if err := b.Bindings.DeleteBinding(ctx, binding.Client, binding.Target); err != nil {
+				if err := b.Bindings.Delete(ctx, binding.Client, binding.Target); err != nil {
 					return err
 				}
 			}

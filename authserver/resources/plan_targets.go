@@ -30,7 +30,7 @@ func (p *planner) target(ctx context.Context, path string, t Target) error {
 	if err != nil {
 		return err
 	}
-	p.add(c, func(ctx context.Context, b *Backend) error { return b.Targets.PutTarget(ctx, wanted) })
+	p.add(c, func(ctx context.Context, b *Backend) error { return b.Targets.Put(ctx, wanted) })
 	p.state.targets[t.Name] = wanted
 	return nil
 }

@@ -98,7 +98,7 @@ func TestApplyShowsWhatDiffers(t *testing.T) {
 	if diff := cmp.Diff(want, apply(t, b, changed)); diff != "" {
 		t.Errorf("difference (-want +got):\n%s", diff)
 	}
-	if got := m.targets["directory"].Secrets["token"].Reveal(); got != "tok-2" {
+	if got := m.goals["directory"].Secrets["token"].Reveal(); got != "tok-2" {
 		t.Errorf("token = %q, want the new one", got)
 	}
 }
@@ -107,12 +107,12 @@ func TestBindingLeftOutIsRemovedOnlyWhenListed(t *testing.T) {
 	b, m := newBackend(t)
 	apply(t, b, example)
 	apply(t, b, "applications: [{client_id: payroll, redirect_uris: [\"http://127.0.0.1:9090/callback\"], registration: true}]")
-	if len(m.bindings) != 1 {
-		t.Errorf("bindings = %v after an apply that does not speak of them", m.bindings)
+	if len(m.bound) != 1 {
+		t.Errorf("bindings = %v after an apply that does not speak of them", m.bound)
 	}
 	apply(t, b, "applications: [{client_id: payroll, redirect_uris: [\"http://127.0.0.1:9090/callback\"], registration: true, outbound_provisioning: []}]")
-	if len(m.bindings) != 0 {
-		t.Errorf("bindings = %v after an empty list", m.bindings)
+	if len(m.bound) != 0 {
+		t.Errorf("bindings = %v after an empty list", m.bound)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestApplyIsOneTransaction(t *testing.T) {
 	if err := b.Apply(t.Context(), p); err == nil || !strings.Contains(err.Error(), "target directory") {
 		t.Errorf("Apply = %v, want the resource named", err)
 	}
-	if len(m.targets)+len(m.apps)+len(m.users) != 0 {
+	if len(m.goals)+len(m.apps)+len(m.users) != 0 {
 		t.Error("a failed apply left something behind")
 	}
 }
