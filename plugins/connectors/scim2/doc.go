@@ -1,0 +1,41 @@
+// Package scim2 is the connector for systems that take accounts over SCIM 2.0
+// (RFC 7643, RFC 7644).
+//
+// It owns the HTTP client, the translation between declared attributes and SCIM
+// user resources, and the meaning of what servers answer. It does not own the
+// algorithm (the host decides when to look up, adopt, create or change), groups,
+// bulk operations, or passwords, which it never sees.
+//
+// # Attributes
+//
+// An attribute is named like its SCIM path: externalId, userName,
+// name.givenName, name.familyName, name.formatted, displayName, title, locale.
+// Two are single values of multi-valued SCIM attributes: email is the value of
+// the entry of emails with type "work", phone that of phoneNumbers. A server
+// that drops types is read leniently: where no entry has a type, the primary or
+// first one is it. Entries of other types belong to somebody else and stay as
+// they are.
+//
+// # Lookup
+//
+// Keys are externalId (compared exactly) and userName (compared without regard to
+// case). What the server returns is checked here, because servers ignore filters
+// they do not understand. When a server says that it cannot filter by a key
+// (scimType invalidFilter, 501) the error is unsupported, never an empty result:
+// "cannot tell" is not "not there". The host may then go on with the next key.
+//
+// # Update
+//
+// Changes are sent as one PATCH with one operation per attribute. A server
+// without PATCH (501, 405, or 400 saying so) gets the whole resource by PUT
+// instead: it is read first, so that what this package does not know survives.
+// The setting "update" fixes one way.
+//
+// # Effects
+//
+// A request that got no connection has changed nothing. A write that was sent
+// and not answered is outcome_unknown. A write answered with 408 or a 5xx other
+// than 501 failed with an unknown effect.
+//
+// The starting point is [Connector].
+package scim2

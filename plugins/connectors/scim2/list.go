@@ -1,0 +1,174 @@
+package scim2
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Paging bounds. maxPages ends what a server would continue for ever.
+const (
+	defaultPageSize = 100
+	maxPageSize     = 200
+	maxPages        = 100_000
+)
+
+// List returns every account. When the server does not return all it counts, the
+// sequence ends with [sdk.KindUnsupported]: an incomplete list must not look
+// like one with accounts missing.
+func (t *Target) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Account, error] {
+	size := req.PageSize
+	if size <= 0 {
+		size = defaultPageSize
+	}
+	return func(yield func(sdk.Account, error) bool) {
+		p := pages{client: t.client, size: min(size, maxPageSize)}
+		for {
+			page, err := p.next(ctx)
+			if err != nil {
+				yield(sdk.Account{}, err)
+				return
+			}
+			if len(page) == 0 || !yieldAll(page, yield) {
+				return
+			}
+		}
+	}
+}
+
+// yieldAll reports whether to go on.
+func yieldAll(page []resource, yield func(sdk.Account, error) bool) bool {
+	for _, r := range page {
+		if r.id() == "" {
+			yield(sdk.Account{}, errNoID)
+			return false
+		}
+		if !yield(r.account(), nil) {
+			return false
+		}
+	}
+	return true
+}
+
+var errNoID = &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: "the server returned a user without an id"}
+
+// pages reads the user list page by page and always ends: after an empty page,
+// after the number of results the server told, or with an error when a page
+// repeats (some servers ignore startIndex) or there are too many.
+type pages struct {
+	client *client
+	query  url.Values // beside the paging parameters
+	values []string   // the user's values in query
+	size   int        // 0 leaves it to the server
+
+	read    int    // resources so far
+	count   int    // pages so far
+	firstID string // of the previous page
+	done    bool
+}
+
+// next returns the next page, empty after the last one.
+func (p *pages) next(ctx context.Context) ([]resource, error) {
+	if p.done {
+		return nil, nil
+	}
+	if p.count == maxPages {
+		return nil, incomplete("the list does not end")
+	}
+	l, err := p.fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	repeated := p.count > 0 && len(l.resources) > 0 && l.resources[0].id() == p.firstID
+	switch {
+	case len(l.resources) == 0 && l.total > p.read:
+		return nil, incomplete("the server returned fewer users than it counts")
+	case repeated && l.total > 0:
+		return nil, incomplete("the server returns the same page again and again")
+	case len(l.resources) == 0 || repeated:
+		p.done = true
+		return nil, nil
+	}
+	p.count++
+	p.firstID = l.resources[0].id()
+	p.read += len(l.resources)
+	p.done = l.total > 0 && p.read >= l.total
+	return l.resources, nil
+}
+
+func incomplete(message string) error {
+	return &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: message}
+}
+
+func (p *pages) fetch(ctx context.Context) (userList, error) {
+	query := maps.Clone(p.query)
+	if query == nil {
+		query = url.Values{}
+	}
+	if p.size > 0 {
+		query.Set("count", strconv.Itoa(p.size))
+	}
+	if p.size > 0 || p.read > 0 {
+		query.Set("startIndex", strconv.Itoa(p.read+1))
+	}
+	re, err := p.client.do(ctx, call{method: http.MethodGet, url: p.client.users(query), values: p.values})
+	if err != nil {
+		return userList{}, noService(err)
+	}
+	return decodeList(re.body)
+}
+
+// noService explains a user endpoint that is not there: it says nothing about
+// any account.
+func noService(err error) error {
+	if !hasStatus(err, http.StatusNotFound) && !hasStatus(err, http.StatusGone) {
+		return err
+	}
+	return &sdk.Error{
+		Kind: sdk.KindInvalid, Effect: sdk.EffectNone, Field: "base_url",
+		Message: "there is no SCIM user endpoint below this address", Err: err,
+	}
+}
+
+// userList is a list response (RFC 7644, 3.4.2).
+type userList struct {
+	total     int // 0 when the server does not tell
+	resources []resource
+}
+
+var errNotSCIM = &sdk.Error{
+	Kind: sdk.KindTransient, Effect: sdk.EffectNone,
+	Message: "the answer is not SCIM: base_url may be wrong, or a maintenance page is shown",
+}
+
+// decodeList reads a list response. What does not look like one is an error:
+// taking it for an empty list would deny that accounts exist.
+func decodeList(body []byte) (userList, error) {
+	r, err := decodeResource(body)
+	if err != nil {
+		return userList{}, errNotSCIM
+	}
+	elements, isList := r.get("Resources").([]any)
+	number, isNumber := r.get("totalResults").(json.Number)
+	if !isList && !isNumber {
+		return userList{}, errNotSCIM
+	}
+	var l userList
+	if total, err := number.Int64(); err == nil {
+		l.total = int(max(total, 0))
+	}
+	for _, element := range elements {
+		user, ok := element.(map[string]any)
+		if !ok {
+			return userList{}, errNotSCIM
+		}
+		l.resources = append(l.resources, user)
+	}
+	return l, nil
+}

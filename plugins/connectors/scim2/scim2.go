@@ -1,0 +1,45 @@
+package scim2
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// version of the connector.
+const version = "1.0.0"
+
+// Connector returns the connector.
+func Connector() sdk.Connector {
+	return sdk.Define("scim2", version, Open,
+		sdk.DisplayName("SCIM 2.0"), sdk.WithAttributes(declared()...))
+}
+
+// Target is one SCIM server.
+type Target struct {
+	client *client
+	update string
+	// noPatch is set once a server in update mode auto has refused PATCH.
+	noPatch atomic.Bool
+}
+
+// Open returns a Target without calling the server. The error is
+// [sdk.KindInvalid] with the field.
+func Open(_ context.Context, cfg Config) (*Target, error) {
+	if problems := cfg.Validate(); len(problems) > 0 {
+		p := problems[0]
+		return nil, &sdk.Error{Kind: sdk.KindInvalid, Effect: sdk.EffectNone, Field: p.Field, Message: p.Message}
+	}
+	c, err := newClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Target{client: c, update: cfg.Update}, nil
+}
+
+// Close ends idle connections.
+func (t *Target) Close() error {
+	t.client.http.CloseIdleConnections()
+	return nil
+}
