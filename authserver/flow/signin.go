@@ -74,6 +74,10 @@ type SignIn struct {
 	Response  []byte // the sealed redirect, kept shortly for a reload
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	EndedAt   time.Time // when it was issued or ended; zero before
+
+	// clientRevision is the application's revision this step was decided under.
+	clientRevision int64
 }
 
 // Action is what a sign-in needs next.
@@ -96,4 +100,5 @@ type Step struct {
 	Action      Action
 	Error       string // RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6
 	Description string // short, for developers, no internals
+	Response    string // for ActionReplay: what was sent before
 }

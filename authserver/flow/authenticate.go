@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/authserver/web"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// amrPassword is the authentication method of RFC 8176.
+const amrPassword = "pwd"
+
+func mayAuthenticate(step Step) bool {
+	return step.Action == ActionAuthenticate || step.Action == ActionRegister
+}
+
+func (d *Driver) showSignIn(w http.ResponseWriter, r *http.Request) error {
+	s, st, ok, err := d.reached(w, r, mayAuthenticate)
+	if err != nil || !ok {
+		return err
+	}
+	return d.signInPage(w, r, s, st.Registration, http.StatusOK, s.Request.LoginHint, "")
+}
+
+func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, status int, login, problem string) error {
+	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	if err != nil {
+		return fmt.Errorf("read application: %w", err)
+	}
+	page := web.SignInPage{Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem}
+	if registration {
+		page.Register = at(pathRegister, s.ID)
+	}
+	d.Pages.SignIn(w, d.Pages.Texts(r, s.Request.UILocales), status, page)
+	return nil
+}
+
+func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
+	s, form, err := d.postedFor(r)
+	if err != nil {
+		return err
+	}
+	st, err := d.state(r, &s)
+	if err != nil {
+		return err
+	}
+	if !mayAuthenticate(Next(st)) {
+		d.toResume(w, r, s) // done already, in another tab or by a double click
+		return nil
+	}
+	login := form.Get("login")
+	u, err := d.Users.Authenticate(r.Context(), user.Guess{
+		Login: login, Password: sdk.Secret(form.Get("password")), Address: d.Address(r),
+	})
+	if err != nil {
+		return d.signInFailed(w, r, s, st.Registration, login, err)
+	}
+	return d.authenticated(w, r, s, u)
+}
+
+// signInFailed shows the form again with what went wrong; the login stays, the
+// password does not.
+func (d *Driver) signInFailed(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, login string, cause error) error {
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	var throttled *user.ThrottledError
+	switch {
+	case errors.As(cause, &throttled):
+		seconds := int(throttled.Wait.Seconds()) + 1
+		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		return d.signInPage(w, r, s, registration, http.StatusTooManyRequests, login, texts.T("sign_in.throttled", "seconds", seconds))
+	case errors.Is(cause, user.ErrCredentials):
+		return d.signInPage(w, r, s, registration, http.StatusUnauthorized, login, texts.T("sign_in.wrong"))
+	case errors.Is(cause, provisioning.ErrUserInactive):
+		return d.signInPage(w, r, s, registration, http.StatusForbidden, login, texts.T("sign_in.inactive"))
+	default:
+		return cause
+	}
+}
+
+// authenticated starts a session under a new id and moves the sign-in under it,
+// together or not at all.
+func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn, u user.User) error {
+	var cookie *http.Cookie
+	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
+		started, c, err := d.Sessions.Start(ctx, r, u.ID, amrPassword)
+		if err != nil {
+			return err
+		}
+		cookie = c
+		return d.move(ctx, s, func(s *SignIn) {
+			*s = s.unprovisioned()
+			s.User, s.Session, s.AuthTime, s.Fresh = u.ID, started.ID, started.AuthTime, true
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("record authentication: %w", err)
+	}
+	d.logger(s).InfoContext(r.Context(), "user signed in", "user_id", u.ID)
+	http.SetCookie(w, cookie)
+	d.toResume(w, r, s)
+	return nil
+}
+
+func (d *Driver) showSignOut(w http.ResponseWriter, r *http.Request) error {
+	browser := d.Sessions.Cookies.EnsureBrowser(w, r)
+	d.Pages.SignOut(w, d.Pages.Texts(r, ""), web.SignOutPage{Form: web.Form{Action: pathSignOut, Token: browser.Token(signOutPurpose)}})
+	return nil
+}
+
+const signOutPurpose = "sign_out"
+
+func (d *Driver) signOut(w http.ResponseWriter, r *http.Request) error {
+	if _, err := d.posted(r, func(url.Values) string { return signOutPurpose }); err != nil {
+		return err
+	}
+	if err := d.Sessions.End(r.Context(), w, r); err != nil {
+		return err
+	}
+	seeOther(w, r, pathSignedOut)
+	return nil
+}
+
+func (d *Driver) showSignedOut(w http.ResponseWriter, r *http.Request) error {
+	d.Pages.Message(w, d.Pages.Texts(r, ""), web.MessagePage{Title: "sign_out.done.title", Text: "sign_out.done.text"})
+	return nil
+}

@@ -1,0 +1,223 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/web"
+)
+
+// The paths the flow serves, and the one it returns to: package op's.
+const (
+	pathSignIn     = "/sign-in"
+	pathSignOut    = "/sign-out"
+	pathSignedOut  = "/sign-out/done"
+	pathRegister   = "/register"
+	pathRegistered = "/register/done"
+	pathWait       = "/wait"
+	pathWaitStatus = "/wait/status"
+	pathWaitEvents = "/wait/events"
+	pathWaitRetry  = "/wait/retry"
+	pathWaitLeave  = "/wait/leave"
+	// ResumePath is where every form leads: package op goes on with the sign-in.
+	ResumePath = "/oauth2/authorize/resume"
+)
+
+// The names of form fields and query parameters.
+const (
+	paramSignIn = "sign_in"
+	paramClient = "client_id"
+	paramToken  = "token"
+)
+
+const maxFormBytes = 64 << 10
+
+// errForm means a form cannot be accepted: it has no token of ours, comes from
+// another site, or is malformed.
+var errForm = errors.New("form refused")
+
+// errNoRegistration means the application lets nobody register.
+var errNoRegistration = errors.New("application does not let people register")
+
+// Location returns the page a step is shown on, "" for one without a page.
+func Location(s *SignIn, step Step) string {
+	switch step.Action {
+	case ActionAuthenticate:
+		return at(pathSignIn, s.ID)
+	case ActionRegister:
+		return at(pathRegister, s.ID)
+	case ActionWait:
+		return at(pathWait, s.ID)
+	default:
+		return ""
+	}
+}
+
+func at(path string, id ID) string {
+	return path + "?" + url.Values{paramSignIn: {string(id)}}.Encode()
+}
+
+// Mount serves the flow's pages.
+func (d *Driver) Mount(mux *http.ServeMux) {
+	cross := http.NewCrossOriginProtection()
+	handle := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
+			err := cross.Check(r)
+			if err != nil {
+				err = errors.Join(errForm, err)
+			} else {
+				err = h(w, r)
+			}
+			if err != nil {
+				d.Error(w, r, err)
+			}
+		})
+	}
+	handle("GET "+pathSignIn, d.showSignIn)
+	handle("POST "+pathSignIn, d.signIn)
+	handle("GET "+pathRegister, d.showRegister)
+	handle("POST "+pathRegister, d.register)
+	handle("GET "+pathRegistered, d.showRegistered)
+	handle("GET "+pathWait, d.showWait)
+	handle("GET "+pathWaitStatus, d.waitStatus)
+	handle("GET "+pathWaitEvents, d.waitEvents)
+	handle("POST "+pathWaitRetry, d.retry)
+	handle("POST "+pathWaitLeave, d.leave)
+	handle("GET "+pathSignOut, d.showSignOut)
+	handle("POST "+pathSignOut, d.signOut)
+	handle("GET "+pathSignedOut, d.showSignedOut)
+}
+
+// Error writes the page for an error of this package. An error that is none of
+// its own is logged with a reference, and the page shows only that.
+func (d *Driver) Error(w http.ResponseWriter, r *http.Request, err error) {
+	texts := d.Pages.Texts(r, "")
+	page := web.MessagePage{Status: http.StatusInternalServerError}
+	key := "internal"
+	switch {
+	case errors.Is(err, ErrUnknown), errors.Is(err, application.ErrNotFound):
+		key, page.Status = "unknown", http.StatusNotFound
+	case errors.Is(err, ErrForeign):
+		key, page.Status = "foreign", http.StatusForbidden
+	case errors.Is(err, errForm):
+		key, page.Status = "form", http.StatusForbidden
+	case errors.Is(err, errNoRegistration):
+		key, page.Status = "no_registration", http.StatusForbidden
+	case errors.Is(err, ErrStale):
+		key, page.Status = "stale", http.StatusConflict
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return // nobody is there to read a page
+	default:
+		page.Reference = newReference()
+		d.Log.ErrorContext(r.Context(), "serve sign-in page", "path", r.URL.Path, "reference", page.Reference, "error", err)
+	}
+	page.Title, page.Text = "error."+key+".title", "error."+key+".text"
+	d.Pages.Message(w, texts, page)
+}
+
+// Expired writes the page of a sign-in that is over, with the way back to its
+// application.
+func (d *Driver) Expired(w http.ResponseWriter, r *http.Request, s *SignIn) {
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	page := web.MessagePage{
+		Status: http.StatusGone, Title: "error.expired.title", Text: "error.expired.text", Reference: s.Reference,
+	}
+	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	if err != nil {
+		d.Log.WarnContext(r.Context(), "read application", "client_id", s.Request.Client, "error", err)
+	}
+	page.Link, page.LinkText = app.InitiateLoginURI, texts.T("back_to_app", "app", app.Name)
+	d.Pages.Message(w, texts, page)
+}
+
+// posted reads a form and checks its token. The purpose is what the token is
+// bound to beside the browser.
+func (d *Driver) posted(r *http.Request, purpose func(url.Values) string) (url.Values, error) {
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/x-www-form-urlencoded" {
+		return nil, errForm
+	}
+	if err := r.ParseForm(); err != nil {
+		return nil, errors.Join(errForm, err)
+	}
+	browser, ok := d.Sessions.Cookies.Browser(r)
+	if !ok || !browser.CheckToken(purpose(r.PostForm), r.PostForm.Get(paramToken)) {
+		return nil, errForm
+	}
+	return r.PostForm, nil
+}
+
+// postedFor is posted for a form that belongs to a sign-in, which it loads.
+func (d *Driver) postedFor(r *http.Request) (SignIn, url.Values, error) {
+	form, err := d.posted(r, func(v url.Values) string { return signInPurpose(ID(v.Get(paramSignIn))) })
+	if err != nil {
+		return SignIn{}, nil, err
+	}
+	s, err := d.load(r, ID(form.Get(paramSignIn)))
+	return s, form, err
+}
+
+func signInPurpose(id ID) string { return "sign_in:" + string(id) }
+
+// form returns the hidden part of a sign-in's form.
+func (d *Driver) form(r *http.Request, action string, id ID) web.Form {
+	browser, _ := d.Sessions.Cookies.Browser(r)
+	return web.Form{Action: action, Token: browser.Token(signInPurpose(id)), SignIn: string(id)}
+}
+
+// reached loads the sign-in of a page and where it stands. When it stands
+// somewhere else, the browser is sent there and ok is false: that is what makes
+// the back button and old tabs harmless.
+func (d *Driver) reached(w http.ResponseWriter, r *http.Request, want func(Step) bool) (s SignIn, st State, ok bool, err error) {
+	if s, err = d.load(r, ID(r.URL.Query().Get(paramSignIn))); err != nil {
+		return s, st, false, err
+	}
+	if st, err = d.state(r, &s); err != nil {
+		return s, st, false, err
+	}
+	step := Next(st)
+	if want(step) {
+		return s, st, true, nil
+	}
+	d.toResume(w, r, s)
+	return s, st, false, nil
+}
+
+func (d *Driver) toResume(w http.ResponseWriter, r *http.Request, s SignIn) {
+	seeOther(w, r, at(ResumePath, s.ID))
+}
+
+// seeOther redirects after a form: the browser gets, and does not post again.
+func seeOther(w http.ResponseWriter, r *http.Request, to string) {
+	web.SecureHeaders(w, web.FormsLeave)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// move applies a change to a sign-in, from the start if another request was
+// faster. Every change must be right whatever the other request did.
+func (d *Driver) move(ctx context.Context, s SignIn, change func(*SignIn)) error {
+	for range maxMoves {
+		moved := s
+		change(&moved)
+		err := d.SignIns.Update(ctx, moved)
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+		if s, err = d.SignIns.Get(ctx, s.ID); err != nil {
+			return err
+		}
+		if s.Status != StatusOpen {
+			return nil // it was finished meanwhile: resuming shows that
+		}
+	}
+	return ErrStale
+}
+
+func (d *Driver) logger(s SignIn) *slog.Logger {
+	return d.Log.With("sign_in", s.Reference, "client_id", s.Request.Client)
+}

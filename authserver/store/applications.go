@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+)
+
+// Applications implements application.Store.
+type Applications struct {
+	DB  *sqldb.DB
+	Now func() time.Time
+}
+
+var _ application.Store = Applications{}
+
+const applicationColumns = `client_id, name, redirect_uris, type, auth_method, secret_hash, grant_types, scopes, id_token_alg,
+	initiate_login_uri, registration, enabled, revision, created_at, updated_at`
+
+// Get returns the application, or application.ErrNotFound.
+func (s Applications) Get(ctx context.Context, id provisioning.ClientID) (application.Application, error) {
+	return scanApplication(s.DB.QueryRow(ctx, `SELECT `+applicationColumns+` FROM applications WHERE client_id = $1`, id))
+}
+
+// List returns up to limit applications ordered by client_id, starting behind
+// after.
+func (s Applications) List(ctx context.Context, after provisioning.ClientID, limit int) ([]application.Application, error) {
+	rows, err := s.DB.Query(ctx, `SELECT `+applicationColumns+` FROM applications
+		WHERE client_id > $1 ORDER BY client_id LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list applications: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []application.Application
+	for rows.Next() {
+		a, err := scanApplication(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+// Put creates the application (Revision 0) or replaces exactly that revision. It
+// returns it with the new revision, application.Problems or application.ErrStale.
+func (s Applications) Put(ctx context.Context, a application.Application) (application.Application, error) {
+	if err := a.Validate(); err != nil {
+		return a, err
+	}
+	a.UpdatedAt = s.Now()
+	put := s.update
+	if a.Revision == 0 {
+		a.CreatedAt = a.UpdatedAt
+		put = s.insert
+	}
+	n, err := put(ctx, a)
+	if err != nil {
+		return a, fmt.Errorf("store application: %w", err)
+	}
+	if n == 0 {
+		return a, application.ErrStale
+	}
+	a.Revision++
+	return a, nil
+}
+
+func (s Applications) insert(ctx context.Context, a application.Application) (int64, error) {
+	redirects, grants, scopes, err := applicationJSON(a)
+	if err != nil {
+		return 0, err
+	}
+	return s.DB.Exec(ctx, `INSERT INTO applications (`+applicationColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14) ON CONFLICT (client_id) DO NOTHING`,
+		a.ClientID, a.Name, redirects, a.Type, a.AuthMethod, a.SecretHash, grants, scopes, a.IDTokenAlg,
+		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
+}
+
+func (s Applications) update(ctx context.Context, a application.Application) (int64, error) {
+	redirects, grants, scopes, err := applicationJSON(a)
+	if err != nil {
+		return 0, err
+	}
+	return s.DB.Exec(ctx, `UPDATE applications SET name = $1, redirect_uris = $2, type = $3, auth_method = $4, secret_hash = $5,
+		grant_types = $6, scopes = $7, id_token_alg = $8, initiate_login_uri = $9, registration = $10, enabled = $11,
+		updated_at = $12, revision = revision + 1 WHERE client_id = $13 AND revision = $14`,
+		a.Name, redirects, a.Type, a.AuthMethod, a.SecretHash, grants, scopes, a.IDTokenAlg, a.InitiateLoginURI,
+		number(a.Registration), number(a.Enabled), sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
+}
+
+// Delete removes exactly that revision, or returns application.ErrStale.
+func (s Applications) Delete(ctx context.Context, id provisioning.ClientID, revision int64) error {
+	n, err := s.DB.Exec(ctx, `DELETE FROM applications WHERE client_id = $1 AND revision = $2`, id, revision)
+	if err != nil {
+		return fmt.Errorf("delete application: %w", err)
+	}
+	if n == 0 {
+		return application.ErrStale
+	}
+	return nil
+}
+
+func scanApplication(r row) (application.Application, error) {
+	var a application.Application
+	var registration, enabled, created, updated int64
+	redirects, grants, scopes := column{into: &a.RedirectURIs}, column{into: &a.GrantTypes}, column{into: &a.Scopes}
+	err := r.Scan(&a.ClientID, &a.Name, &redirects.text, &a.Type, &a.AuthMethod, &a.SecretHash, &grants.text, &scopes.text,
+		&a.IDTokenAlg, &a.InitiateLoginURI, &registration, &enabled, &a.Revision, &created, &updated)
+	if sqldb.IsNoRows(err) {
+		return application.Application{}, application.ErrNotFound
+	}
+	if err != nil {
+		return application.Application{}, fmt.Errorf("read application: %w", err)
+	}
+	a.Registration, a.Enabled = registration != 0, enabled != 0
+	a.CreatedAt, a.UpdatedAt = sqldb.Time(created), sqldb.Time(updated)
+	return a, decode(&redirects, &grants, &scopes)
+}
+
+func applicationJSON(a application.Application) (redirects, grants, scopes string, err error) {
+	if redirects, err = jsonOf(a.RedirectURIs); err != nil {
+		return "", "", "", err
+	}
+	if grants, err = jsonOf(a.GrantTypes); err != nil {
+		return "", "", "", err
+	}
+	scopes, err = jsonOf(a.Scopes)
+	return redirects, grants, scopes, err
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+)
+
+// SignIns implements flow.Store.
+type SignIns struct{ DB *sqldb.DB }
+
+var _ flow.Store = SignIns{}
+
+const signInColumns = `reference, request, browser, status, user_id, auth_time, fresh, session, provision_start, deadline,
+	failure, decision, leaving, response, created_at, expires_at, ended_at, version, id`
+
+// signInValues are the columns but version and id, in order.
+func signInValues(s flow.SignIn) ([]any, error) {
+	request, err := jsonOf(s.Request)
+	if err != nil {
+		return nil, err
+	}
+	failure, err := jsonOf(s.Failure)
+	if err != nil {
+		return nil, err
+	}
+	return []any{
+		s.Reference, request, s.Browser, s.Status, s.User, sqldb.Micros(s.AuthTime), number(s.Fresh), s.Session,
+		sqldb.Micros(s.ProvisionStart), sqldb.Micros(s.Deadline), failure, s.Decision, number(s.Leave), s.Response,
+		sqldb.Micros(s.CreatedAt), sqldb.Micros(s.ExpiresAt), sqldb.Micros(s.EndedAt),
+	}, nil
+}
+
+// Insert adds a sign-in as Version 1.
+func (s SignIns) Insert(ctx context.Context, v flow.SignIn) error {
+	values, err := signInValues(v)
+	if err != nil {
+		return err
+	}
+	_, err = s.DB.Exec(ctx, `INSERT INTO sign_ins (`+signInColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1, $18)`, append(values, v.ID)...)
+	if err != nil {
+		return fmt.Errorf("insert sign-in: %w", err)
+	}
+	return nil
+}
+
+// Get returns a sign-in, or flow.ErrUnknown.
+func (s SignIns) Get(ctx context.Context, id flow.ID) (flow.SignIn, error) {
+	return scanSignIn(s.DB.QueryRow(ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE id = $1`, id))
+}
+
+// ByReference returns the sign-in with a support reference, the newest if there
+// are several, or flow.ErrUnknown.
+func (s SignIns) ByReference(ctx context.Context, reference string) (flow.SignIn, error) {
+	return scanSignIn(s.DB.QueryRow(ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE reference = $1
+		ORDER BY created_at DESC LIMIT 1`, reference))
+}
+
+// Update replaces exactly v.Version and stores the next one, or returns
+// flow.ErrStale.
+func (s SignIns) Update(ctx context.Context, v flow.SignIn) error {
+	values, err := signInValues(v)
+	if err != nil {
+		return err
+	}
+	n, err := s.DB.Exec(ctx, `UPDATE sign_ins SET reference = $1, request = $2, browser = $3, status = $4, user_id = $5,
+		auth_time = $6, fresh = $7, session = $8, provision_start = $9, deadline = $10, failure = $11, decision = $12,
+		leaving = $13, response = $14, created_at = $15, expires_at = $16, ended_at = $17, version = version + 1
+		WHERE version = $18 AND id = $19`, append(values, v.Version, v.ID)...)
+	if err != nil {
+		return fmt.Errorf("update sign-in: %w", err)
+	}
+	if n == 0 {
+		return flow.ErrStale
+	}
+	return nil
+}
+
+// Sweep removes sign-ins that expired before a time.
+func (s SignIns) Sweep(ctx context.Context, expiredBefore time.Time) (int64, error) {
+	n, err := s.DB.Exec(ctx, `DELETE FROM sign_ins WHERE expires_at < $1`, sqldb.Micros(expiredBefore))
+	if err != nil {
+		return 0, fmt.Errorf("sweep sign-ins: %w", err)
+	}
+	return n, nil
+}
+
+func scanSignIn(r row) (flow.SignIn, error) {
+	var v flow.SignIn
+	request, failure := column{into: &v.Request}, column{into: &v.Failure}
+	var authTime, fresh, start, deadline, leave, created, expires, ended int64
+	err := r.Scan(&v.Reference, &request.text, &v.Browser, &v.Status, &v.User, &authTime, &fresh, &v.Session, &start, &deadline,
+		&failure.text, &v.Decision, &leave, &v.Response, &created, &expires, &ended, &v.Version, &v.ID)
+	if sqldb.IsNoRows(err) {
+		return flow.SignIn{}, flow.ErrUnknown
+	}
+	if err != nil {
+		return flow.SignIn{}, fmt.Errorf("read sign-in: %w", err)
+	}
+	v.AuthTime, v.Fresh, v.ProvisionStart, v.Deadline = sqldb.Time(authTime), fresh != 0, sqldb.Time(start), sqldb.Time(deadline)
+	v.Leave, v.CreatedAt, v.ExpiresAt, v.EndedAt = leave != 0, sqldb.Time(created), sqldb.Time(expires), sqldb.Time(ended)
+	return v, decode(&request, &failure)
+}

@@ -1,0 +1,129 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+)
+
+// Form is what every form carries back, so that the next request knows what it
+// belongs to.
+type Form struct {
+	Action string // the URL it posts to
+	Token  string // the anti-forgery token
+	SignIn string // "" without a sign-in
+	Client string // "" with a sign-in
+}
+
+// SignInPage asks who the user is.
+type SignInPage struct {
+	Form
+	App      string // the application's name
+	Login    string // what was typed, or hinted
+	Problem  string // why it did not work, in the page's language
+	Register string // where to register; "" if nobody may
+}
+
+// SignIn writes the sign-in page; with a problem the status tells too.
+func (v *Renderer) SignIn(w http.ResponseWriter, t Texts, status int, p SignInPage) {
+	v.render(w, t, status, "sign_in", FormsLeave, p)
+}
+
+// Field is one input of a form.
+type Field struct {
+	Name         string
+	Label        string
+	Type         string // "text", "email", "password"
+	Value        string
+	Autocomplete string
+	Hint         string
+	Problem      string
+	Required     bool
+	Focus        bool
+	Plain        bool // no words: neither capitals nor spelling are helped with
+}
+
+// RegisterPage asks for a new user's details.
+type RegisterPage struct {
+	Form
+	App       string
+	Fields    []Field
+	SignInURL string // where to sign in instead; "" if there is no sign-in
+	Failed    bool   // some field has a problem
+}
+
+// Register writes the registration page.
+func (v *Renderer) Register(w http.ResponseWriter, t Texts, status int, p RegisterPage) {
+	forms := FormsLeave
+	if p.SignIn == "" {
+		forms = FormsStay
+	}
+	v.render(w, t, status, "register", forms, p)
+}
+
+// WaitState is what the wait page is about.
+type WaitState string
+
+// The states of the wait page.
+const (
+	WaitWorking  WaitState = "working"
+	WaitFailed   WaitState = "failed"   // the user may retry or leave; it goes on by itself once it can
+	WaitContinue WaitState = "continue" // the page has nothing to show any more
+)
+
+// WaitStatus is the part of the wait page that changes, also sent as JSON.
+type WaitStatus struct {
+	State     WaitState  `json:"state"`
+	Title     string     `json:"title"`
+	Text      string     `json:"text"`
+	Reference string     `json:"reference"`
+	Lines     []WaitLine `json:"lines"`
+	Next      string     `json:"next,omitempty"` // where to go when State is continue
+}
+
+// WaitLine is one target on the wait page.
+type WaitLine struct {
+	Target   string `json:"target"`
+	Progress string `json:"progress"` // queued, working, done, retrying, failed
+	Text     string `json:"text"`
+}
+
+// WaitPage shows how preparing the accounts goes.
+type WaitPage struct {
+	WaitStatus
+	App    string
+	Events string // URL of the stream of WaitStatus
+	Retry  Form
+	Leave  Form
+}
+
+// Wait writes the wait page.
+func (v *Renderer) Wait(w http.ResponseWriter, t Texts, p WaitPage) {
+	v.render(w, t, http.StatusOK, "wait", FormsLeave, p)
+}
+
+// SignOutPage asks whether to sign out.
+type SignOutPage struct{ Form }
+
+// SignOut writes the sign-out page.
+func (v *Renderer) SignOut(w http.ResponseWriter, t Texts, p SignOutPage) {
+	v.render(w, t, http.StatusOK, "sign_out", FormsStay, p)
+}
+
+// MessagePage says one thing: an error, or that something is done. Title and
+// Text are keys of texts; what is no key is shown as it is.
+type MessagePage struct {
+	Status    int // 0 for 200
+	Title     string
+	Text      string
+	Reference string // for support; "" if there is none
+	Link      string // where to go from here; "" for nowhere
+	LinkText  string
+}
+
+// Failed reports whether the page is about an error.
+func (p MessagePage) Failed() bool { return p.Status >= http.StatusBadRequest }
+
+// Message writes a message page.
+func (v *Renderer) Message(w http.ResponseWriter, t Texts, p MessagePage) {
+	v.render(w, t, cmp.Or(p.Status, http.StatusOK), "message", FormsStay, p)
+}
