@@ -8,6 +8,11 @@ import (
 
 // Secret is a string that never shows itself: every way of printing, logging or
 // encoding it yields "***". Use [Secret.Reveal] at the one place that sends it.
+//
+// Three doors stay open, because they pass a type's methods by: package fmt
+// prints the unexported fields of a struct, and anything under the verb %p, and
+// encoding/json writes the keys of a map. Do not print a struct that keeps a
+// Secret in an unexported field, and do not make one a key.
 type Secret string
 
 const redacted = "***"
