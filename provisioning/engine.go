@@ -2,6 +2,8 @@ package provisioning
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -68,4 +70,60 @@ type EngineOptions struct {
 	Now       func() time.Time
 	// Random returns a number in [0,1) for the jitter of retries.
 	Random func() float64
+}
+
+// Engine brings due accounts to what is desired of them.
+type Engine struct{ EngineOptions }
+
+// minDigestKey is the least length of a key for HMAC-SHA-256 (RFC 2104 section 3).
+const minDigestKey = 32
+
+// NewEngine returns an engine. It fails when the digest key is too short: the
+// digests of short values could be guessed.
+func NewEngine(o EngineOptions) (*Engine, error) {
+	if len(o.DigestKey) < minDigestKey {
+		return nil, fmt.Errorf("engine: digest key has %d bytes, needs %d", len(o.DigestKey), minDigestKey)
+	}
+	return &Engine{o}, nil
+}
+
+// finishTimeout bounds writing a result when the run's context has ended.
+const finishTimeout = 5 * time.Second
+
+// Run works on a leased account until its result is written. How the work went
+// is in the ledger; the error is about the ledger itself, or [ErrLeaseLost], and
+// then the account is due again when the lease ends.
+func (e *Engine) Run(ctx context.Context, l Lease) error {
+	held, stop := e.keep(ctx, l)
+	r := &run{Engine: e, held: held, lease: l, account: l.Account, desired: l.Account.Desired}
+	err := r.work(held.ctx)
+	stop()
+	var broken *ledgerError
+	if errors.As(err, &broken) {
+		return fmt.Errorf("run account: %w", broken.err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	if err := r.finish(ctx, sdk.AsError(err)); err != nil {
+		return fmt.Errorf("run account: %w", err)
+	}
+	e.Notifier.Notify(l.Account.User)
+	return nil
+}
+
+// ledgerError is a failure of our own database within a run: the run ends and
+// nothing is concluded about the target.
+type ledgerError struct{ err error }
+
+// Error returns the cause's text.
+func (e *ledgerError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *ledgerError) Unwrap() error { return e.err }
+
+func broken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ledgerError{err}
 }

@@ -90,14 +90,21 @@ func (s *Accounts) Extend(ctx context.Context, l provisioning.Lease, until time.
 }
 
 // Begin writes down an attempt before its first call, or returns
-// [provisioning.ErrLeaseLost].
+// [provisioning.ErrLeaseLost]. What was sent is forgotten until the run writes
+// it anew: a run that dies must not leave a belief about the target behind.
 func (s *Accounts) Begin(ctx context.Context, l provisioning.Lease, a provisioning.Attempt) error {
-	n, err := s.db.Exec(ctx, `INSERT INTO attempt (id, user_id, target, rev, operation_id, number, cause, started_at)
-		SELECT $1, user_id, target, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), $5, CAST($6 AS BIGINT) FROM account
-		WHERE user_id = $7 AND target = $8 AND fence = $9 AND lease_owner = $10`,
-		a.ID, a.Rev, a.OperationID, a.Number, a.Trigger, sqldb.Micros(a.StartedAt),
-		l.Account.User, l.Account.Target, l.Fence, l.Owner)
-	return kept(n, err, "begin attempt")
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		if err := s.held(ctx, l, "begin attempt", `UPDATE account SET sent = '{}'`); err != nil {
+			return err
+		}
+		_, err := s.db.Exec(ctx, `INSERT INTO attempt (id, user_id, target, rev, operation_id, number, cause, started_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			a.ID, a.User, a.Target, a.Rev, a.OperationID, a.Number, a.Trigger, sqldb.Micros(a.StartedAt))
+		if err != nil {
+			return fmt.Errorf("begin attempt: %w", err)
+		}
+		return nil
+	})
 }
 
 // Creating writes down that a create is about to go out, or returns

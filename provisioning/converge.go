@@ -1,0 +1,236 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// present makes the account exist, active, with the wanted attributes. An
+// account that vanishes under our hands is looked for once more.
+func (r *run) present(ctx context.Context) error {
+	var err error
+	for range 2 {
+		var found *sdk.Account
+		if found, err = r.find(ctx); err != nil {
+			return err
+		}
+		if found == nil {
+			return r.create(ctx)
+		}
+		if err = r.align(ctx, *found); sdk.KindOf(err) != sdk.KindNotFound {
+			return err
+		}
+		r.unlink()
+	}
+	return err
+}
+
+// align sends what differs, then reactivates.
+func (r *run) align(ctx context.Context, found sdk.Account) error {
+	set, clear := r.diff(found)
+	if len(set)+len(clear) > 0 {
+		if err := r.update(ctx, found, set, clear); err != nil {
+			return err
+		}
+		r.changed(set, clear)
+		r.ended(OutcomeUpdated)
+	}
+	r.account.Sent = maps.Clone(r.digests)
+	if inactive(found, r.account) {
+		if err := r.setActive(ctx, true); err != nil {
+			return err
+		}
+		r.ended(OutcomeReactivated)
+	}
+	r.account.Suspended = false
+	r.ended(OutcomeUnchanged)
+	return nil
+}
+
+// inactive goes by what the target says, or by what we did where it says nothing.
+func inactive(found sdk.Account, a Account) bool {
+	if found.Active != nil {
+		return !*found.Active
+	}
+	return a.Suspended
+}
+
+// ended notes an outcome; what says more than it stays.
+func (r *run) ended(o Outcome) {
+	if r.outcome == "" || r.outcome == OutcomeUpdated && o == OutcomeReactivated {
+		r.outcome = o
+	}
+}
+
+// changed records the names of what was sent, in a fixed order.
+func (r *run) changed(set sdk.Attributes, clear []string) {
+	r.attempt.Changed = slices.Sorted(maps.Keys(set))
+	r.attempt.Changed = append(r.attempt.Changed, clear...)
+}
+
+// create makes the account after a lookup found none. An answer that is lost, or
+// a name that is taken, is looked into before anything else; there is never a
+// second create in one run.
+func (r *run) create(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	uncertain := r.account.CreateSent
+	if err := r.Ledger.Creating(ctx, r.lease); err != nil {
+		return broken(err)
+	}
+	r.account.CreateSent = true
+	made, err := r.send(ctx)
+	if err == nil {
+		r.link(made.ID, true)
+		r.account.Sent = maps.Clone(r.digests)
+		return r.activate(ctx, made)
+	}
+	var e *sdk.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Kind == sdk.KindConflict || e.Effect == sdk.EffectNone && e.Kind != sdk.KindOutcomeUnknown {
+		r.account.CreateSent = uncertain
+	}
+	if e.Kind != sdk.KindConflict && !r.account.CreateSent {
+		return err
+	}
+	return r.lookInto(ctx, e)
+}
+
+// lookInto finds out what a create left behind. If that cannot be found out the
+// create's own failure stands.
+func (r *run) lookInto(ctx context.Context, failure *sdk.Error) error {
+	found, err := r.lookup(ctx)
+	switch {
+	case sdk.KindOf(err) == sdk.KindAmbiguous:
+		return err
+	case err != nil || found == nil:
+		var b *ledgerError
+		if errors.As(err, &b) {
+			return err
+		}
+		return failure
+	}
+	if err := r.adopt(ctx, *found); err != nil {
+		return err
+	}
+	return r.align(ctx, *found)
+}
+
+// send makes the create call. Success without an id is no success.
+func (r *run) send(ctx context.Context) (sdk.Account, error) {
+	values := sdk.Attributes{}
+	for name, v := range r.wanted {
+		if !empty(v) {
+			values[name] = v
+		}
+	}
+	var made sdk.Account
+	err := r.call(ctx, "create", "", true, func(ctx context.Context) (string, error) {
+		var err error
+		made, err = r.conn.Create(ctx, sdk.CreateRequest{Operation: r.operation(), Attributes: values, Active: true})
+		if err == nil && made.ID == "" {
+			err = defect("create answered without an id")
+		}
+		return "created", err
+	})
+	if err == nil {
+		r.changed(values, nil)
+	}
+	return made, err
+}
+
+// activate is for targets that make new accounts inactive whatever we ask.
+func (r *run) activate(ctx context.Context, made sdk.Account) error {
+	if made.Active == nil || *made.Active {
+		return nil
+	}
+	return r.setActive(ctx, true)
+}
+
+// suspended makes the account inactive if there is one; it never makes one.
+func (r *run) suspended(ctx context.Context) error {
+	found, err := r.existing(ctx)
+	if err != nil || found == nil {
+		r.ended(OutcomeUnchanged)
+		return err
+	}
+	return r.suspend(ctx, *found)
+}
+
+func (r *run) suspend(ctx context.Context, found sdk.Account) error {
+	r.outcome = OutcomeUnchanged
+	if found.Active == nil || *found.Active {
+		err := r.setActive(ctx, false)
+		if sdk.KindOf(err) == sdk.KindNotFound {
+			r.unlink()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.outcome = OutcomeSuspended
+	}
+	r.account.Suspended = true
+	return nil
+}
+
+// existing returns the account we know of, or may have made; nil if there is
+// none. It never adopts: an account that is to end must not become ours first.
+func (r *run) existing(ctx context.Context) (*sdk.Account, error) {
+	if r.account.ExternalID == "" && !r.account.CreateSent {
+		return nil, nil
+	}
+	policy := r.target.Adopt
+	r.target.Adopt = AdoptNever
+	defer func() { r.target.Adopt = policy }()
+	found, err := r.find(ctx)
+	if sdk.KindOf(err) == sdk.KindConflict {
+		found, err = nil, nil
+	}
+	if found == nil && err == nil {
+		r.account.CreateSent = false
+	}
+	return found, err
+}
+
+// absent ends the account as the target's policy says. Only what we made ends;
+// an adopted account is let go.
+func (r *run) absent(ctx context.Context) error {
+	if r.account.ExternalID != "" && !r.account.Created {
+		r.unlink()
+		r.outcome = OutcomeUnlinked
+		return nil
+	}
+	found, err := r.existing(ctx)
+	switch {
+	case err != nil:
+		return err
+	case found == nil:
+		r.outcome = OutcomeUnchanged
+		return nil
+	case !r.account.Created:
+		r.unlink()
+		r.outcome = OutcomeUnlinked
+		return nil
+	case r.target.OnUserDelete == DeleteDelete:
+		return r.remove(ctx)
+	default:
+		return r.suspend(ctx, *found)
+	}
+}
+
+func (r *run) remove(ctx context.Context) error {
+	if err := r.delete(ctx); err != nil && sdk.KindOf(err) != sdk.KindNotFound {
+		return err
+	}
+	r.unlink()
+	r.outcome = OutcomeDeleted
+	return nil
+}
