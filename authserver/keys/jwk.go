@@ -1,0 +1,108 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Alg is a signature algorithm (RFC 7518 section 3.1).
+type Alg string
+
+// The algorithms that sign ID tokens.
+const (
+	RS256 Alg = "RS256" // 2048 bit
+	ES256 Alg = "ES256"
+)
+
+// Algs returns the algorithms every server has a key for.
+func Algs() []Alg { return []Alg{RS256, ES256} }
+
+const rsaBits = 2048
+
+// signingKey is a [StoredKey] opened and ready to sign.
+type signingKey struct {
+	StoredKey
+	public jose.JSONWebKey
+	signer jose.Signer
+}
+
+// published reports whether applications should know the key at that time.
+func (k *signingKey) published(at time.Time) bool {
+	return k.RetireAt.IsZero() || at.Before(k.RetireAt)
+}
+
+func generatePrivate(alg Alg) (crypto.Signer, error) {
+	switch alg {
+	case RS256:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	case ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		return nil, fmt.Errorf("algorithm %q is not supported", alg)
+	}
+}
+
+// newStoredKey makes a fresh key of that generation.
+func newStoredKey(sealer *Sealer, alg Alg, generation int, now, activeAt time.Time) (StoredKey, error) {
+	private, err := generatePrivate(alg)
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("generate key: %w", err)
+	}
+	jwk := jose.JSONWebKey{Key: private, Algorithm: string(alg), Use: "sig"}
+	sum, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("generate key: %w", err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(sum)
+	privateJSON, err := json.Marshal(jwk)
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("generate key: %w", err)
+	}
+	publicJSON, err := json.Marshal(jwk.Public())
+	if err != nil {
+		return StoredKey{}, fmt.Errorf("generate key: %w", err)
+	}
+	sealed, err := sealer.Seal(privateJSON, keyAAD(jwk.KeyID))
+	if err != nil {
+		return StoredKey{}, err
+	}
+	return StoredKey{
+		KID: jwk.KeyID, Alg: alg, Generation: generation, Sealed: sealed, Public: publicJSON,
+		CreatedAt: now, ActiveAt: activeAt,
+	}, nil
+}
+
+// openKey unseals a key and checks that the row is what it says: a changed
+// public part or algorithm must not be trusted.
+func openKey(sealer *Sealer, stored StoredKey) (*signingKey, error) {
+	text, err := sealer.Open(stored.Sealed, keyAAD(stored.KID))
+	if err != nil {
+		return nil, fmt.Errorf("open signing key %s: %w", stored.KID, err)
+	}
+	var jwk jose.JSONWebKey
+	if err := json.Unmarshal(text, &jwk); err != nil {
+		return nil, fmt.Errorf("open signing key %s: not a JWK", stored.KID) // the error may repeat the key
+	}
+	if jwk.KeyID != stored.KID || jwk.Algorithm != string(stored.Alg) {
+		return nil, fmt.Errorf("open signing key %s: the row was changed", stored.KID)
+	}
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(stored.Alg), Key: jwk},
+		(&jose.SignerOptions{}).WithType("JWT"),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open signing key %s: %w", stored.KID, err)
+	}
+	return &signingKey{StoredKey: stored, public: jwk.Public(), signer: signer}, nil
+}
+
+func keyAAD(kid string) []byte { return []byte("signing_key/" + kid) }
