@@ -2,6 +2,7 @@ package scim2
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -38,17 +39,19 @@ func newResource(c change, active bool) resource {
 	return r
 }
 
-// keyOf returns name as r spells it, or name itself.
+// keyOf returns name as r spells it, or name itself. Of several spellings it is
+// always the same one.
 func (r resource) keyOf(name string) string {
 	if _, ok := r[name]; ok {
 		return name
 	}
+	found := ""
 	for key := range r {
-		if strings.EqualFold(key, name) {
-			return key
+		if strings.EqualFold(key, name) && (found == "" || key < found) {
+			found = key
 		}
 	}
-	return name
+	return cmp.Or(found, name)
 }
 
 func (r resource) get(name string) any { return r[r.keyOf(name)] }
@@ -216,7 +219,11 @@ func withEntry(list []any, entryType, value string) []any {
 	if i < 0 {
 		return append(out, newEntry(entryType, value, !hasPrimary(list)))
 	}
-	m, _ := list[i].(map[string]any)
+	m, isObject := list[i].(map[string]any)
+	if !isObject {
+		out[i] = newEntry(entryType, value, true)
+		return out
+	}
 	entry := maps.Clone(resource(m))
 	entry[entry.keyOf("value")] = value
 	out[i] = map[string]any(entry)
