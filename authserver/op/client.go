@@ -1,0 +1,85 @@
+package op
+
+import (
+	"context"
+
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// client is an application as fosite sees it.
+type client struct {
+	app application.Application
+	// redirectURIs is the one URI our own matcher accepted for this request;
+	// fosite's is too generous (it never compares the registered scheme).
+	redirectURIs []string
+}
+
+var (
+	_ fosite.Client             = (*client)(nil)
+	_ fosite.ResponseModeClient = (*client)(nil)
+)
+
+// stranger is a client that is only compared: its row was issued to somebody
+// other than who asks.
+func stranger(id provisioning.ClientID) *client {
+	return &client{app: application.Application{ClientID: id, AuthMethod: application.AuthBasic}}
+}
+
+// GetID returns the client_id.
+func (c *client) GetID() string { return string(c.app.ClientID) }
+
+// GetHashedSecret returns nothing: fosite never compares secrets here.
+func (c *client) GetHashedSecret() []byte { return nil }
+
+// GetRedirectURIs returns the redirect URI of this request.
+func (c *client) GetRedirectURIs() []string { return c.redirectURIs }
+
+// GetGrantTypes returns what the client may use.
+func (c *client) GetGrantTypes() fosite.Arguments { return c.app.GrantTypes }
+
+// GetResponseTypes returns code alone: implicit and hybrid are not offered.
+func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{responseTypeCode} }
+
+// GetResponseModes returns query alone.
+func (c *client) GetResponseModes() []fosite.ResponseModeType {
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+}
+
+// GetScopes returns what the client may ask for.
+func (c *client) GetScopes() fosite.Arguments { return c.app.Scopes }
+
+// IsPublic reports whether the client has no secret.
+func (c *client) IsPublic() bool { return c.app.AuthMethod == application.AuthNone }
+
+// GetAudience returns nothing: tokens are for this server's own endpoints.
+func (c *client) GetAudience() fosite.Arguments { return nil }
+
+// may reports whether the client may use the grant type.
+func (c *client) may(grantType string) bool { return c.GetGrantTypes().Has(grantType) }
+
+type unitKey struct{}
+
+// unit is what one HTTP request has found out so far, so that fosite's many
+// lookups of the same thing cost one query.
+type unit struct {
+	client   *client
+	grant    *Grant // of the code or refresh token presented
+	code     *Code
+	refresh  *RefreshToken
+	decision provisioning.DecisionID // on the code or refresh token presented
+}
+
+func withUnit(ctx context.Context, u *unit) context.Context {
+	return context.WithValue(ctx, unitKey{}, u)
+}
+
+// unitFrom returns the request's unit, or an empty one.
+func unitFrom(ctx context.Context) *unit {
+	if u, ok := ctx.Value(unitKey{}).(*unit); ok {
+		return u
+	}
+	return &unit{}
+}

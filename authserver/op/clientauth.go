@@ -1,0 +1,86 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Applications looks up OAuth clients.
+type Applications interface {
+	// Get returns the application, or application.ErrNotFound.
+	Get(ctx context.Context, id provisioning.ClientID) (application.Application, error)
+}
+
+// credentials are what a client showed at the token endpoint.
+type credentials struct {
+	id     provisioning.ClientID
+	secret sdk.Secret
+	method application.AuthMethod
+}
+
+// credentialsFrom reads the client's credentials (RFC 6749 section 2.3.1). More
+// than one method in a request is an error.
+func credentialsFrom(r *http.Request, form url.Values) (credentials, *protocolError) {
+	id, secret, basic := r.BasicAuth()
+	switch {
+	case form.Has("client_assertion") || form.Has("client_assertion_type"):
+		return credentials{}, invalidClient()
+	case basic && form.Get("client_secret") != "":
+		return credentials{}, badRequest(codeInvalidRequest, "The client used more than one way to authenticate.")
+	case basic:
+		return basicCredentials(id, secret, form)
+	case r.Header.Get("Authorization") != "":
+		return credentials{}, invalidClient()
+	case form.Get("client_secret") != "":
+		return credentials{provisioning.ClientID(form.Get("client_id")), sdk.Secret(form.Get("client_secret")), application.AuthPost}, nil
+	default:
+		return credentials{id: provisioning.ClientID(form.Get("client_id")), method: application.AuthNone}, nil
+	}
+}
+
+// basicCredentials decodes both parts, which are form-encoded inside Basic.
+func basicCredentials(id, secret string, form url.Values) (credentials, *protocolError) {
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	if errID != nil || errSecret != nil {
+		return credentials{}, invalidClient()
+	}
+	if form.Has("client_id") && form.Get("client_id") != id {
+		return credentials{}, badRequest(codeInvalidRequest, "The client_id in the body is not the one that authenticated.")
+	}
+	return credentials{provisioning.ClientID(id), sdk.Secret(secret), application.AuthBasic}, nil
+}
+
+// authenticate is the only client authentication: fosite calls it for every
+// token request. All failures look alike and cost alike: an unknown client is
+// compared with a hash that nothing fits.
+func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.Values) (fosite.Client, error) {
+	shown, fail := credentialsFrom(r, form)
+	if fail != nil {
+		return nil, fail
+	}
+	app, err := p.apps.Get(ctx, shown.id)
+	if err != nil && !errors.Is(err, application.ErrNotFound) {
+		return nil, internalError(err)
+	}
+	known := err == nil && app.Enabled && app.AuthMethod == shown.method
+	hash := p.decoyHash
+	if known && app.AuthMethod != application.AuthNone {
+		hash = app.SecretHash
+	}
+	proven := application.VerifySecret(hash, shown.secret)
+	if !known || app.AuthMethod != application.AuthNone && !proven {
+		return nil, invalidClient()
+	}
+	c := &client{app: app}
+	unitFrom(ctx).client = c
+	return c, nil
+}

@@ -1,0 +1,91 @@
+package op
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/keys"
+)
+
+// metadata is what the server says of itself (OpenID Connect Discovery 1.0
+// section 3, RFC 8414 section 2). It lists what works and nothing else.
+type metadata struct {
+	Issuer                 string                   `json:"issuer"`
+	AuthorizationEndpoint  string                   `json:"authorization_endpoint"`
+	TokenEndpoint          string                   `json:"token_endpoint"`
+	UserinfoEndpoint       string                   `json:"userinfo_endpoint"`
+	JWKSURI                string                   `json:"jwks_uri"`
+	Scopes                 []string                 `json:"scopes_supported"`
+	ResponseTypes          []string                 `json:"response_types_supported"`
+	ResponseModes          []string                 `json:"response_modes_supported"`
+	GrantTypes             []string                 `json:"grant_types_supported"`
+	SubjectTypes           []string                 `json:"subject_types_supported"`
+	IDTokenAlgs            []keys.Alg               `json:"id_token_signing_alg_values_supported"`
+	AuthMethods            []application.AuthMethod `json:"token_endpoint_auth_methods_supported"`
+	Claims                 []string                 `json:"claims_supported"`
+	Prompts                []string                 `json:"prompt_values_supported"`
+	ChallengeMethods       []string                 `json:"code_challenge_methods_supported"`
+	IssParameter           bool                     `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameter        bool                     `json:"claims_parameter_supported"`
+	RequestParameter       bool                     `json:"request_parameter_supported"`
+	RequestURIParameter    bool                     `json:"request_uri_parameter_supported"`
+	RequestURIRegistration bool                     `json:"require_request_uri_registration"`
+}
+
+func newMetadata(issuer string) metadata {
+	return metadata{
+		Issuer:                issuer,
+		AuthorizationEndpoint: issuer + PathAuthorize,
+		TokenEndpoint:         issuer + PathToken,
+		UserinfoEndpoint:      issuer + PathUserinfo,
+		JWKSURI:               issuer + PathKeys,
+		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning},
+		ResponseTypes:         []string{responseTypeCode},
+		ResponseModes:         []string{"query"},
+		GrantTypes:            grantTypes(),
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgs:           keys.Algs(),
+		AuthMethods:           []application.AuthMethod{application.AuthBasic, application.AuthPost, application.AuthNone},
+		Claims: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "given_name", "family_name",
+			"preferred_username", "locale", "email", "email_verified", claimProvisioned,
+		},
+		Prompts:          []string{promptNone, promptLogin, promptCreate},
+		ChallengeMethods: []string{methodS256},
+		IssParameter:     true,
+	}
+}
+
+// grantTypes returns what the token endpoint answers.
+func grantTypes() []string {
+	return []string{application.GrantAuthorizationCode, application.GrantRefreshToken, application.GrantClientCredentials}
+}
+
+func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
+	p.writeJSON(w, r, http.StatusOK, p.metadata)
+}
+
+// keysMaxAge is how long applications may cache the key set, in seconds. A new
+// key must be published longer than that before it signs.
+const keysMaxAge = "300"
+
+func (p *Provider) publicKeys(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age="+keysMaxAge)
+	p.writeJSON(w, r, http.StatusOK, p.keys.Public())
+}
+
+// writeJSON answers with v. An encoding error means v is not what it was made
+// to be; by then the status is not sent.
+func (p *Provider) writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		p.log.ErrorContext(r.Context(), "encode response", "error", err)
+		http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // an error means the client is gone
+}

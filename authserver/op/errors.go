@@ -1,0 +1,140 @@
+package op
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/authserver/keys"
+)
+
+// The error codes this server answers with (RFC 6749 sections 4.1.2.1 and 5.2,
+// RFC 6750 section 3.1, OpenID Connect Core section 3.1.2.6).
+const (
+	codeInvalidRequest          = "invalid_request"
+	codeInvalidClient           = "invalid_client"
+	codeInvalidGrant            = "invalid_grant"
+	codeInvalidScope            = "invalid_scope"
+	codeInvalidToken            = "invalid_token"
+	codeInsufficientScope       = "insufficient_scope"
+	codeUnauthorizedClient      = "unauthorized_client"
+	codeUnsupportedGrantType    = "unsupported_grant_type"
+	codeUnsupportedResponseType = "unsupported_response_type"
+	codeServerError             = "server_error"
+	codeTemporarilyUnavailable  = "temporarily_unavailable"
+	codeLoginRequired           = "login_required"
+	codeRequestNotSupported     = "request_not_supported"
+	codeRequestURINotSupported  = "request_uri_not_supported"
+	codeRegistrationUnsupported = "registration_not_supported"
+)
+
+// protocolError is an error as the protocol names it.
+type protocolError struct {
+	Code        string
+	Description string        // for developers; never internals
+	Status      int           // where there is no redirect
+	RetryAfter  time.Duration // for 503
+	cause       error         // for the log, nil when the fault is the client's
+}
+
+func (e *protocolError) Error() string {
+	if e.cause != nil {
+		return e.Code + ": " + e.cause.Error()
+	}
+	return e.Code + ": " + e.Description
+}
+
+func (e *protocolError) Unwrap() error { return e.cause }
+
+func badRequest(code, description string) *protocolError {
+	return &protocolError{Code: code, Description: description, Status: http.StatusBadRequest}
+}
+
+func internalError(cause error) *protocolError {
+	return &protocolError{
+		Code: codeServerError, Status: http.StatusInternalServerError, cause: cause,
+		Description: "The server could not complete the request.",
+	}
+}
+
+// toProtocol turns any error into one with a code of the specifications.
+func toProtocol(err error) *protocolError {
+	if own, ok := errors.AsType[*protocolError](err); ok {
+		return own
+	}
+	// Fosite wraps what its storage says in a server_error: look beneath it first.
+	if errors.Is(err, ErrUsed) || errors.Is(err, ErrNotFound) {
+		return badRequest(codeInvalidGrant, "The code or refresh token is not valid, was used before, or expired.")
+	}
+	if errors.Is(err, errNoPermit) || errors.Is(err, keys.ErrNoKey) {
+		return internalError(err)
+	}
+	rfc, ok := errors.AsType[*fosite.RFC6749Error](err)
+	if !ok {
+		return internalError(err)
+	}
+	return fromFosite(rfc, err)
+}
+
+func fromFosite(rfc *fosite.RFC6749Error, err error) *protocolError {
+	code := specCode(rfc.ErrorField)
+	switch code {
+	case codeServerError:
+		return internalError(err)
+	case codeTemporarilyUnavailable:
+		return &protocolError{
+			Code: code, Status: http.StatusServiceUnavailable, RetryAfter: defaultRetryAfter, cause: err,
+			Description: "The server is temporarily unable to answer.",
+		}
+	case codeInvalidClient:
+		return invalidClient()
+	default:
+		return badRequest(code, rfc.GetDescription())
+	}
+}
+
+// specCode maps fosite's own error names to those of the specifications.
+func specCode(name string) string {
+	switch name {
+	case "invalid_state", "insufficient_entropy", "request_unauthorized", "jti_known", "unsupported_response_mode":
+		return codeInvalidRequest
+	case "token_expired", "invalid_token", "token_inactive", "token_signature_mismatch", "not_found", "request_forbidden":
+		return codeInvalidGrant
+	case "scope_not_granted":
+		return codeInvalidScope
+	case "misconfiguration", "error", "unknown_request", "":
+		return codeServerError
+	default:
+		return name
+	}
+}
+
+func invalidClient() *protocolError {
+	return &protocolError{
+		Code: codeInvalidClient, Status: http.StatusUnauthorized,
+		Description: "The client is unknown, or did not authenticate with its registered method and secret.",
+	}
+}
+
+// describe limits a text to what RFC 6749 allows in error_description.
+func describe(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r == '\\', r < ' ', r > '~':
+			return ' '
+		default:
+			return r
+		}
+	}, text)
+}
+
+const referenceLength = 10
+
+// newReference returns a random id that ties what a person sees to the log.
+func newReference() string { return rand.Text()[:referenceLength] }

@@ -1,0 +1,209 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// The paths of the endpoints.
+const (
+	PathDiscovery         = "/.well-known/openid-configuration"
+	PathServerMetadata    = "/.well-known/oauth-authorization-server"
+	PathAuthorize         = "/oauth2/authorize"
+	PathResume            = "/oauth2/authorize/resume"
+	PathToken             = "/oauth2/token"
+	PathUserinfo          = "/oauth2/userinfo"
+	PathKeys              = "/oauth2/jwks"
+	pathSignIn            = "/sign-in"
+	pathRegister          = "/register"
+	pathWait              = "/wait"
+	paramSignIn           = "sign_in"
+	scopeOpenID           = "openid"
+	scopeProfile          = "profile"
+	scopeEmail            = "email"
+	scopeOfflineAccess    = "offline_access"
+	scopeProvisioning     = "provisioning"
+	responseTypeCode      = "code"
+	methodS256            = "S256"
+	claimProvisioned      = "provisioned"
+	defaultRetryAfter     = 2 * time.Second
+	bearer                = "Bearer"
+	headerWWWAuthenticate = "WWW-Authenticate"
+)
+
+// SignIns is the sign-in between an authorization request and its answer;
+// *flow.Driver is one.
+type SignIns interface {
+	// Begin starts a sign-in for a validated request.
+	Begin(w http.ResponseWriter, r *http.Request, req flow.AuthorizeRequest) (*flow.SignIn, flow.Step, error)
+	// Resume goes on with one. Errors: flow.ErrUnknown, flow.ErrForeign.
+	Resume(w http.ResponseWriter, r *http.Request, id flow.ID) (*flow.SignIn, flow.Step, error)
+	// Permit asks the gate inside the transaction in ctx and re-checks session,
+	// user and application; flow.ErrNotYet when the sign-in cannot go on now.
+	Permit(ctx context.Context, s *flow.SignIn) (provisioning.Permit, error)
+	// Issued records the response inside the transaction in ctx; flow.ErrStale when
+	// another request was first.
+	Issued(ctx context.Context, s *flow.SignIn, permit provisioning.Permit, response string) error
+	// Ended records that an error went to the application; flow.ErrStale when
+	// another request was first.
+	Ended(ctx context.Context, s *flow.SignIn) error
+}
+
+// Gate decides on the grants that have no sign-in; *provisioning.Gate is one.
+type Gate interface {
+	// Permit decides and records. The Permit is usable only if the verdict is
+	// permit.
+	Permit(ctx context.Context, r provisioning.Request) (provisioning.Permit, provisioning.Decision, error)
+}
+
+// Account is a user's account in a target, as an application may see it.
+type Account struct {
+	ID    string             `json:"id"` // the target's; "" while there is none
+	State provisioning.State `json:"state"`
+}
+
+// Accounts reads a user's accounts for scope provisioning.
+type Accounts interface {
+	// Provisioned returns the user's accounts in the application's targets.
+	Provisioned(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) (map[provisioning.TargetName]Account, error)
+}
+
+// Pages shows pages where an error cannot go to the application.
+type Pages interface {
+	// Error shows an error page with that HTTP status. The reference ties it to
+	// the log.
+	Error(w http.ResponseWriter, r *http.Request, status int, page ErrorPage)
+}
+
+// ErrorPage says what went wrong, to a person.
+type ErrorPage struct {
+	Code        string // the protocol's error code, for a localised text
+	Description string // English, for who integrates the application
+	Reference   string
+}
+
+// KeySet signs, verifies and publishes; *keys.Ring is one.
+type KeySet interface {
+	Keys
+	// Public returns the keys to publish.
+	Public() jose.JSONWebKeySet
+}
+
+// Options are the parts of a Provider. All but AdminClient and Lifetimes are
+// required.
+type Options struct {
+	Issuer       string // an absolute URL without path, query or trailing slash
+	Applications Applications
+	Store        Store
+	Keys         KeySet
+	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
+	SignIns      SignIns
+	Gate         Gate
+	Users        provisioning.Users
+	Accounts     Accounts
+	Pages        Pages
+	Log          *slog.Logger
+	Now          func() time.Time
+	// AdminClient is Anteroom's own application, which no target may lock out.
+	AdminClient provisioning.ClientID
+	Lifetimes   Lifetimes // the zero value takes DefaultLifetimes
+}
+
+// Provider is the OpenID Connect provider.
+type Provider struct {
+	issuer      string
+	apps        Applications
+	store       *fositeStore
+	keys        KeySet
+	tokens      Store
+	fosite      *fosite.Fosite
+	strategy    *chokePoint
+	signIns     SignIns
+	gate        Gate
+	users       provisioning.Users
+	accounts    Accounts
+	pages       Pages
+	log         *slog.Logger
+	now         func() time.Time
+	adminClient provisioning.ClientID
+	metadata    metadata
+	// decoyHash is compared when a client is unknown, so that it costs the same.
+	decoyHash string
+}
+
+// New returns a provider. It reports every missing or wrong option.
+func New(o Options) (*Provider, error) {
+	if o.Lifetimes == (Lifetimes{}) {
+		o.Lifetimes = DefaultLifetimes()
+	}
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("openid provider: %w", err)
+	}
+	p := &Provider{
+		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, gate: o.Gate,
+		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
+		metadata:  newMetadata(o.Issuer),
+		decoyHash: application.HashSecret(application.GenerateSecret()),
+		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
+	}
+	config := newConfig(o.Issuer, o.Lifetimes, o.TokenKey, p.authenticate)
+	p.strategy = newChokePoint(config)
+	p.fosite = newFosite(config, p.store, p.strategy, &signer{keys: o.Keys, now: o.Now})
+	return p, nil
+}
+
+func (o Options) check() error {
+	missing := map[string]bool{
+		"Applications": o.Applications == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
+		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
+		"Log": o.Log == nil, "Now": o.Now == nil,
+	}
+	var errs []error
+	for name, is := range missing {
+		if is {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		}
+	}
+	if len(o.TokenKey) != hmacKeyBytes {
+		errs = append(errs, fmt.Errorf("TokenKey must have %d bytes", hmacKeyBytes))
+	}
+	return errors.Join(append(errs, checkIssuer(o.Issuer), o.Lifetimes.check())...)
+}
+
+// checkIssuer wants an origin: the well-known paths and cookies hang on it.
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		return errors.New("issuer must be an http or https URL")
+	}
+	if strings.TrimPrefix(issuer, u.Scheme+"://"+u.Host) != "" {
+		return errors.New("issuer must have no path, query or trailing slash")
+	}
+	return nil
+}
+
+// Mount adds the endpoints to mux.
+func (p *Provider) Mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+PathDiscovery, p.discovery)
+	mux.HandleFunc("GET "+PathServerMetadata, p.discovery)
+	mux.HandleFunc("GET "+PathKeys, p.publicKeys)
+	mux.HandleFunc("GET "+PathAuthorize, p.authorize)
+	mux.HandleFunc("POST "+PathAuthorize, p.authorize)
+	mux.HandleFunc("GET "+PathResume, p.resume)
+	mux.HandleFunc("POST "+PathToken, p.token)
+	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)
+	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
+}

@@ -1,0 +1,65 @@
+package op
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// authTimeUnit is the precision of auth_time in an ID token.
+const authTimeUnit = time.Second
+
+// redirect sends the browser to location with GET, whatever the method was, and
+// lets nobody keep the answer: it may have a code in it.
+func redirect(w http.ResponseWriter, location string) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// answer returns the redirect URI with the parameters, the request's state and
+// the issuer (RFC 9207). What is in the registered query stays.
+func (p *Provider) answer(a authorization, params url.Values) string {
+	if state := a.form.Get("state"); state != "" {
+		params.Set("state", state)
+	}
+	params.Set("iss", p.issuer)
+	separator := "?"
+	if strings.Contains(a.redirectURI, "?") {
+		separator = "&"
+	}
+	return a.redirectURI + separator + params.Encode()
+}
+
+// redirectError sends an error to the application, with a new reference.
+func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, a authorization, fail *protocolError) {
+	p.sendError(w, r, a, fail, newReference())
+}
+
+// sendError sends an error to the application. The reference ties its report to
+// our log.
+func (p *Provider) sendError(w http.ResponseWriter, r *http.Request, a authorization, fail *protocolError, reference string) {
+	p.logFailure(r, fail, reference)
+	redirect(w, p.answer(a, url.Values{
+		"error": {fail.Code}, "error_description": {describe(fail.Description + " (reference " + reference + ")")},
+	}))
+}
+
+// errorPage shows an error where it cannot go to the application.
+func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, fail *protocolError, reference string) {
+	p.logFailure(r, fail, reference)
+	w.Header().Set("Cache-Control", "no-store")
+	p.pages.Error(w, r, fail.Status, ErrorPage{Code: fail.Code, Description: fail.Description, Reference: reference})
+}
+
+// logFailure logs what is our fault as an error and what is the client's as
+// information.
+func (p *Provider) logFailure(r *http.Request, fail *protocolError, reference string) {
+	if fail.cause != nil {
+		p.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "code", fail.Code, "reference", reference, "error", fail.cause)
+		return
+	}
+	p.log.InfoContext(r.Context(), "request refused", "path", r.URL.Path, "code", fail.Code, "reference", reference, "description", fail.Description)
+}

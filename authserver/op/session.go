@@ -1,0 +1,66 @@
+package op
+
+import (
+	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/handler/openid"
+	"github.com/ory/fosite/token/jwt"
+)
+
+// session is what fosite knows of the user of a request. It is never stored as
+// such: the rows carry its few facts in columns, and every request builds it
+// anew. So no header or claim (iat among them) survives from an earlier token.
+type session struct {
+	subject   string
+	sso       string // id hash of the SSO session
+	claims    *jwt.IDTokenClaims
+	headers   *jwt.Headers
+	expiresAt map[fosite.TokenType]time.Time
+}
+
+var _ openid.Session = (*session)(nil)
+
+func newSession() *session {
+	return &session{
+		claims: &jwt.IDTokenClaims{}, headers: jwt.NewHeaders(),
+		expiresAt: map[fosite.TokenType]time.Time{},
+	}
+}
+
+// setUser makes the session speak for the user. auth_time has whole seconds:
+// fosite compares it with the time of the request, and a rest of microseconds
+// on one side only would refuse a sign-in of the same second.
+func (s *session) setUser(g Grant) {
+	s.subject = string(g.User)
+	s.sso = g.Session
+	s.claims.Subject = string(g.User)
+	s.claims.AuthTime = g.AuthTime.UTC().Truncate(time.Second)
+}
+
+// SetExpiresAt sets when a token of that type expires.
+func (s *session) SetExpiresAt(key fosite.TokenType, exp time.Time) { s.expiresAt[key] = exp }
+
+// GetExpiresAt returns when a token of that type expires, zero if unset.
+func (s *session) GetExpiresAt(key fosite.TokenType) time.Time { return s.expiresAt[key] }
+
+// GetUsername returns "": names are not part of the protocol.
+func (s *session) GetUsername() string { return "" }
+
+// GetSubject returns the user's id, "" for client_credentials.
+func (s *session) GetSubject() string { return s.subject }
+
+// IDTokenClaims returns the claims that handlers complete.
+func (s *session) IDTokenClaims() *jwt.IDTokenClaims { return s.claims }
+
+// IDTokenHeaders returns the header of the ID token.
+func (s *session) IDTokenHeaders() *jwt.Headers { return s.headers }
+
+// Clone returns a session for the same user and nothing else of this one: what
+// is minted from it has its own times.
+func (s *session) Clone() fosite.Session {
+	c := newSession()
+	c.subject, c.sso = s.subject, s.sso
+	c.claims.Subject, c.claims.AuthTime = s.claims.Subject, s.claims.AuthTime
+	return c
+}

@@ -1,0 +1,124 @@
+package op
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// The errors of a [Store].
+var (
+	// ErrNotFound means there is no such code or token.
+	ErrNotFound = errors.New("code or token not found")
+	// ErrUsed means somebody else used the code or refresh token first.
+	ErrUsed = errors.New("code or refresh token was already used")
+	// ErrNoDecision means a row came without the decision it rests on.
+	ErrNoDecision = errors.New("no decision: nothing is issued without one")
+)
+
+// TokenHash is the SHA-256 of a code or token: 32 raw bytes. Only hashes are
+// stored, so who reads the database can use none of them.
+type TokenHash string
+
+// HashToken returns the hash under which a code or token is stored.
+func HashToken(token string) TokenHash {
+	sum := sha256.Sum256([]byte(token))
+	return TokenHash(sum[:])
+}
+
+// GrantID identifies a family of tokens: all that came of one authorization.
+type GrantID string
+
+// Grant is one authorization: what its code and tokens share.
+type Grant struct {
+	ID        GrantID
+	Client    provisioning.ClientID
+	User      provisioning.UserID // "" for client_credentials
+	Decision  provisioning.DecisionID
+	Scopes    []string
+	Session   string // id hash of the SSO session
+	AuthTime  time.Time
+	CreatedAt time.Time
+	ExpiresAt time.Time // nothing of the family outlives it
+	RevokedAt time.Time // zero while it stands
+}
+
+// Code is an authorization code with its PKCE and OpenID Connect parts.
+type Code struct {
+	Hash        TokenHash
+	Grant       GrantID
+	Decision    provisioning.DecisionID
+	RedirectURI string // as requested; "" if it was left out
+	Nonce       string
+	Challenge   string // RFC 7636, S256
+	ExpiresAt   time.Time
+	UsedAt      time.Time
+	KeepUntil   time.Time // when the row may be deleted
+}
+
+// AccessToken is an access token.
+type AccessToken struct {
+	Hash      TokenHash
+	Grant     GrantID
+	Decision  provisioning.DecisionID
+	Scopes    []string // perhaps fewer than the grant's
+	ExpiresAt time.Time
+}
+
+// RefreshToken is a refresh token.
+type RefreshToken struct {
+	Hash       TokenHash
+	Grant      GrantID
+	Decision   provisioning.DecisionID
+	Generation int       // counts rotations from 1
+	Parent     TokenHash // the token it replaced; "" for the first
+	ExpiresAt  time.Time // of this token, by not being used
+	UsedAt     time.Time
+	KeepUntil  time.Time // when the row may be deleted
+}
+
+// GrantStore keeps grants. A row without a decision is refused with
+// ErrNoDecision, here and below.
+type GrantStore interface {
+	AddGrant(ctx context.Context, g Grant) error
+	// RevokeGrant revokes the whole family; doing it again changes nothing.
+	RevokeGrant(ctx context.Context, id GrantID, at time.Time) error
+}
+
+// CodeStore keeps authorization codes.
+type CodeStore interface {
+	AddCode(ctx context.Context, c Code) error
+	// Code returns the code with its grant, also when used, expired or revoked;
+	// ErrNotFound if there is none.
+	Code(ctx context.Context, hash TokenHash) (Grant, Code, error)
+	// UseCode marks the code used, or returns ErrUsed.
+	UseCode(ctx context.Context, hash TokenHash, at time.Time) error
+}
+
+// TokenStore keeps access and refresh tokens.
+type TokenStore interface {
+	AddAccessToken(ctx context.Context, t AccessToken) error
+	// AccessToken returns the token with its grant, also when expired or revoked;
+	// ErrNotFound if there is none.
+	AccessToken(ctx context.Context, hash TokenHash) (Grant, AccessToken, error)
+	AddRefreshToken(ctx context.Context, t RefreshToken) error
+	// RefreshToken returns the token with its grant, also when used, expired or
+	// revoked; ErrNotFound if there is none.
+	RefreshToken(ctx context.Context, hash TokenHash) (Grant, RefreshToken, error)
+	// UseRefreshToken marks the token used and keeps the row until keep, or
+	// returns ErrUsed.
+	UseRefreshToken(ctx context.Context, hash TokenHash, at, keep time.Time) error
+}
+
+// Store is everything the provider persists.
+type Store interface {
+	// InTx runs fn in one transaction, perhaps more than once. Within fn's context
+	// every method takes part in it. An error or a panic rolls back.
+	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	GrantStore
+	CodeStore
+	TokenStore
+}

@@ -1,0 +1,236 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// token is the token endpoint (RFC 6749 section 3.2).
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	reference := newReference()
+	resp, err := p.grant(w, r, reference)
+	if err != nil {
+		p.tokenError(w, r, toProtocol(err), reference)
+		return
+	}
+	body := resp.ToMap()
+	body["token_type"] = bearer
+	p.writeJSON(w, r, http.StatusOK, body)
+}
+
+// grant answers a token request. What fosite reads comes first, then the gate,
+// then one transaction that writes everything: the gate may wait, and nothing
+// waits inside a transaction. Until that transaction nothing is used up, so a
+// refusal costs the client neither its code nor its refresh token.
+func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference string) (fosite.AccessResponder, error) {
+	form, fail := readForm(w, r)
+	if fail != nil {
+		return nil, fail
+	}
+	if fail := checkTokenForm(form, r.URL.RawQuery); fail != nil {
+		return nil, fail
+	}
+	u := &unit{}
+	ctx := withUnit(r.Context(), u)
+	req, err := p.fosite.NewAccessRequest(ctx, r, newSession())
+	if err != nil {
+		return nil, err
+	}
+	own, ok := req.(*fosite.AccessRequest)
+	if !ok || u.client == nil {
+		return nil, internalError(errors.New("fosite returned another kind of request"))
+	}
+	if fail := p.settle(own, u); fail != nil {
+		return nil, fail
+	}
+	permit, err := p.permit(ctx, own, u, reference)
+	if err != nil {
+		return nil, err
+	}
+	return p.mint(provisioning.WithPermit(ctx, permit), own, u)
+}
+
+func checkTokenForm(form url.Values, query string) *protocolError {
+	if name := repeated(form); name != "" {
+		return badRequest(codeInvalidRequest, "The parameter "+describe(name)+" is repeated.")
+	}
+	if query != "" {
+		return badRequest(codeInvalidRequest, "Parameters belong into the body.")
+	}
+	switch grantType := form.Get("grant_type"); {
+	case grantType == "":
+		return badRequest(codeInvalidRequest, "The parameter grant_type is missing.")
+	case !slices.Contains(grantTypes(), grantType):
+		// Fosite would say invalid_request.
+		return badRequest(codeUnsupportedGrantType, "The grant_type is not supported.")
+	default:
+		return nil
+	}
+}
+
+// settle completes what fosite leaves to us: whether the client may use the
+// grant at all, which scopes are granted, and that no token outlives its grant.
+func (p *Provider) settle(req *fosite.AccessRequest, u *unit) *protocolError {
+	grantType := req.GetRequestForm().Get("grant_type")
+	if !u.client.may(grantType) {
+		return badRequest(codeUnauthorizedClient, "The application may not use this grant_type.")
+	}
+	if u.grant != nil {
+		if exp := req.Session.GetExpiresAt(fosite.AccessToken); exp.After(u.grant.ExpiresAt) {
+			req.Session.SetExpiresAt(fosite.AccessToken, u.grant.ExpiresAt)
+		}
+	}
+	switch grantType {
+	case application.GrantClientCredentials:
+		return grantOwnScopes(req)
+	case application.GrantRefreshToken:
+		return narrow(req)
+	default:
+		return nil
+	}
+}
+
+// userScopes are about a user, whom client_credentials does not have.
+func userScopes() []string {
+	return []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning}
+}
+
+// grantOwnScopes grants a client what it asked for itself; fosite has checked
+// that it may.
+func grantOwnScopes(req *fosite.AccessRequest) *protocolError {
+	for _, scope := range req.GetRequestedScopes() {
+		if slices.Contains(userScopes(), scope) {
+			return badRequest(codeInvalidScope, "The scope "+scope+" needs a user.")
+		}
+		req.GrantScope(scope)
+	}
+	return nil
+}
+
+// narrow limits a refreshed access token to the scopes the client asks for (RFC
+// 6749 section 6); fosite ignores the parameter. The grant keeps all it has.
+func narrow(req *fosite.AccessRequest) *protocolError {
+	wanted := strings.Fields(req.GetRequestForm().Get("scope"))
+	if len(wanted) == 0 {
+		return nil
+	}
+	for _, scope := range wanted {
+		if !slices.Contains(req.GrantedScope, scope) {
+			return badRequest(codeInvalidScope, "The scope "+describe(scope)+" was not granted.")
+		}
+	}
+	req.GrantedScope = slices.Compact(slices.Sorted(slices.Values(wanted)))
+	return nil
+}
+
+// permit asks the gate. A refusal is invalid_grant; work that must end first is
+// 503, which clients may repeat with the same code or token.
+func (p *Provider) permit(ctx context.Context, req *fosite.AccessRequest, u *unit, reference string) (provisioning.Permit, error) {
+	ask := provisioning.Request{
+		Client: u.client.app.ClientID, User: provisioning.UserID(req.GetSession().GetSubject()),
+		Grant:     provisioning.Grant(req.GetRequestForm().Get("grant_type")),
+		Reference: reference, Earlier: u.decision,
+		Exempt: p.adminClient != "" && u.client.app.ClientID == p.adminClient,
+	}
+	permit, decision, err := p.gate.Permit(ctx, ask)
+	switch {
+	case err != nil:
+		return permit, internalError(err)
+	case decision.Verdict == provisioning.VerdictWait:
+		return permit, &protocolError{
+			Code: codeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: p.retryAfter(decision),
+			Description: "An account the application needs is being prepared. Try again with the same code or token.",
+		}
+	case decision.Verdict != provisioning.VerdictPermit:
+		return permit, badRequest(codeInvalidGrant, "The user may no longer use this application.")
+	default:
+		return permit, nil
+	}
+}
+
+const maxRetryAfter = time.Minute
+
+// retryAfter is when the first of the accounts is tried again.
+func (p *Provider) retryAfter(d provisioning.Decision) time.Duration {
+	var first time.Time
+	for _, f := range d.Findings {
+		if f.Verdict == provisioning.VerdictWait && !f.RetryAt.IsZero() && (first.IsZero() || f.RetryAt.Before(first)) {
+			first = f.RetryAt
+		}
+	}
+	if first.IsZero() {
+		return defaultRetryAfter
+	}
+	return min(max(first.Sub(p.now()), defaultRetryAfter), maxRetryAfter)
+}
+
+// mint makes the tokens in one transaction. A request that lost the race for its
+// code or refresh token gets nothing, and ends what the winner got: two holders
+// of one credential means that one of them stole it. The revocation is a
+// transaction of its own, because the first is rolled back.
+func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit) (fosite.AccessResponder, error) {
+	if err := p.addProvisioned(ctx, req); err != nil {
+		return nil, err
+	}
+	var resp fosite.AccessResponder
+	err := p.store.inTx(ctx, func(ctx context.Context) error {
+		var err error
+		resp, err = p.fosite.NewAccessResponse(ctx, req)
+		return err
+	})
+	if errors.Is(err, ErrUsed) && u.grant != nil {
+		if revokeErr := p.tokens.RevokeGrant(ctx, u.grant.ID, p.now()); revokeErr != nil {
+			return nil, internalError(revokeErr)
+		}
+	}
+	return resp, err
+}
+
+// addProvisioned puts the user's accounts into the ID token when scope
+// provisioning was granted.
+func (p *Provider) addProvisioned(ctx context.Context, req *fosite.AccessRequest) error {
+	sess, ok := req.GetSession().(*session)
+	if !ok || sess.subject == "" {
+		return nil
+	}
+	scopes := req.GetGrantedScopes()
+	if unit := unitFrom(ctx); unit.grant != nil && len(scopes) == 0 {
+		scopes = unit.grant.Scopes // fosite grants a code's scopes only when it mints
+	}
+	if !slices.Contains(scopes, scopeProvisioning) || !slices.Contains(scopes, scopeOpenID) {
+		return nil
+	}
+	accounts, err := p.accounts.Provisioned(ctx, provisioning.ClientID(req.GetClient().GetID()), provisioning.UserID(sess.subject))
+	if err != nil {
+		return internalError(err)
+	}
+	sess.claims.Add(claimProvisioned, accounts)
+	return nil
+}
+
+// tokenError answers with an error (RFC 6749 section 5.2).
+func (p *Provider) tokenError(w http.ResponseWriter, r *http.Request, fail *protocolError, reference string) {
+	p.logFailure(r, fail, reference)
+	if fail.Status == http.StatusUnauthorized {
+		w.Header().Set(headerWWWAuthenticate, `Basic realm="token"`)
+	}
+	if fail.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(fail.RetryAfter.Round(time.Second)/time.Second)))
+	}
+	p.writeJSON(w, r, fail.Status, map[string]string{
+		"error": fail.Code, "error_description": describe(fail.Description + " (reference " + reference + ")"),
+	})
+}

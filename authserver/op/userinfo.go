@@ -1,0 +1,151 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/ory/fosite"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// userinfo is the UserInfo endpoint (OpenID Connect Core section 5.3).
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	token, fail := bearerToken(w, r)
+	if fail != nil {
+		p.bearerError(w, r, fail)
+		return
+	}
+	claims, err := p.userClaims(r.Context(), token)
+	if err != nil {
+		p.bearerError(w, r, toProtocol(err))
+		return
+	}
+	p.writeJSON(w, r, http.StatusOK, claims)
+}
+
+// bearerToken reads the access token from the header or the form body, never
+// the query (RFC 6750 section 2), and only from one of them.
+func bearerToken(w http.ResponseWriter, r *http.Request) (string, *protocolError) {
+	scheme, header, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	header = strings.TrimSpace(header)
+	if scheme != "" && (!strings.EqualFold(scheme, bearer) || header == "") {
+		return "", badRequest(codeInvalidRequest, "The Authorization header has no bearer token.")
+	}
+	var inBody []string
+	if mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); r.Method == http.MethodPost && strings.TrimSpace(mediaType) == formType {
+		form, fail := readForm(w, r)
+		if fail != nil {
+			return "", fail
+		}
+		inBody = form["access_token"]
+	}
+	switch {
+	case len(inBody) > 1, len(inBody) == 1 && header != "":
+		return "", badRequest(codeInvalidRequest, "The access token is there more than once.")
+	case len(inBody) == 1:
+		return inBody[0], nil
+	case header != "":
+		return header, nil
+	default:
+		return "", &protocolError{Status: http.StatusUnauthorized, Description: "There is no access token."}
+	}
+}
+
+// userClaims returns what the token's scopes let its holder know.
+func (p *Provider) userClaims(ctx context.Context, token string) (map[string]any, error) {
+	grant, access, err := p.accessToken(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if grant.User == "" || !slices.Contains(access.Scopes, scopeOpenID) {
+		return nil, &protocolError{Code: codeInsufficientScope, Status: http.StatusForbidden, Description: "The access token has not the scope openid."}
+	}
+	profile, err := p.users.Profile(ctx, grant.User)
+	if errors.Is(err, provisioning.ErrUserNotFound) || err == nil && !profile.Active {
+		return nil, invalidToken()
+	}
+	if err != nil {
+		return nil, internalError(err)
+	}
+	claims := profileClaims(profile, access.Scopes)
+	if slices.Contains(access.Scopes, scopeProvisioning) {
+		accounts, err := p.accounts.Provisioned(ctx, grant.Client, grant.User)
+		if err != nil {
+			return nil, internalError(err)
+		}
+		claims[claimProvisioned] = accounts
+	}
+	return claims, nil
+}
+
+// accessToken returns a token that is valid now, with its grant.
+func (p *Provider) accessToken(ctx context.Context, token string) (Grant, AccessToken, error) {
+	grant, access, err := p.tokens.AccessToken(ctx, HashToken(token))
+	if errors.Is(err, ErrNotFound) {
+		return Grant{}, AccessToken{}, invalidToken()
+	}
+	if err != nil {
+		return Grant{}, AccessToken{}, internalError(err)
+	}
+	if now := p.now(); !grant.RevokedAt.IsZero() || !now.Before(access.ExpiresAt) {
+		return Grant{}, AccessToken{}, invalidToken()
+	}
+	req := fosite.NewRequest()
+	sess := newSession()
+	sess.SetExpiresAt(fosite.AccessToken, access.ExpiresAt)
+	req.SetSession(sess)
+	if err := p.strategy.ValidateAccessToken(ctx, req, token); err != nil {
+		return Grant{}, AccessToken{}, invalidToken()
+	}
+	return grant, access, nil
+}
+
+func invalidToken() *protocolError {
+	return &protocolError{Code: codeInvalidToken, Status: http.StatusUnauthorized, Description: "The access token is not valid or expired."}
+}
+
+// profileClaims returns the standard claims (OpenID Connect Core section 5.4)
+// that have a value.
+func profileClaims(u provisioning.Profile, scopes []string) map[string]any {
+	claims := map[string]any{"sub": string(u.ID)}
+	add := func(name, value string) {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	if slices.Contains(scopes, scopeProfile) {
+		add("name", u.Name)
+		add("given_name", u.GivenName)
+		add("family_name", u.FamilyName)
+		add("preferred_username", u.Login)
+		add("locale", u.Locale)
+	}
+	if slices.Contains(scopes, scopeEmail) && u.Email != "" {
+		claims["email"], claims["email_verified"] = u.Email, u.EmailVerified
+	}
+	return claims
+}
+
+// bearerError answers with an error (RFC 6750 section 3). A request without a
+// token learns only how to authenticate.
+func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, fail *protocolError) {
+	challenge := bearer + ` realm="userinfo"`
+	if fail.Code != "" {
+		challenge += `, error="` + fail.Code + `", error_description="` + describe(fail.Description) + `"`
+	}
+	if fail.Status < http.StatusInternalServerError {
+		w.Header().Set(headerWWWAuthenticate, challenge)
+	}
+	reference := newReference()
+	p.logFailure(r, fail, reference)
+	body := map[string]string{"error_description": describe(fail.Description + " (reference " + reference + ")")}
+	if fail.Code != "" {
+		body["error"] = fail.Code
+	}
+	p.writeJSON(w, r, fail.Status, body)
+}
