@@ -74,10 +74,13 @@ const (
 
 // call makes one unary call and translates its failure.
 func call[Req, Resp any](ctx context.Context, m mode, req Req, do func(context.Context, Req, ...grpc.CallOption) (Resp, error)) (Resp, error) {
+	var none Resp
+	if err := ctx.Err(); err != nil { // gRPC would return before the tracker sees it
+		return none, lost(false, "the call was given up before it began", err)
+	}
 	ctx, mark := withSentMark(ctx)
 	resp, err := do(ctx, req)
 	if err != nil {
-		var none Resp
 		return none, decodeError(err, bool(m), mark.maybe())
 	}
 	return resp, nil
