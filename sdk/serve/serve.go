@@ -26,6 +26,8 @@ const (
 	drainTime = 5 * time.Second
 	// cancelTime is how long they may take once they are cancelled.
 	cancelTime = time.Second
+	// flushTime is how long the last answers may take to leave the process.
+	flushTime = 200 * time.Millisecond
 )
 
 // Connector serves c until the host is done with it, and then ends the process.
@@ -81,7 +83,7 @@ func newProcess(c sdk.Connector) (*process, error) {
 // serve returns the exit code once the host, a signal or the life line has ended
 // the process.
 func (p *process) serve() int {
-	go p.watchSignals()
+	p.watchSignals()
 	if os.Getenv(wire.LifelineEnv) == "1" {
 		go p.watchLifeline(os.Stdin)
 	}
@@ -123,8 +125,10 @@ func (p *process) watchSignals() {
 	signal.Ignore(os.Interrupt)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
-	<-signals
-	p.end()
+	go func() {
+		<-signals
+		p.end()
+	}()
 }
 
 // watchLifeline ends the process when the host's end of standard input is
@@ -138,12 +142,28 @@ func (p *process) watchLifeline(stdin io.Reader) {
 func (p *process) end() {
 	p.stop.Do(func() {
 		p.drain(drainTime)
-		if s := p.grpc.Load(); s != nil {
-			s.Stop()
-			return
+		s := p.grpc.Load()
+		if s == nil {
+			os.Exit(0) // not serving yet
 		}
-		os.Exit(0) // not serving yet
+		flush(s)
+		s.Stop()
 	})
+}
+
+// flush sends what was answered and tells the host to call no more. Stop alone
+// would cut the last answers off, and GracefulStop alone would wait for
+// go-plugin's own streams, which end only with the host's connection.
+func flush(s *grpc.Server) {
+	flushed := make(chan struct{})
+	go func() {
+		s.GracefulStop()
+		close(flushed)
+	}()
+	select {
+	case <-flushed:
+	case <-time.After(flushTime):
+	}
 }
 
 func (p *process) drain(limit time.Duration) {

@@ -1,0 +1,182 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+
+	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/wire"
+)
+
+func TestNothingButTheHandshakeReachesTheHost(t *testing.T) {
+	c := startChild(t)
+	if _, err := c.configured(t).Lookup(soon(t), sdk.LookupRequest{Key: "login", Value: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, noise := range []string{"on os.Stdout", "on os.Stderr", "on descriptor 1", "of a child"} {
+		c.stderr.waitFor(t, "noise "+noise)
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if rest := c.checkEnds(t); rest != "" {
+		t.Errorf("after the handshake the host read %q, want nothing", rest)
+	}
+}
+
+func TestSIGTERMLetsRunningCallsEnd(t *testing.T) {
+	c := startChild(t)
+	remote := c.configured(t)
+	type answer struct {
+		account sdk.Account
+		err     error
+	}
+	created := make(chan answer, 1)
+	go func() {
+		a, err := remote.Create(soon(t), sdk.CreateRequest{})
+		created <- answer{a, err}
+	}()
+	c.stderr.waitFor(t, "create entered")
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-created; got.err != nil || got.account.ID != "made" {
+		t.Errorf("the running call = %+v, %v; want its answer", got.account, got.err)
+	}
+	c.checkEnds(t)
+	if !strings.Contains(c.stderr.String(), "target closed") {
+		t.Errorf("the target was not closed; stderr: %s", c.stderr)
+	}
+}
+
+func TestSIGINTIsIgnored(t *testing.T) {
+	c := startChild(t)
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Describe(soon(t)); err != nil {
+		t.Errorf("after SIGINT: %v", err)
+	}
+}
+
+func TestLifelineEndsTheProcess(t *testing.T) {
+	c := startChild(t, wire.LifelineEnv+"=1")
+	if _, err := c.Describe(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.checkEnds(t)
+}
+
+func TestWithoutLifelineStandardInputIsNothing(t *testing.T) {
+	c := startChild(t)
+	if err := c.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.configured(t) // a few calls later it is still there
+	if _, err := c.Describe(soon(t)); err != nil {
+		t.Errorf("after the end of standard input: %v", err)
+	}
+}
+
+func TestStartedByHand(t *testing.T) {
+	cmd := self(t, nil)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("ended with %v, want exit code 1", err)
+	}
+	text := stderr.String()
+	for _, want := range []string{
+		"Noisy Directory 1.2.3 is a connector", "url", "string, required", "Where it is.", "one of basic|bearer", "default basic",
+		"string, secret", "login", "string, required, correlates", "describe", "anteroom connector test",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	if stdout.Len() > 0 || strings.Contains(text, "plugin") {
+		t.Errorf("stdout %q, stderr %q: want go-plugin not to speak", &stdout, text)
+	}
+}
+
+func TestDescribeArgument(t *testing.T) {
+	out, err := self(t, []string{"describe"}).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got sdk.Description
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	c := startChild(t)
+	want, err := c.Describe(soon(t))
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("describe and Describe disagree: %v (-served +printed):\n%s", err, diff)
+	}
+}
+
+// TestGoPluginsClient covers what the plain child does not: AutoMTLS and
+// go-plugin's own way to stop.
+func TestGoPluginsClient(t *testing.T) {
+	p := plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig: wire.Handshake(), VersionedPlugins: wire.ClientPlugins(),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true,
+		Cmd: self(t, nil, "TMPDIR="+t.TempDir()), Logger: hclog.NewNullLogger(),
+	})
+	defer p.Kill()
+	rpc, err := p.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rpc.Ping(); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	raw, err := rpc.Dispense(wire.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := raw.(*wire.Client).Describe(soon(t)); err != nil || d.Name != "noisy" {
+		t.Errorf("Describe = %+v, %v", d, err)
+	}
+	p.Kill()
+	if !p.Exited() {
+		t.Error("the process runs on")
+	}
+}
+
+func TestSortLines(t *testing.T) {
+	const handshake = "1|1|unix|/tmp/plugin1|grpc|MIIB\n"
+	for name, test := range map[string]struct{ in, host, rest string }{
+		"alone":          {handshake, handshake, ""},
+		"noise before":   {"hello\n\n" + handshake, handshake, "hello\n\n"},
+		"half a line":    {"loading… " + handshake, handshake, "loading… "},
+		"noise after":    {handshake + "hello\nno newline", handshake, "hello\nno newline"},
+		"a second one":   {handshake + handshake, handshake, handshake},
+		"no handshake":   {"hello", "", "hello"},
+		"without TLS":    {"1|1|tcp|127.0.0.1:1|grpc|\n", "1|1|tcp|127.0.0.1:1|grpc|\n", ""},
+		"something like": {"1|2|three\n" + handshake, handshake, "1|2|three\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var host, rest bytes.Buffer
+			sortLines(strings.NewReader(test.in), &host, &rest)
+			if host.String() != test.host || rest.String() != test.rest {
+				t.Errorf("host %q, rest %q; want %q and %q", &host, &rest, test.host, test.rest)
+			}
+		})
+	}
+}
