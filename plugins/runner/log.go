@@ -29,11 +29,11 @@ const (
 // neither the time nor the fields of a record. The last 200 lines are kept for a
 // crash report, logged or not.
 type Log struct {
-	logger *slog.Logger
 	redact func(string) string
 	now    func() time.Time
 
 	mu      sync.Mutex
+	logger  *slog.Logger
 	tokens  float64
 	filled  time.Time
 	dropped int
@@ -41,8 +41,8 @@ type Log struct {
 	next    int
 }
 
-// NewLog returns a Log that writes to logger, which carries the fixed fields
-// (connector, digest, pid). redact takes known secrets out of a line.
+// NewLog returns a Log that writes to logger, which carries the fixed fields; the
+// child's pid is added when it is known. redact takes known secrets out of a line.
 func NewLog(logger *slog.Logger, redact func(string) string, now func() time.Time) *Log {
 	return &Log{logger: logger, redact: redact, now: now, tokens: linesPerSecond, filled: now()}
 }
@@ -70,15 +70,31 @@ func (l *Log) Tail() []string {
 	return out
 }
 
+// Redact takes control characters and known secrets out of a text.
+func (l *Log) Redact(text string) string { return l.sanitise([]byte(text), maxLine, 0) }
+
 // Flush logs how many lines were dropped since the last one was logged.
 func (l *Log) Flush() {
 	l.mu.Lock()
-	n := l.dropped
+	n, logger := l.dropped, l.logger
 	l.dropped = 0
 	l.mu.Unlock()
 	if n > 0 {
-		l.logger.Warn("connector output dropped", "lines", n)
+		logger.Warn("connector output dropped", "lines", n)
 	}
+}
+
+// Logger returns the logger with the fixed fields.
+func (l *Log) Logger() *slog.Logger {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.logger
+}
+
+func (l *Log) setPID(pid int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.logger = l.logger.With("pid", pid)
 }
 
 func (l *Log) lines(stream string) *lineWriter {
@@ -93,7 +109,7 @@ func (l *Log) line(stream string, line []byte, cut int) {
 		return
 	}
 	l.Flush()
-	l.logger.Log(context.Background(), levelOf(line), "connector output",
+	l.Logger().Log(context.Background(), levelOf(line), "connector output",
 		"stream", stream, "line", l.sanitise(line, maxLine, cut))
 }
 

@@ -57,6 +57,7 @@ type Runner struct {
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd // nil before Start
+	killed   bool
 	reaped   bool
 	lifeline *os.File
 }
@@ -121,9 +122,7 @@ func (r *Runner) supervise(cmd *exec.Cmd, p *pipes, started chan<- error) {
 		return
 	}
 	p.closeChildEnds()
-	r.mu.Lock()
-	r.cmd, r.lifeline = cmd, p.stdin.host
-	r.mu.Unlock()
+	r.begin(cmd, p.stdin.host)
 	output := r.readOutput(p)
 	started <- nil
 
@@ -140,6 +139,17 @@ func (r *Runner) supervise(cmd *exec.Cmd, p *pipes, started chan<- error) {
 	r.cfg.Log.Flush()
 	_ = os.RemoveAll(r.dir) // swept at the next start otherwise
 	close(r.drained)
+}
+
+// begin records the running process. A kill that came before has its effect now.
+func (r *Runner) begin(cmd *exec.Cmd, lifeline *os.File) {
+	r.cfg.Log.setPID(cmd.Process.Pid)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cmd, r.lifeline = cmd, lifeline
+	if r.killed {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
 }
 
 // reap ends what is left of the process group and collects the process. The
@@ -209,9 +219,10 @@ func (r *Runner) Exit() string {
 // Kill ends the whole process group: it asks (end of the life line, SIGTERM),
 // gives the grace time, and kills. The grace ends early with ctx. It works on a
 // stopped process too, may be called at any time and more than once, and returns
-// an error only if the kernel does not let go of the process in time.
+// an error only if the kernel does not let go of the process in time. A process
+// that is only about to start is killed when it has.
 func (r *Runner) Kill(ctx context.Context) error {
-	if r.ID() == "" {
+	if !r.condemn() {
 		return nil
 	}
 	r.closeLifeline()
@@ -229,6 +240,14 @@ func (r *Runner) Kill(ctx context.Context) error {
 	case <-time.After(killWait):
 		return fmt.Errorf("kill connector: process %s does not end", r.ID())
 	}
+}
+
+// condemn notes that the process is to end and reports whether it has started.
+func (r *Runner) condemn() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.killed = true
+	return r.cmd != nil
 }
 
 func (r *Runner) signal(sig syscall.Signal) {

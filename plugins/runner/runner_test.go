@@ -155,6 +155,20 @@ func TestKillWithoutGrace(t *testing.T) {
 	}
 }
 
+func TestKillBeforeStart(t *testing.T) {
+	r := newRunner(t, "stubborn", shortDir(t), discard())
+	if err := r.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, r.Drained(), "drained")
+	if got := r.Exit(); got != "signal: killed" {
+		t.Errorf("Exit = %q, want the kill that came first to count", got)
+	}
+}
+
 func TestGrandchildHoldingOutputDoesNotHideTheExit(t *testing.T) {
 	r, _ := start(t, "parent")
 	await(t, r.Exited(), "exited")
@@ -175,9 +189,6 @@ func TestStartFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := withImage(readImage(t, path), "garbage", shortDir(t), discard())
-	if err := r.Kill(t.Context()); err != nil {
-		t.Errorf("Kill before Start: %v", err)
-	}
 	if err := r.Start(t.Context()); !errors.Is(err, syscall.ENOEXEC) {
 		t.Errorf("Start = %v, want exec format error", err)
 	}

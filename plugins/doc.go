@@ -1,0 +1,19 @@
+// Package plugins is the host of connectors: it finds their binaries, runs only
+// those an admin has pinned, keeps their processes alive, and hands out
+// connections that behave like the target itself.
+//
+// It owns the catalog (a folder of anteroom-connector-NAME files), the check of
+// pins, the life of the processes (start, health, crash, backoff, quarantine,
+// stop), which instance is configured in which process, deadlines, and the
+// redaction of everything a connector says. It does not own what is said over
+// the wire (package sdk/wire), how a child is run and killed (package runner),
+// where pins and configurations are stored, or what a failure means for a user.
+//
+// One process serves every instance of one binary. It is started by the first
+// call that needs it, and started again by the first call after it ended: at once
+// after a first crash, then after growing pauses, and once a minute when it
+// crashes again and again. A call that certainly changed nothing is repeated once
+// on the new process; one whose outcome is unknown never is.
+//
+// The starting point is [New]; the result of [Host.Open] is a [Conn].
+package plugins

@@ -1,0 +1,81 @@
+package plugins
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// base64Middle is what the token's base64 form has in common wherever it stands
+// after "user:".
+func base64Middle() string { return base64Within(base64.RawStdEncoding, token, len("user:")%3) }
+
+func TestRedactForms(t *testing.T) {
+	const key = "-----BEGIN KEY-----\nMIIEvQIBADANBg/kqh+kiG9w0\n-----END KEY-----\n"
+	var r redactor
+	r.add("a", map[string]sdk.Secret{"token": token, "key": key, "pin": "123", "longer": token + "-and-more"})
+	quoted, _ := json.Marshal(key)
+	leaks := map[string]string{
+		"plain":       token,
+		"longer":      token + "-and-more",
+		"query":       url.QueryEscape(token),
+		"path":        url.PathEscape(token),
+		"json":        string(quoted),
+		"line of key": "MIIEvQIBADANBg/kqh+kiG9w0",
+	}
+	for name, leak := range leaks {
+		if got := r.redact("before " + leak + " after"); strings.Contains(got, strings.Trim(leak, `"`)) || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := r.redact("x" + token + "-and-more"); got != "x***" {
+		t.Errorf("the longer secret was cut: %q", got)
+	}
+	if got := r.redact("code 123"); got != "code 123" {
+		t.Errorf("a secret too short to look for: %q", got)
+	}
+	r.remove("a")
+	if got := r.redact(token); got != token {
+		t.Errorf("after remove: %q", got)
+	}
+}
+
+// TestRedactProperty hides any secret of some length in any text, and in base64
+// behind any prefix.
+func TestRedactProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		secret := rapid.StringN(minEncoded, 60, -1).Draw(t, "secret")
+		before, after := rapid.String().Draw(t, "before"), rapid.String().Draw(t, "after")
+		var r redactor
+		r.add("a", map[string]sdk.Secret{"s": sdk.Secret(secret)})
+		if got := r.redact(before + secret + after); strings.Count(got, secret) > strings.Count(before+redacted+after, secret) {
+			t.Fatalf("secret in %q", got)
+		}
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			middle := base64Within(enc.WithPadding(base64.NoPadding), secret, len(before)%3)
+			encoded := enc.EncodeToString([]byte(before + secret + after))
+			if got := r.redact(encoded); len(middle) >= minEncoded && strings.Contains(got, middle) {
+				t.Fatalf("base64 of the secret, %q, in %q", middle, got)
+			}
+		}
+	})
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("hunter2hunter2", "token=hunter2hunter2")
+	f.Add("a\nb\nc\nd", "\\n")
+	f.Fuzz(func(t *testing.T, secret, text string) {
+		var r redactor
+		r.add("a", map[string]sdk.Secret{"s": sdk.Secret(secret)})
+		got := r.redact(text + secret)
+		if len(secret) >= minSecret && got == text+secret && secret != redacted {
+			t.Errorf("nothing was taken out of %q for %q", text+secret, secret)
+		}
+	})
+}
