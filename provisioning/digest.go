@@ -88,12 +88,12 @@ func (r *run) diff(found sdk.Account) (set sdk.Attributes, clear []string) {
 }
 
 // same reports whether the account has the wanted value: by what was read, or
-// by what was last sent where the connector could not read the attribute. A
-// target that stores our value in another case than we sent it has it, unless
-// case counts.
+// by what was last sent where the connector could not read the attribute; where
+// neither is known it must be sent, even to be removed. A target that stores our
+// value in another case than we sent it has it, unless case counts.
 func (r *run) same(a sdk.Attribute, want any, found sdk.Account) bool {
 	have, read := found.Attributes[a.Name]
-	sent := r.account.Sent[a.Name] == r.digests[a.Name]
+	sent := len(r.account.Sent) > 0 && r.account.Sent[a.Name] == r.digests[a.Name]
 	switch {
 	case !read:
 		return sent
