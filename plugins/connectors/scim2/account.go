@@ -50,7 +50,7 @@ func (t *Target) search(ctx context.Context, key, value string) ([]sdk.Account, 
 				continue
 			}
 			if r.id() == "" {
-				return nil, errNoID
+				return nil, noID()
 			}
 			matching++
 			found = append(found, r.account())
@@ -99,7 +99,7 @@ func (t *Target) read(ctx context.Context, id string) (resource, error) {
 	}
 	r, err := decodeResource(re.body)
 	if err != nil || r.id() != id {
-		return nil, errNotSCIM
+		return nil, notSCIM()
 	}
 	return r, nil
 }

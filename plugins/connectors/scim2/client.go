@@ -21,6 +21,7 @@ import (
 // Bounds of one request.
 const (
 	maxBody      = 1 << 20 // bytes of an answer that are read
+	maxHeader    = 64 << 10
 	maxRedirects = 3
 	dialTimeout  = 5 * time.Second
 	mediaType    = "application/scim+json"
@@ -73,6 +74,8 @@ func newClient(cfg Config) (*client, error) {
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 16,
 		IdleConnTimeout:     time.Minute,
+
+		MaxResponseHeaderBytes: maxHeader,
 	}
 	return &client{
 		base:      base,

@@ -350,6 +350,31 @@ func TestContractLostReply(t *testing.T) {
 	})
 }
 
+// TestContractRace creates one account from many sides at once.
+func TestContractRace(t *testing.T) {
+	overServers(t, func(t *testing.T, _ server, target *scim2.Target, _ *faultproxy.Proxy) {
+		const sides = 20
+		errs := make(chan error, sides)
+		for range sides {
+			go func() {
+				_, err := target.Create(t.Context(), sdk.CreateRequest{Attributes: ada(), Active: true})
+				errs <- err
+			}()
+		}
+		kinds := map[sdk.Kind]int{}
+		for range sides {
+			kinds[sdk.KindOf(<-errs)]++
+		}
+		if diff := cmp.Diff(map[sdk.Kind]int{"": 1, sdk.KindConflict: sides - 1}, kinds); diff != "" {
+			t.Errorf("outcomes (-want +got):\n%s", diff)
+		}
+		found, err := target.Lookup(t.Context(), sdk.LookupRequest{Key: "externalId", Value: "user-1"})
+		if err != nil || len(found) != 1 {
+			t.Errorf("lookup: %v, %d accounts, want 1", err, len(found))
+		}
+	})
+}
+
 func TestContractCheck(t *testing.T) {
 	overServers(t, func(t *testing.T, _ server, target *scim2.Target, proxy *faultproxy.Proxy) {
 		want := map[string]sdk.CheckStatus{

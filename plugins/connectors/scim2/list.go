@@ -46,7 +46,7 @@ func (t *Target) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Ac
 func yieldAll(page []resource, yield func(sdk.Account, error) bool) bool {
 	for _, r := range page {
 		if r.id() == "" {
-			yield(sdk.Account{}, errNoID)
+			yield(sdk.Account{}, noID())
 			return false
 		}
 		if !yield(r.account(), nil) {
@@ -56,7 +56,7 @@ func yieldAll(page []resource, yield func(sdk.Account, error) bool) bool {
 	return true
 }
 
-var errNoID = &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: "the server returned a user without an id"}
+func noID() error { return unusable("the server returned a user without an id") }
 
 // pages reads the user list page by page and always ends: after an empty page,
 // after the number of results the server told, or with an error when a page
@@ -79,7 +79,7 @@ func (p *pages) next(ctx context.Context) ([]resource, error) {
 		return nil, nil
 	}
 	if p.count == maxPages {
-		return nil, incomplete("the list does not end")
+		return nil, unusable("the list does not end")
 	}
 	l, err := p.fetch(ctx)
 	if err != nil {
@@ -88,9 +88,9 @@ func (p *pages) next(ctx context.Context) ([]resource, error) {
 	repeated := p.count > 0 && len(l.resources) > 0 && l.resources[0].id() == p.firstID
 	switch {
 	case len(l.resources) == 0 && l.total > p.read:
-		return nil, incomplete("the server returned fewer users than it counts")
+		return nil, unusable("the server returned fewer users than it counts")
 	case repeated && l.total > 0:
-		return nil, incomplete("the server returns the same page again and again")
+		return nil, unusable("the server returns the same page again and again")
 	case len(l.resources) == 0 || repeated:
 		p.done = true
 		return nil, nil
@@ -102,7 +102,8 @@ func (p *pages) next(ctx context.Context) ([]resource, error) {
 	return l.resources, nil
 }
 
-func incomplete(message string) error {
+// unusable is an answer that leaves open which accounts there are.
+func unusable(message string) error {
 	return &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: message}
 }
 
@@ -142,9 +143,11 @@ type userList struct {
 	resources []resource
 }
 
-var errNotSCIM = &sdk.Error{
-	Kind: sdk.KindTransient, Effect: sdk.EffectNone,
-	Message: "the answer is not SCIM: base_url may be wrong, or a maintenance page is shown",
+func notSCIM() error {
+	return &sdk.Error{
+		Kind: sdk.KindTransient, Effect: sdk.EffectNone,
+		Message: "the answer is not SCIM: base_url may be wrong, or a maintenance page is shown",
+	}
 }
 
 // decodeList reads a list response. What does not look like one is an error:
@@ -152,12 +155,12 @@ var errNotSCIM = &sdk.Error{
 func decodeList(body []byte) (userList, error) {
 	r, err := decodeResource(body)
 	if err != nil {
-		return userList{}, errNotSCIM
+		return userList{}, notSCIM()
 	}
 	elements, isList := r.get("Resources").([]any)
 	number, isNumber := r.get("totalResults").(json.Number)
 	if !isList && !isNumber {
-		return userList{}, errNotSCIM
+		return userList{}, notSCIM()
 	}
 	var l userList
 	if total, err := number.Int64(); err == nil {
@@ -166,7 +169,7 @@ func decodeList(body []byte) (userList, error) {
 	for _, element := range elements {
 		user, ok := element.(map[string]any)
 		if !ok {
-			return userList{}, errNotSCIM
+			return userList{}, notSCIM()
 		}
 		l.resources = append(l.resources, user)
 	}
