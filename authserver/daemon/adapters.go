@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/authserver/web"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/store"
+)
+
+// people is the user service with one verb for both directions.
+type people struct{ *user.Service }
+
+// SetActive disables or enables.
+func (p people) SetActive(ctx context.Context, id provisioning.UserID, active bool) error {
+	if active {
+		return p.Enable(ctx, id)
+	}
+	return p.Disable(ctx, id)
+}
+
+// Active implements provisioning.UserStatus.
+func (p people) Active(ctx context.Context, id provisioning.UserID) (bool, error) {
+	u, err := p.Get(ctx, id)
+	if errors.Is(err, provisioning.ErrUserNotFound) {
+		return false, nil
+	}
+	return u.Active(), err
+}
+
+// targetResources gives the target store the verbs of package resources.
+type targetResources struct {
+	*store.Targets
+	now func() time.Time
+}
+
+// Put implements resources.Targets.
+func (t targetResources) Put(ctx context.Context, target provisioning.Target) error {
+	_, err := t.Targets.Put(ctx, target, t.now())
+	return err
+}
+
+// bindingResources forgives the deletion of a binding that is gone.
+type bindingResources struct{ *store.Bindings }
+
+// Delete implements resources.Bindings.
+func (b bindingResources) Delete(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
+	if err := b.Bindings.Delete(ctx, client, target); !errors.Is(err, provisioning.ErrBindingNotFound) {
+		return err
+	}
+	return nil
+}
+
+// gateLedger is the two stores the gate reads and writes.
+type gateLedger struct {
+	*store.Bindings
+	*store.Accounts
+}
+
+// provisioned tells applications of a user's accounts.
+type provisioned struct{ bindings *store.Bindings }
+
+// Provisioned implements op.Accounts: the accounts in the application's targets
+// that are there or under way.
+func (p provisioned) Provisioned(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) (map[provisioning.TargetName]op.Account, error) {
+	standings, err := p.bindings.Standings(ctx, client, user)
+	if err != nil {
+		return nil, err
+	}
+	out := map[provisioning.TargetName]op.Account{}
+	for _, s := range standings {
+		if s.Account != nil {
+			out[s.Binding.Target] = op.Account{ID: s.Account.ExternalID, State: s.Account.State}
+		}
+	}
+	return out, nil
+}
+
+// errorPages shows the OpenID provider's errors as pages.
+type errorPages struct{ pages *web.Renderer }
+
+// Error implements op.Pages.
+func (e errorPages) Error(w http.ResponseWriter, r *http.Request, status int, page op.ErrorPage) {
+	texts := e.pages.Texts(r, "")
+	e.pages.Message(w, texts, web.MessagePage{
+		Status: status, Title: "error.request.title", Reference: page.Reference,
+		Text: texts.Or("error.request."+page.Code, page.Description),
+	})
+}
+
+var (
+	_ op.Accounts        = provisioned{}
+	_ op.Pages           = errorPages{}
+	_ resources.Targets  = targetResources{}
+	_ resources.Bindings = bindingResources{}
+	_ resources.Users    = people{}
+)

@@ -1,0 +1,125 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/anteroom-id/anteroom/authserver/config"
+	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// Problem is one thing wrong with the configuration or the resources.
+type Problem struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+}
+
+// Check reports every problem that would keep the server or a sign-in from
+// working: the file's, the files it names, the database's, and what the
+// connectors say of their targets. It changes nothing but, on a database that
+// can be reached, its version.
+func Check(ctx context.Context, path string, getenv func(string) string, dev bool) []Problem {
+	c, err := config.Load(path, getenv)
+	if problems, ok := config.IsProblems(err); ok {
+		out := make([]Problem, len(problems))
+		for i, p := range problems {
+			out[i] = Problem(p)
+		}
+		return out
+	}
+	if err != nil {
+		return []Problem{{"(file)", err.Error()}}
+	}
+	c.Dev = dev
+	if problems := checkFiles(ctx, c); len(problems) > 0 {
+		return problems
+	}
+	s, err := Open(ctx, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return []Problem{{"database", err.Error()}}
+	}
+	problems := s.checkResources(ctx)
+	if err := s.Close(); err != nil {
+		problems = append(problems, Problem{"database", err.Error()})
+	}
+	return problems
+}
+
+func checkFiles(ctx context.Context, c config.Config) []Problem {
+	var out []Problem
+	if _, err := keys.LoadSealer(c.SecretsKeyFile); err != nil {
+		out = append(out, Problem{"secrets_key_file", err.Error()})
+	}
+	if info, err := os.Stat(c.ConnectorsDir); err != nil {
+		out = append(out, Problem{"connectors.dir", err.Error()})
+	} else if !info.IsDir() {
+		out = append(out, Problem{"connectors.dir", c.ConnectorsDir + " is not a folder"})
+	}
+	db, err := sqldb.Open(ctx, c.Database.Reveal())
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		out = append(out, Problem{"database", err.Error()})
+	}
+	return out
+}
+
+func (s *System) checkResources(ctx context.Context) []Problem {
+	targets, err := s.Targets.List(ctx)
+	if err != nil {
+		return []Problem{{"targets", err.Error()}}
+	}
+	var out []Problem
+	for _, t := range targets {
+		out = append(out, s.checkTarget(ctx, t)...)
+	}
+	bindings, err := s.Bindings.List(ctx)
+	if err != nil {
+		return append(out, Problem{"applications", err.Error()})
+	}
+	for _, b := range bindings {
+		if b.EnableRules {
+			path := fmt.Sprintf("applications.%s.outbound_provisioning.%s.enable_rules", b.Client, b.Target)
+			out = append(out, Problem{path, "needs rule sets, which this version does not have"})
+		}
+	}
+	return out
+}
+
+func (s *System) checkTarget(ctx context.Context, t provisioning.Target) []Problem {
+	path := "targets." + string(t.Name)
+	found, err := s.connections.Validate(ctx, t.Connector, sdk.RawConfig{Values: t.Config, Secrets: t.Secrets})
+	if err != nil {
+		return []Problem{{path + ".connector", err.Error()}}
+	}
+	var out []Problem
+	for _, p := range found {
+		out = append(out, Problem{path + ".config." + p.Field, p.Message})
+	}
+	if err := s.connections.CheckMapping(ctx, t); err != nil {
+		out = append(out, Problem{path + ".mapping", err.Error()})
+	}
+	return out
+}
+
+// Migrate brings the database to this version, unless only the status is asked
+// for, and returns how far each line is.
+func Migrate(ctx context.Context, c config.Config, statusOnly bool) ([]sqldb.Status, error) {
+	db, err := sqldb.Open(ctx, c.Database.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	if !statusOnly {
+		if err := db.Migrate(ctx, migrations()...); err != nil {
+			return nil, err
+		}
+	}
+	return db.MigrationStatus(ctx, migrations()...)
+}

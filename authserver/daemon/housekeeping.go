@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/session"
+	"github.com/anteroom-id/anteroom/authserver/store"
+)
+
+const (
+	cleanEvery = time.Minute
+	// cleanBatch keeps a cleaning transaction short: writers wait for it.
+	cleanBatch = 500
+)
+
+// cleaner removes expired rows, a batch at a time, and returns how many.
+type cleaner func(ctx context.Context, limit int) (int, error)
+
+// startHousekeeping removes expired rows until ctx ends; the channel closes then.
+func (s *System) startHousekeeping(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(cleanEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				s.clean(ctx)
+			}
+		}
+	}()
+	return done
+}
+
+// The records that are no secret and help to explain a sign-in are kept longer
+// than they can be used.
+const (
+	keepSignIns   = 30 * 24 * time.Hour
+	keepThrottles = 24 * time.Hour
+)
+
+func (s *System) cleaners() map[string]cleaner {
+	sweep := func(f func(ctx context.Context, now time.Time) (int64, error)) cleaner {
+		return func(ctx context.Context, _ int) (int, error) {
+			n, err := f(ctx, s.now())
+			return int(n), err
+		}
+	}
+	return map[string]cleaner{
+		"tokens": func(ctx context.Context, limit int) (int, error) { return s.tokens.DeleteExpired(ctx, s.now(), limit) },
+		"sign-ins": sweep(func(ctx context.Context, now time.Time) (int64, error) {
+			return s.SignIns.Sweep(ctx, now.Add(-keepSignIns))
+		}),
+		"sessions": sweep(func(ctx context.Context, now time.Time) (int64, error) {
+			return store.Sessions{DB: s.db}.Sweep(ctx, now, now.Add(-session.DefaultIdle))
+		}),
+		"throttles": sweep(func(ctx context.Context, now time.Time) (int64, error) {
+			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles))
+		}),
+	}
+}
+
+func (s *System) clean(ctx context.Context) {
+	for name, c := range s.cleaners() {
+		for {
+			n, err := c(ctx, cleanBatch)
+			if err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "clean expired rows", "of", name, "error", err)
+			}
+			if err != nil || n < cleanBatch {
+				break
+			}
+		}
+	}
+}

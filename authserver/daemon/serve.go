@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver"
+	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/web"
+)
+
+// The limits of a connection. There is no write timeout: a wait page's events
+// stay open; what is slow to read is bounded by the idle one.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// Serve answers on the listener and works in the background until ctx ends; then
+// it lets requests finish, hands leases back and returns.
+func (s *System) Serve(ctx context.Context, listener net.Listener) error {
+	defer close(s.done)
+	handler, err := s.Handler(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	// Requests outlive ctx for as long as the shutdown takes.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
+	}
+	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
+	s.runner.Start(context.WithoutCancel(ctx))
+	housekeeping := s.startHousekeeping(ctx)
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	<-housekeeping
+	return errors.Join(err, s.shutDown(srv))
+}
+
+func (s *System) shutDown(srv *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	return errors.Join(err, s.runner.Stop(ctx))
+}
+
+// Done is closed when Serve has returned.
+func (s *System) Done() <-chan struct{} { return s.done }
+
+// Handler returns the HTTP surface. Serve uses it; tests may mount it elsewhere.
+func (s *System) Handler(ctx context.Context) (http.Handler, error) {
+	pages, err := web.NewRenderer("Anteroom", s.log)
+	if err != nil {
+		return nil, err
+	}
+	driver := &flow.Driver{
+		SignIns: s.SignIns, Tx: s.db, Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.Gate,
+		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.now, Address: remoteAddress,
+	}
+	provider, err := s.provider(ctx, driver, pages)
+	if err != nil {
+		return nil, err
+	}
+	return authserver.New(authserver.Options{
+		Log: s.log, Families: []authserver.Mounter{pages, driver, provider}, Ready: s.ready,
+		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
+	}), nil
+}
+
+var errPanicked = errors.New("the handler panicked; see the log")
+
+func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.Renderer) (*op.Provider, error) {
+	ring := keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.now)
+	if err := ring.Load(ctx); err != nil {
+		return nil, err
+	}
+	tokenKey, err := s.secrets.Get(ctx, keys.SecretTokens)
+	if err != nil {
+		return nil, err
+	}
+	return op.New(op.Options{
+		Issuer: s.Config.Issuer, Applications: s.Applications, Store: s.tokens, Keys: ring, TokenKey: tokenKey,
+		SignIns: driver, Gate: s.Gate, Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
+		Log: s.log, Now: s.now,
+	})
+}
+
+func (s *System) ready(ctx context.Context) error {
+	var one int
+	if err := s.db.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
+}
+
+// remoteAddress is the connection's address: no proxy is trusted yet.
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func isHTTPS(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && u.Scheme == "https"
+}
