@@ -59,7 +59,7 @@ var rules = []rule{
 	{"authserver/demo/directory", []string{"authserver/demo/page", "github.com/elimity-com/scim/...", "github.com/scim2/filter-parser/v2"}, "a downstream system"},
 	{"authserver/demo/rp", []string{"authserver/demo/page", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"}, "an application: knows the server by its protocol only"},
 	{"authserver/demo/browser", []string{"golang.org/x/net/html/..."}, "a browser without JavaScript"},
-	{"authserver/demo", []string{"authserver/demo/...", "authserver/daemon", "authserver/config", "authserver/resources", "plugins", "provisioning", "sdk", "authserver/user", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2", "golang.org/x/net/html", "golang.org/x/net/html/...", "github.com/elimity-com/scim/...", "github.com/scim2/filter-parser/v2"}, "a relying party and a directory beside the server"},
+	{"authserver/demo", []string{"authserver/demo/...", "authserver/daemon", "authserver/config", "authserver/keys", "authserver/resources", "sdk"}, "the server, an application and a directory, used as a user would"},
 	{"authserver/daemon", []string{"authserver", "authserver/...", "plugins", "plugins/...", "provisioning", "provisioning/...", "sdk", "sdk/..."}, "the composition root"},
 	{"authserver/cli", []string{"authserver/...", "plugins", "provisioning", "sdk", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
 	{"authserver", []string{"authserver/flow", "authserver/op", "authserver/web"}, "one mount list"},

@@ -1,12 +1,24 @@
 // Package cli owns the anteroom command: its sub-commands, flags, output and
 // exit codes. It does not own what they do: that is the use cases of the
 // packages below, which it reaches through package daemon.
+//
+// Commands work on the database directly, so they also serve when the server is
+// down.
 package cli
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/anteroom-id/anteroom/authserver/config"
+	"github.com/anteroom-id/anteroom/authserver/daemon"
 )
 
 // Env is what a command sees of the outside.
@@ -23,12 +35,132 @@ const (
 	exitUsage  = 2
 )
 
+// commands is the command line.
+type commands struct {
+	Config string `short:"c" help:"Configuration file; every key is also an ANTEROOM_… environment variable." placeholder:"FILE"`
+	Output string `short:"o" help:"Output format: ${enum}." enum:"text,json" default:"text"`
+	Dev    bool   `help:"Accept connectors that are not pinned."`
+
+	Serve       serveCommand        `cmd:"" help:"Run the server."`
+	Demo        demoCommand         `cmd:"" help:"Run Anteroom, an example application and a directory on loopback."`
+	Check       checkCommand        `cmd:"" help:"Report every configuration problem at once."`
+	Migrate     migrateCommand      `cmd:"" help:"Bring the database to this version."`
+	Apply       applyCommand        `cmd:"" help:"Apply a resources file and print the difference."`
+	Export      exportCommand       `cmd:"" help:"Print all resources as a file that apply takes."`
+	User        userCommands        `cmd:"" help:"Users."`
+	Application applicationCommands `cmd:"" help:"Applications (OAuth clients)."`
+	Target      targetCommands      `cmd:"" help:"Targets (configured connectors)."`
+	Binding     bindingCommands     `cmd:"" help:"Bindings of applications to targets."`
+	Account     accountCommands     `cmd:"" help:"The ledger: accounts of users in targets."`
+	Connector   connectorCommands   `cmd:"" help:"Connector binaries."`
+	Signin      signinCommands      `cmd:"" help:"Sign-ins."`
+	Key         keyCommands         `cmd:"" help:"Keys at rest."`
+	Version     versionCommand      `cmd:"" help:"Print the version."`
+}
+
+// run is one invocation.
+type run struct {
+	ctx  context.Context
+	env  Env
+	root *commands
+}
+
+// exited is the panic by which the parser leaves after --help.
+type exited int
+
 // Main runs the command line and returns the exit code: 0 ok, 1 failed, 2 usage.
-func Main(_ context.Context, env Env, args []string) int {
-	if len(args) == 1 && args[0] == "version" {
-		_, _ = fmt.Fprintln(env.Stdout, "anteroom devel")
-		return exitOK
+func Main(ctx context.Context, env Env, args []string) (code int) {
+	root := &commands{}
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		}
+	}()
+	parser, err := kong.New(root, kong.Name("anteroom"), kong.Writers(env.Stdout, env.Stderr), kong.UsageOnError(),
+		kong.Description("An OIDC server that keeps a signed-in user in the anteroom until the accounts they need exist."),
+		kong.Exit(func(code int) { panic(exited(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		_, _ = fmt.Fprintln(env.Stderr, "anteroom:", err)
+		return exitFailed
 	}
-	_, _ = fmt.Fprintln(env.Stderr, "usage: anteroom version")
-	return exitUsage
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(env.Stderr, "anteroom: %v\nsee anteroom --help\n", err)
+		return exitUsage
+	}
+	if err := parsed.Run(&run{ctx: ctx, env: env, root: root}); err != nil {
+		return failed(env, err)
+	}
+	return exitOK
+}
+
+// errUsage marks a mistake in what was typed.
+var errUsage = errors.New("usage")
+
+// failed prints the error and returns the exit code.
+func failed(env Env, err error) int {
+	_, _ = fmt.Fprintln(env.Stderr, "anteroom:", err)
+	if errors.Is(err, errUsage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (r *run) load() (config.Config, error) {
+	c, err := config.Load(r.root.Config, r.env.Getenv)
+	c.Dev = r.root.Dev
+	return c, err
+}
+
+func (r *run) logger(c config.Config) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(r.env.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(r.env.Stderr, opts))
+}
+
+// with opens the system, runs f and closes it.
+func (r *run) with(f func(ctx context.Context, s *daemon.System) error) error {
+	c, err := r.load()
+	if err != nil {
+		return err
+	}
+	log := r.logger(c)
+	if c.LogLevel < slog.LevelWarn {
+		log = slog.New(slog.NewTextHandler(r.env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	s, err := daemon.Open(r.ctx, c, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(r.ctx, s), s.Close())
+}
+
+// print writes v as JSON, or as text by f.
+func (r *run) print(v any, text func(w io.Writer)) error {
+	if r.root.Output == "json" {
+		enc := json.NewEncoder(r.env.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	w := tabwriter.NewWriter(r.env.Stdout, 0, 4, 2, ' ', 0)
+	text(w)
+	return w.Flush()
+}
+
+// row writes one line of a table; columns are aligned.
+func row(w io.Writer, columns ...any) {
+	for i, c := range columns {
+		if i > 0 {
+			_, _ = fmt.Fprint(w, "\t")
+		}
+		_, _ = fmt.Fprint(w, c)
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+// say writes a line for a person.
+func (r *run) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.env.Stdout, format+"\n", args...)
 }

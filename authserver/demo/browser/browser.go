@@ -144,7 +144,8 @@ func (b *Browser) do(req *http.Request) (*Page, error) {
 		p.URL, p.Location = location, location
 		return p, nil
 	}
-	doc, err := html.Parse(strings.NewReader(p.HTML))
+	// Without scripting the parser reads what is in <noscript>, as this browser does.
+	doc, err := html.ParseWithOptions(strings.NewReader(p.HTML), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return nil, fmt.Errorf("parse %s: %w", p.URL, err)
 	}

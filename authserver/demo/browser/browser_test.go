@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const pageHTML = `<!doctype html><title>Hello</title><meta http-equiv=refresh content="2; url=/x">
+const pageHTML = `<!doctype html><title>Hello</title><noscript><meta http-equiv=refresh content="2; url=/x"></noscript>
 <p>Some <b>text</b></p><script>not text</script>
 <form method=post action=/send?a=1><input type=hidden name=token value=t1><input name=login><button>Go</button></form>`
 

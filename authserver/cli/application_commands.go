@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+type applicationCommands struct {
+	List   applicationListCommand   `cmd:"" help:"List applications."`
+	Show   applicationShowCommand   `cmd:"" help:"Show an application with its bindings."`
+	Create applicationCreateCommand `cmd:"" help:"Create an application and print its secret once."`
+	Secret applicationSecretCommand `cmd:"" help:"Replace the client secret and print the new one once."`
+	Delete applicationDeleteCommand `cmd:"" help:"Delete an application and its bindings."`
+}
+
+type applicationListCommand struct{}
+
+// Run lists applications.
+func (applicationListCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		all, err := s.Applications.List(ctx, "", maxList)
+		if err != nil {
+			return err
+		}
+		return r.print(all, func(w io.Writer) {
+			row(w, "CLIENT_ID", "NAME", "TYPE", "AUTH", "ENABLED")
+			for _, a := range all {
+				row(w, a.ClientID, a.Name, a.Type, a.AuthMethod, a.Enabled)
+			}
+		})
+	})
+}
+
+// maxList bounds what a list command prints.
+const maxList = 1000
+
+type applicationShowCommand struct {
+	ClientID string `arg:"" name:"client_id"`
+}
+
+// applicationView is what show prints.
+type applicationView struct {
+	Application application.Application `json:"application"`
+	Bindings    []provisioning.Binding  `json:"outbound_provisioning"`
+}
+
+// Run shows an application.
+func (c applicationShowCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		a, err := s.Applications.Get(ctx, provisioning.ClientID(c.ClientID))
+		if err != nil {
+			return fmt.Errorf("application %q: %w", c.ClientID, err)
+		}
+		a.SecretHash = ""
+		bindings, err := s.Bindings.ByClient(ctx, a.ClientID)
+		if err != nil {
+			return err
+		}
+		return r.print(applicationView{a, bindings}, func(w io.Writer) {
+			row(w, "client_id:", a.ClientID)
+			row(w, "name:", a.Name)
+			row(w, "type:", a.Type)
+			row(w, "auth_method:", a.AuthMethod)
+			row(w, "redirect_uris:", strings.Join(a.RedirectURIs, " "))
+			row(w, "registration:", a.Registration)
+			row(w, "enabled:", a.Enabled)
+			for _, b := range bindings {
+				row(w, "target "+string(b.Target)+":", b.Explain())
+			}
+		})
+	})
+}
+
+type applicationCreateCommand struct {
+	ClientID     string   `arg:"" name:"client_id"`
+	Name         string   `help:"Name shown to people."`
+	RedirectURI  []string `help:"Where codes may go; repeat for several." required:"" placeholder:"URL"`
+	Public       bool     `help:"No client secret (auth_method none)."`
+	Native       bool     `help:"Runs on the user's device; any port on loopback."`
+	Registration bool     `help:"People may register through it."`
+}
+
+// Run creates an application.
+func (c applicationCreateCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		a := application.New(provisioning.ClientID(c.ClientID), c.Name)
+		if a.Name == "" {
+			a.Name = c.ClientID
+		}
+		a.RedirectURIs, a.Registration = c.RedirectURI, c.Registration
+		if c.Native {
+			a.Type = application.TypeNative
+		}
+		var secret sdk.Secret
+		if c.Public {
+			a.AuthMethod = application.AuthNone
+		} else {
+			secret = application.GenerateSecret()
+			a.SecretHash = application.HashSecret(secret)
+		}
+		if err := a.Validate(); err != nil {
+			return err
+		}
+		_, err := s.Applications.Put(ctx, a)
+		if errors.Is(err, application.ErrStale) {
+			return fmt.Errorf("application %q exists already", c.ClientID)
+		}
+		if err != nil {
+			return err
+		}
+		return r.printSecret(c.ClientID, secret)
+	})
+}
+
+func (r *run) printSecret(clientID string, secret sdk.Secret) error {
+	return r.print(map[string]string{"client_id": clientID, "client_secret": secret.Reveal()}, func(w io.Writer) {
+		row(w, "client_id:", clientID)
+		if secret != "" {
+			row(w, "client_secret (shown once):", secret.Reveal())
+		}
+	})
+}
+
+type applicationSecretCommand struct {
+	ClientID string `arg:"" name:"client_id"`
+}
+
+// Run replaces the secret.
+func (c applicationSecretCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		a, err := s.Applications.Get(ctx, provisioning.ClientID(c.ClientID))
+		if err != nil {
+			return fmt.Errorf("application %q: %w", c.ClientID, err)
+		}
+		if a.AuthMethod == application.AuthNone {
+			return fmt.Errorf("application %q is public: it has no secret", c.ClientID)
+		}
+		secret := application.GenerateSecret()
+		a.SecretHash = application.HashSecret(secret)
+		if _, err := s.Applications.Put(ctx, a); err != nil {
+			return err
+		}
+		return r.printSecret(c.ClientID, secret)
+	})
+}
+
+type applicationDeleteCommand struct {
+	ClientID string `arg:"" name:"client_id"`
+}
+
+// Run deletes an application with its bindings; accounts stay.
+func (c applicationDeleteCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		if err := s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID)); err != nil {
+			return fmt.Errorf("application %q: %w", c.ClientID, err)
+		}
+		r.say("%s is deleted", c.ClientID)
+		return nil
+	})
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+)
+
+type connectorCommands struct {
+	List    connectorListCommand    `cmd:"" help:"List the binaries in the connectors folder."`
+	Inspect connectorInspectCommand `cmd:"" help:"Show what a connector says of itself."`
+	Pin     connectorPinCommand     `cmd:"" help:"Trust exactly this binary; a changed one is refused."`
+}
+
+type connectorListCommand struct{}
+
+// Run lists connectors.
+func (connectorListCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		entries, err := s.Connectors(ctx)
+		if err != nil {
+			return err
+		}
+		return r.print(entries, func(w io.Writer) {
+			row(w, "NAME", "VERSION", "STATE", "DIGEST")
+			for _, e := range entries {
+				row(w, e.Name, dash(e.Version), e.State, e.Digest)
+			}
+		})
+	})
+}
+
+type connectorInspectCommand struct {
+	Name string `arg:""`
+}
+
+// Run starts the binary, pinned or not, and asks it to describe itself.
+func (c connectorInspectCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		d, digest, err := s.InspectConnector(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return r.print(d, func(w io.Writer) {
+			row(w, "name:", d.Name)
+			row(w, "version:", d.Version)
+			row(w, "digest:", digest)
+			caps := make([]string, len(d.Capabilities))
+			for i, capability := range d.Capabilities {
+				caps[i] = string(capability)
+			}
+			row(w, "capabilities:", strings.Join(caps, ", "))
+			for _, f := range d.Config {
+				row(w, "config "+f.Name+":", f.Type, required(f.Required), f.Help)
+			}
+			for _, a := range d.Attributes {
+				row(w, "attribute "+a.Name+":", a.Type, required(a.Required), a.Source)
+			}
+		})
+	})
+}
+
+func required(b bool) string {
+	if b {
+		return "required"
+	}
+	return "optional"
+}
+
+type connectorPinCommand struct {
+	Name string `arg:""`
+}
+
+// Run pins the binary as it is now.
+func (c connectorPinCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		d, digest, err := s.PinConnector(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		r.say("pinned %s %s sha256:%s", d.Name, d.Version, digest)
+		return nil
+	})
+}

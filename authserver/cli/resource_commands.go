@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+type applyCommand struct {
+	File   string `short:"f" help:"Resources file, - for standard input." required:"" placeholder:"FILE"`
+	DryRun bool   `help:"Print the difference and change nothing."`
+}
+
+// applyResult is what apply prints.
+type applyResult struct {
+	Applied bool               `json:"applied"`
+	Changes []resources.Change `json:"changes"`
+	// Secrets are generated client secrets. This is the only time they are shown.
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// Run applies the file.
+func (c applyCommand) Run(r *run) error {
+	raw, err := readFile(r, c.File)
+	if err != nil {
+		return err
+	}
+	doc, err := resources.Parse(raw)
+	if err != nil {
+		return err
+	}
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		backend := s.Resources(r.env.Getenv)
+		plan, err := backend.Plan(ctx, doc)
+		if err != nil {
+			return err
+		}
+		if !c.DryRun {
+			if err := backend.Apply(ctx, plan); err != nil {
+				return err
+			}
+		}
+		return printPlan(r, plan, !c.DryRun)
+	})
+}
+
+func printPlan(r *run, plan resources.Plan, applied bool) error {
+	result := applyResult{Applied: applied, Changes: plan.Changes, Secrets: map[string]string{}}
+	if applied {
+		for client, secret := range plan.Generated {
+			result.Secrets[client] = secret.Reveal()
+		}
+	}
+	return r.print(result, func(w io.Writer) {
+		_ = resources.Print(w, plan.Changes)
+		for client, secret := range result.Secrets {
+			row(w, "client secret of "+client+" (shown once): "+secret)
+		}
+	})
+}
+
+func readFile(r *run, name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(r.env.Stdin)
+	}
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read resources: %w", err)
+	}
+	return raw, nil
+}
+
+type exportCommand struct{}
+
+// Run prints everything as YAML, or JSON.
+func (exportCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		doc, err := s.Resources(r.env.Getenv).Export(ctx)
+		if err != nil {
+			return err
+		}
+		text, err := doc.YAML()
+		if err != nil {
+			return err
+		}
+		return r.print(doc, func(w io.Writer) { _, _ = w.Write(text) })
+	})
+}
+
+// readSecret takes a secret from standard input: on the command line others
+// could see it.
+func readSecret(r *run) (sdk.Secret, error) {
+	raw, err := io.ReadAll(io.LimitReader(r.env.Stdin, 4096))
+	if err != nil {
+		return "", fmt.Errorf("read password from standard input: %w", err)
+	}
+	for len(raw) > 0 && (raw[len(raw)-1] == '\n' || raw[len(raw)-1] == '\r') {
+		raw = raw[:len(raw)-1]
+	}
+	if len(raw) == 0 {
+		return "", fmt.Errorf("%w: give the password on standard input", errUsage)
+	}
+	return sdk.Secret(raw), nil
+}

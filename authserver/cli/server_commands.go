@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/demo"
+	"github.com/anteroom-id/anteroom/authserver/keys"
+)
+
+type serveCommand struct{}
+
+// Run serves until the process is told to stop.
+func (serveCommand) Run(r *run) error {
+	c, err := r.load()
+	if err != nil {
+		return err
+	}
+	s, err := daemon.Open(r.ctx, c, r.logger(c))
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), s.Close())
+	}
+	return errors.Join(s.Serve(r.ctx, listener), s.Close())
+}
+
+type demoCommand struct {
+	Check      bool   `help:"Do the walk headless and print what was seen."`
+	Connectors string `help:"Folder of connector binaries." default:"connectors" placeholder:"DIR"`
+	Listen     string `help:"Address of the server; the application and the directory take the next two ports." default:"127.0.0.1:8080"`
+}
+
+// Run starts the demo.
+func (c demoCommand) Run(r *run) error {
+	return demo.Run(r.ctx, demo.Options{Check: c.Check, Connectors: c.Connectors, Listen: c.Listen, Out: r.env.Stdout, Log: r.env.Stderr})
+}
+
+type checkCommand struct{}
+
+// checkResult is what check prints.
+type checkResult struct {
+	OK       bool             `json:"ok"`
+	Problems []daemon.Problem `json:"problems,omitempty"`
+}
+
+// Run reports every problem and fails if there is one.
+func (checkCommand) Run(r *run) error {
+	problems := daemon.Check(r.ctx, r.root.Config, r.env.Getenv, r.root.Dev)
+	result := checkResult{OK: len(problems) == 0, Problems: problems}
+	err := r.print(result, func(w io.Writer) {
+		if result.OK {
+			row(w, "ok")
+		}
+		for _, p := range problems {
+			row(w, p.Path+":", p.Text)
+		}
+	})
+	if err == nil && !result.OK {
+		err = fmt.Errorf("%d problems", len(problems))
+	}
+	return err
+}
+
+type migrateCommand struct {
+	Status bool `help:"Only print the versions."`
+}
+
+// Run migrates, or prints how far the database is.
+func (c migrateCommand) Run(r *run) error {
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	lines, err := daemon.Migrate(r.ctx, cfg, c.Status)
+	if err != nil {
+		return err
+	}
+	return r.print(lines, func(w io.Writer) {
+		for _, l := range lines {
+			row(w, l.Line, fmt.Sprintf("version %d of %d", l.Current, l.Latest))
+		}
+	})
+}
+
+type keyCommands struct {
+	Generate keyGenerateCommand `cmd:"" help:"Make the keyset that seals secrets in the database."`
+}
+
+type keyGenerateCommand struct {
+	File string `help:"Where to write it; an existing file is left alone." required:"" placeholder:"FILE"`
+}
+
+// Run writes a new keyset that only its owner can read.
+func (c keyGenerateCommand) Run(r *run) error {
+	keyset, err := keys.GenerateKeyset()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write keyset: %w", err)
+	}
+	_, err = f.WriteString(keyset.Reveal())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write keyset: %w", err)
+	}
+	r.say("wrote %s; keep a copy: without it the secrets in the database are lost", c.File)
+	return nil
+}
+
+type versionCommand struct{}
+
+// Run prints the module's version.
+func (versionCommand) Run(r *run) error {
+	version := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		version = info.Main.Version
+	}
+	return r.print(map[string]string{"version": version}, func(w io.Writer) { row(w, "anteroom", version) })
+}

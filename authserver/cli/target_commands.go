@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+type targetCommands struct {
+	List   targetListCommand   `cmd:"" help:"List targets."`
+	Show   targetShowCommand   `cmd:"" help:"Show a target's configuration without its secrets."`
+	Check  targetCheckCommand  `cmd:"" help:"Check the connection to a target, step by step."`
+	Delete targetDeleteCommand `cmd:"" help:"Delete a target that nothing is bound to."`
+}
+
+type targetListCommand struct{}
+
+// Run lists targets.
+func (targetListCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		targets, err := s.Targets.List(ctx)
+		if err != nil {
+			return err
+		}
+		return r.print(targets, func(w io.Writer) {
+			row(w, "NAME", "CONNECTOR", "ADOPT", "ON USER DELETE", "REVISION")
+			for _, t := range targets {
+				row(w, t.Name, t.Connector, t.Adopt, t.OnUserDelete, t.Revision)
+			}
+		})
+	})
+}
+
+type targetShowCommand struct {
+	Name string `arg:""`
+}
+
+// Run shows a target.
+func (c targetShowCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		t, err := s.Targets.Get(ctx, provisioning.TargetName(c.Name))
+		if err != nil {
+			return fmt.Errorf("target %q: %w", c.Name, err)
+		}
+		return r.print(t, func(w io.Writer) {
+			row(w, "name:", t.Name)
+			row(w, "connector:", t.Connector)
+			row(w, "config:", string(t.Config))
+			for name := range t.Secrets {
+				row(w, "secret "+name+":", "***")
+			}
+			row(w, "adopt:", t.Adopt)
+			row(w, "on_user_delete:", t.OnUserDelete)
+			row(w, "revision:", t.Revision)
+		})
+	})
+}
+
+type targetCheckCommand struct {
+	Name    string        `arg:""`
+	Timeout time.Duration `help:"For the whole check." default:"30s"`
+}
+
+// Run checks a target and fails if a step failed.
+func (c targetCheckCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+		steps, err := s.CheckTarget(ctx, provisioning.TargetName(c.Name))
+		if err != nil {
+			return fmt.Errorf("target %q: %w", c.Name, err)
+		}
+		failed := 0
+		for _, step := range steps {
+			if step.Status == sdk.CheckFailed {
+				failed++
+			}
+		}
+		err = r.print(steps, func(w io.Writer) {
+			for _, step := range steps {
+				row(w, step.Status, step.Name, step.Detail, step.Fix)
+			}
+		})
+		if err == nil && failed > 0 {
+			err = fmt.Errorf("target %q: %d steps failed", c.Name, failed)
+		}
+		return err
+	})
+}
+
+type targetDeleteCommand struct {
+	Name string `arg:""`
+}
+
+// Run deletes a target.
+func (c targetDeleteCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		if err := s.Targets.Delete(ctx, provisioning.TargetName(c.Name)); err != nil {
+			return fmt.Errorf("target %q: %w", c.Name, err)
+		}
+		r.say("%s is deleted", c.Name)
+		return nil
+	})
+}
+
+type bindingCommands struct {
+	List   bindingListCommand   `cmd:"" help:"List bindings, with what each combination of options does."`
+	Set    bindingSetCommand    `cmd:"" help:"Create or change a binding."`
+	Delete bindingDeleteCommand `cmd:"" help:"Delete a binding; accounts stay."`
+}
+
+type bindingListCommand struct{}
+
+// Run lists bindings.
+func (bindingListCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		all, err := s.Bindings.List(ctx)
+		if err != nil {
+			return err
+		}
+		return r.print(all, func(w io.Writer) {
+			row(w, "APPLICATION", "TARGET", "BLOCKING", "ENABLE RULES", "JIT OUTBOUND", "WHAT IT DOES")
+			for _, b := range all {
+				row(w, b.Client, b.Target, b.Blocking, b.EnableRules, b.JITOutbound, b.Explain())
+			}
+		})
+	})
+}
+
+type bindingSetCommand struct {
+	ClientID        string         `arg:"" name:"client_id"`
+	Target          string         `arg:""`
+	Blocking        *bool          `help:"No account, no token." negatable:""`
+	JITOutbound     *bool          `name:"jit-outbound" help:"Make accounts at sign-in." negatable:""`
+	Timeout         *time.Duration `help:"How long a sign-in waits."`
+	OnCreateFailure string         `enum:"deny,allow," default:"" help:"deny or allow a sign-in whose account could not be made."`
+	OnUpdateFailure string         `enum:"deny,allow," default:"" help:"deny or allow a sign-in whose account could not be updated."`
+	OnRefresh       string         `enum:"check,ensure,skip," default:"" help:"check, ensure or skip at a refresh."`
+	ReportOnly      *bool          `help:"Decide and record, never hold or refuse." negatable:""`
+}
+
+// Run puts a binding: what is not given stays, or takes its default.
+func (c bindingSetCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		client, target := provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target)
+		if _, err := s.Applications.Get(ctx, client); err != nil {
+			return fmt.Errorf("application %q: %w", c.ClientID, err)
+		}
+		b := provisioning.NewBinding(client, target)
+		all, err := s.Bindings.ByClient(ctx, client)
+		if err != nil {
+			return err
+		}
+		b.Position = len(all)
+		for _, have := range all {
+			if have.Target == target {
+				b = have
+			}
+		}
+		c.apply(&b)
+		if err := s.Bindings.Put(ctx, b); err != nil {
+			return err
+		}
+		return r.print(b, func(w io.Writer) { row(w, b.Client, b.Target, b.Explain()) })
+	})
+}
+
+func (c bindingSetCommand) apply(b *provisioning.Binding) {
+	for _, o := range []struct{ from, to *bool }{{c.Blocking, &b.Blocking}, {c.JITOutbound, &b.JITOutbound}, {c.ReportOnly, &b.ReportOnly}} {
+		if o.from != nil {
+			*o.to = *o.from
+		}
+	}
+	if c.Timeout != nil {
+		b.Timeout = *c.Timeout
+	}
+	if c.OnCreateFailure != "" {
+		b.OnCreateFailure = provisioning.FailurePolicy(c.OnCreateFailure)
+	}
+	if c.OnUpdateFailure != "" {
+		b.OnUpdateFailure = provisioning.FailurePolicy(c.OnUpdateFailure)
+	}
+	if c.OnRefresh != "" {
+		b.OnRefresh = provisioning.RefreshPolicy(c.OnRefresh)
+	}
+}
+
+type bindingDeleteCommand struct {
+	ClientID string `arg:"" name:"client_id"`
+	Target   string `arg:""`
+}
+
+// Run deletes a binding.
+func (c bindingDeleteCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		err := s.Bindings.Delete(ctx, provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target))
+		if err != nil {
+			return fmt.Errorf("binding %s %s: %w", c.ClientID, c.Target, err)
+		}
+		r.say("%s is no longer bound to %s", c.ClientID, c.Target)
+		return nil
+	})
+}

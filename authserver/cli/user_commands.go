@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+type userCommands struct {
+	List     userListCommand     `cmd:"" help:"List users."`
+	Show     userShowCommand     `cmd:"" help:"Show a user with their accounts."`
+	Create   userCreateCommand   `cmd:"" help:"Create a user; the password comes from standard input."`
+	Set      userSetCommand      `cmd:"" help:"Change a user's profile; their accounts follow."`
+	Password userPasswordCommand `cmd:"" help:"Set a password, from standard input."`
+	Disable  userDisableCommand  `cmd:"" help:"Keep a user from signing in; their accounts are suspended."`
+	Enable   userEnableCommand   `cmd:"" help:"Let a user sign in again."`
+	Delete   userDeleteCommand   `cmd:"" help:"Delete a user."`
+}
+
+// withUser finds the user by login or id.
+func (r *run) withUser(login string, f func(ctx context.Context, s *daemon.System, u user.User) error) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		u, err := findUser(ctx, s, login)
+		if err != nil {
+			return err
+		}
+		return f(ctx, s, u)
+	})
+}
+
+func findUser(ctx context.Context, s *daemon.System, login string) (user.User, error) {
+	u, err := s.Users.ByLogin(ctx, login)
+	if errors.Is(err, provisioning.ErrUserNotFound) {
+		u, err = s.Users.Get(ctx, provisioning.UserID(login))
+	}
+	if err != nil {
+		return user.User{}, fmt.Errorf("user %q: %w", login, err)
+	}
+	return u, nil
+}
+
+type userListCommand struct {
+	Search string `help:"Part of a login, e-mail or name."`
+	Limit  int    `help:"At most this many." default:"100"`
+	After  string `help:"Start behind this id."`
+}
+
+// Run lists users.
+func (c userListCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		users, err := s.Users.List(ctx, user.Query{Search: c.Search, Limit: c.Limit, After: provisioning.UserID(c.After)})
+		if err != nil {
+			return err
+		}
+		return r.print(users, func(w io.Writer) {
+			row(w, "LOGIN", "E-MAIL", "NAME", "STATUS", "ID")
+			for _, u := range users {
+				row(w, u.Login, u.Email, strings.TrimSpace(u.GivenName+" "+u.FamilyName), u.Status, u.ID)
+			}
+		})
+	})
+}
+
+type userShowCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// userView is what show prints.
+type userView struct {
+	User     user.User              `json:"user"`
+	Accounts []provisioning.Account `json:"accounts"`
+}
+
+// Run shows a user.
+func (c userShowCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		accounts, err := s.Accounts.List(ctx, provisioning.AccountFilter{User: u.ID})
+		if err != nil {
+			return err
+		}
+		return r.print(userView{u, accounts}, func(w io.Writer) {
+			row(w, "login:", u.Login)
+			row(w, "id:", u.ID)
+			row(w, "name:", strings.TrimSpace(u.GivenName+" "+u.FamilyName))
+			row(w, "e-mail:", u.Email)
+			row(w, "groups:", strings.Join(u.Groups, ", "))
+			row(w, "status:", u.Status)
+			row(w, "belongs to:", u.Home)
+			for _, a := range accounts {
+				row(w, "account:", fmt.Sprintf("%s %s %s", a.Target, a.State, a.ExternalID))
+			}
+		})
+	})
+}
+
+// profileFlags are the fields a command can set; nil leaves one alone.
+type profileFlags struct {
+	Email       *string  `help:"E-mail address."`
+	GivenName   *string  `help:"Given name."`
+	FamilyName  *string  `help:"Family name."`
+	DisplayName *string  `help:"Full name as shown."`
+	PhoneNumber *string  `help:"Phone number (E.164)."`
+	Locale      *string  `help:"Language tag (BCP 47)."`
+	Group       []string `help:"A group; repeat for several. Replaces all groups." placeholder:"NAME"`
+}
+
+func (f profileFlags) apply(u *user.User) error {
+	for _, field := range []struct {
+		from *string
+		to   *string
+	}{{f.Email, &u.Email}, {f.GivenName, &u.GivenName}, {f.FamilyName, &u.FamilyName}, {f.DisplayName, &u.Name}, {f.PhoneNumber, &u.PhoneNumber}, {f.Locale, &u.Locale}} {
+		if field.from != nil {
+			*field.to = *field.from
+		}
+	}
+	if f.Group != nil {
+		u.Groups = f.Group
+	}
+	return nil
+}
+
+type userCreateCommand struct {
+	Login       string `arg:""`
+	Application string `help:"Application the user belongs to; its bindings apply."`
+	NoPassword  bool   `help:"Create without a password."`
+	profileFlags
+}
+
+// Run creates a user.
+func (c userCreateCommand) Run(r *run) error {
+	var password sdk.Secret
+	if !c.NoPassword {
+		var err error
+		if password, err = readSecret(r); err != nil {
+			return err
+		}
+	}
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		u := user.User{Login: c.Login, Home: provisioning.ClientID(c.Application)}
+		if err := c.apply(&u); err != nil {
+			return err
+		}
+		if c.Application != "" {
+			if _, err := s.Applications.Get(ctx, u.Home); err != nil {
+				return fmt.Errorf("application %q: %w", c.Application, err)
+			}
+		}
+		made, err := s.Users.Import(ctx, u, password)
+		if err != nil {
+			return err
+		}
+		return r.print(made, func(w io.Writer) { row(w, "created", made.Login, made.ID) })
+	})
+}
+
+type userSetCommand struct {
+	Login string `arg:"" help:"Login or id."`
+	profileFlags
+}
+
+// Run changes a profile.
+func (c userSetCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		changed, err := s.Users.Update(ctx, u.ID, c.apply)
+		if err != nil {
+			return err
+		}
+		return r.print(changed, func(w io.Writer) { row(w, "changed", changed.Login) })
+	})
+}
+
+type userPasswordCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// Run sets a password.
+func (c userPasswordCommand) Run(r *run) error {
+	password, err := readSecret(r)
+	if err != nil {
+		return err
+	}
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		if err := s.Users.SetPassword(ctx, u.ID, password); err != nil {
+			return err
+		}
+		r.say("password of %s set", u.Login)
+		return nil
+	})
+}
+
+type userDisableCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// Run disables a user and ends their sessions.
+func (c userDisableCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		if err := s.Users.SetActive(ctx, u.ID, false); err != nil {
+			return err
+		}
+		r.say("%s is disabled", u.Login)
+		return nil
+	})
+}
+
+type userEnableCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// Run enables a user.
+func (c userEnableCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		if err := s.Users.SetActive(ctx, u.ID, true); err != nil {
+			return err
+		}
+		r.say("%s is enabled", u.Login)
+		return nil
+	})
+}
+
+type userDeleteCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// Run deletes a user.
+func (c userDeleteCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		if err := s.Users.Delete(ctx, u.ID); err != nil {
+			return err
+		}
+		r.say("%s is deleted", u.Login)
+		return nil
+	})
+}
