@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// binaries builds the server and the connector once per run, as a user would
+// have them, and returns the folder they are in.
+var binaries = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "anteroom-e2e")
+	if err != nil {
+		return "", err
+	}
+	for out, pkg := range map[string]string{
+		"anteroom":                            ".",
+		"connectors/anteroom-connector-scim2": "./plugins/connectors/scim2/anteroom-connector-scim2",
+	} {
+		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, out), pkg)
+		cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return dir, fmt.Errorf("build %s: %w: %s", pkg, err, text)
+		}
+	}
+	return dir, nil
+})
+
+func buildDir(t testing.TB) string {
+	t.Helper()
+	dir, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func connectorsDir(t testing.TB) string { return filepath.Join(buildDir(t), "connectors") }

@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/config"
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/e2e/faultproxy"
+	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+)
+
+// The application of every stack. Nothing listens at its redirect URI: the
+// browser stops there and the test plays the application.
+const (
+	appID       = "payroll"
+	appSecret   = "the-payroll-applications-own-secret"
+	appCallback = "http://127.0.0.1:9/callback"
+	password    = "correct horse battery"
+)
+
+// stack is a running server with one SCIM target behind a fault proxy.
+type stack struct {
+	*daemon.System
+	issuer string
+	proxy  *faultproxy.Proxy
+	stop   func() // ends the server and waits; safe to call twice
+}
+
+// stackOptions vary a stack; the zero value is SQLite with one Blocking binding.
+type stackOptions struct {
+	database string // URL; "" for a fresh SQLite file
+	binding  string // YAML flow mapping without the target; "" for Blocking
+	target   string // more YAML of the target: "adopt: never"
+	log      *slog.Logger
+}
+
+// upstream is a SCIM server the stack provisions into.
+type upstream struct{ BaseURL, Token string }
+
+func startStack(t *testing.T, up upstream, o stackOptions) *stack {
+	t.Helper()
+	s := &stack{proxy: faultproxy.Start(t, up.BaseURL)}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.issuer = "http://" + listener.Addr().String()
+	s.open(t, o)
+	if _, _, err := s.PinConnector(t.Context(), "scim2"); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(t, o, up)
+	s.serve(t, listener)
+	return s
+}
+
+func (s *stack) open(t *testing.T, o stackOptions) {
+	t.Helper()
+	dir := t.TempDir()
+	keyset, err := keys.GenerateKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile := filepath.Join(dir, "keys.json")
+	if err := os.WriteFile(keyFile, []byte(keyset.Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o.database == "" {
+		o.database = "sqlite://" + filepath.Join(dir, "anteroom.db")
+	}
+	cfg, err := config.Parse(nil, func(name string) string {
+		return map[string]string{
+			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": o.database,
+			"ANTEROOM_CONNECTORS_DIR": connectorsDir(t), "ANTEROOM_SECRETS_KEY_FILE": keyFile,
+		}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := o.log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	if s.System, err = daemon.Open(t.Context(), cfg, log); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resourcesYAML describes the stack as an admin would.
+func resourcesYAML(baseURL string, o stackOptions) string {
+	binding := o.binding
+	if binding == "" {
+		binding = "blocking: true"
+	}
+	return fmt.Sprintf(`
+targets:
+  - name: directory
+    connector: scim2
+    config: {base_url: %q, auth: bearer}
+    secrets: {token: {env: SCIM_TOKEN}}
+    %s
+applications:
+  - client_id: %s
+    redirect_uris: [%q]
+    secret: {env: APP_SECRET}
+    scopes: [openid, profile, email, offline_access, provisioning]
+    registration: true
+    outbound_provisioning:
+      - {target: directory, %s}
+`, baseURL, o.target, appID, appCallback, binding)
+}
+
+func (s *stack) apply(t *testing.T, o stackOptions, up upstream) {
+	t.Helper()
+	doc, err := resources.Parse([]byte(resourcesYAML(s.proxy.URL, o)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := s.Resources(func(name string) string {
+		return map[string]string{"SCIM_TOKEN": up.Token, "APP_SECRET": appSecret}[name]
+	})
+	plan, err := backend.Plan(t.Context(), doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := backend.Apply(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) serve(t *testing.T, listener net.Listener) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, listener) }()
+	stopped := false
+	s.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	t.Cleanup(s.stop)
+}
+
+// account waits until the ledger's row satisfies the condition.
+func (s *stack) account(t *testing.T, login string, until func(provisioning.Account) bool) provisioning.Account {
+	t.Helper()
+	u, err := s.Users.ByLogin(t.Context(), login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a provisioning.Account
+	eventually(t, fmt.Sprintf("account of %s", login), func() bool {
+		a, err = s.Accounts.Get(t.Context(), u.ID, "directory")
+		return err == nil && until(a)
+	})
+	return a
+}
+
+func inSync(a provisioning.Account) bool { return a.InSync() && a.State == provisioning.StateInSync }
+
+const patience = 20 * time.Second
+
+// eventually polls a condition that another process brings about: there is no
+// signal to wait for across it.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}
+
+// eachDatabase runs a test on SQLite and PostgreSQL.
+func eachDatabase(t *testing.T, f func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, "") })
+	t.Run("postgres", func(t *testing.T) { f(t, sqldbtest.PostgresURL(t)) })
+}
