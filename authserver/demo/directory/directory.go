@@ -32,7 +32,7 @@ const (
 	Normal Mode = "normal"
 	Slow   Mode = "slow"   // writes take SlowBy
 	Down   Mode = "down"   // everything is answered with 503
-	Refuse Mode = "refuse" // new accounts are answered with 403, for good
+	Refuse Mode = "refuse" // new accounts are answered with 400 invalidValue, for good
 )
 
 func (m Mode) known() bool { return m == Normal || m == Slow || m == Down || m == Refuse }
@@ -150,7 +150,7 @@ func (d *Directory) authenticated(next http.Handler) http.Handler {
 		sum := sha256.Sum256([]byte(given))
 		if !d.hasToken || !isBearer || subtle.ConstantTimeCompare(sum[:], d.token[:]) != 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="directory"`)
-			d.fail(w, http.StatusUnauthorized, "The token is not accepted.")
+			d.fail(w, http.StatusUnauthorized, "", "The token is not accepted.")
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -175,10 +175,10 @@ func (d *Directory) misbehaving(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch mode := d.Mode(); {
 		case mode == Down:
-			d.fail(w, http.StatusServiceUnavailable, "The directory is closed for maintenance.")
+			d.fail(w, http.StatusServiceUnavailable, "", "The directory is closed for maintenance.")
 			return
 		case mode == Refuse && r.Method == http.MethodPost:
-			d.fail(w, http.StatusForbidden, "This directory takes no new accounts.")
+			d.fail(w, http.StatusBadRequest, errors.ScimTypeInvalidValue, "This directory does not take this person.")
 			return
 		case mode == Slow && isWrite(r) && !pause(r, SlowBy):
 			return
@@ -202,8 +202,8 @@ func pause(r *http.Request, d time.Duration) bool {
 func isWrite(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
 // fail answers with a SCIM error.
-func (d *Directory) fail(w http.ResponseWriter, status int, detail string) {
-	body, err := json.Marshal(errors.ScimError{Status: status, Detail: detail})
+func (d *Directory) fail(w http.ResponseWriter, status int, kind errors.ScimType, detail string) {
+	body, err := json.Marshal(errors.ScimError{ScimType: kind, Status: status, Detail: detail})
 	if err != nil {
 		d.logger.Error("cannot encode error", "error", err)
 	}

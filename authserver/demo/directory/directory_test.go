@@ -156,7 +156,7 @@ func TestModes(t *testing.T) {
 		{directory.Normal, 200, 201, 0, 0},
 		{directory.Slow, 200, 201, 0, 8},
 		{directory.Down, 503, 503, 0, 0},
-		{directory.Refuse, 200, 403, 0, 0},
+		{directory.Refuse, 200, 400, 0, 0},
 	}
 	for _, c := range cases {
 		t.Run(string(c.mode), func(t *testing.T) {

@@ -25,7 +25,7 @@ func switches(current Mode) []modeSwitch {
 		{Mode: Normal, Label: "Normal", says: "The directory answers at once."},
 		{Mode: Slow, Label: "Slow (8 s)", says: "Every change takes eight seconds."},
 		{Mode: Down, Label: "Down (503)", says: "Every request is answered with 503: try again later."},
-		{Mode: Refuse, Label: "Refuse (403)", says: "New accounts are refused for good."},
+		{Mode: Refuse, Label: "Refuse", says: "New accounts are refused for good."},
 	}
 	for i := range out {
 		out[i].Now = out[i].Mode == current
