@@ -1,0 +1,85 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// beats is a ledger that answers heartbeats.
+type beats struct {
+	Ledger
+	n   atomic.Int32
+	err func(n int32) error
+}
+
+// Extend implements Ledger.
+func (b *beats) Extend(context.Context, Lease, time.Time) error { return b.err(b.n.Add(1)) }
+
+func beating(t *testing.T, answer func(n int32) error) (*beats, *held, func()) {
+	t.Helper()
+	b := &beats{err: answer}
+	e := &Engine{EngineOptions{Ledger: b, Now: time.Now}}
+	h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(LeaseFor)})
+	return b, h, stop
+}
+
+func TestHeartbeatKeepsTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, h, stop := beating(t, func(int32) error { return nil })
+		<-time.After(5*time.Minute + time.Second)
+		if b.n.Load() != 30 || h.ctx.Err() != nil || h.budget(time.Now()) < 25*time.Second {
+			t.Errorf("%d beats, ctx %v, budget %s; want the lease alive", b.n.Load(), h.ctx.Err(), h.budget(time.Now()))
+		}
+		stop()
+		<-time.After(time.Minute)
+		if b.n.Load() != 30 {
+			t.Error("the heart beats on after stop")
+		}
+	})
+}
+
+func TestLostLeaseEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, h, stop := beating(t, func(n int32) error {
+			if n == 2 {
+				return ErrLeaseLost
+			}
+			return nil
+		})
+		defer stop()
+		<-h.ctx.Done()
+		if !errors.Is(context.Cause(h.ctx), ErrLeaseLost) || time.Since(start) != 2*heartbeatEvery {
+			t.Errorf("ended by %v after %s, want the lost lease at the second beat", context.Cause(h.ctx), time.Since(start))
+		}
+	})
+}
+
+// A database that does not answer ends the run before the lease does.
+func TestUnextendedLeaseEndsTheRunInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, h, stop := beating(t, func(int32) error { return errors.New("database is away") })
+		defer stop()
+		<-h.ctx.Done()
+		if took := time.Since(start); took > LeaseFor-leaseMargin || took < heartbeatEvery {
+			t.Errorf("ended after %s, want between the first beat and the lease's end", took)
+		}
+	})
+}
+
+func TestBudgetLeavesAMargin(t *testing.T) {
+	now := time.Now()
+	for left, want := range map[time.Duration]time.Duration{
+		LeaseFor: LeaseFor - leaseMargin, time.Hour: maxCall, leaseMargin: 0, time.Second: time.Second - leaseMargin,
+	} {
+		h := &held{until: now.Add(left)}
+		if got := h.budget(now); got != want {
+			t.Errorf("budget with %s left = %s, want %s", left, got, want)
+		}
+	}
+}
