@@ -50,8 +50,8 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !mayAuthenticate(Next(st)) {
-		d.toResume(w, r, s) // done already, in another tab or by a double click
+	if step := Next(st); !mayAuthenticate(step) {
+		d.elsewhere(w, r, s, step) // done already, in another tab or by a double click
 		return nil
 	}
 	login := form.Get("login")

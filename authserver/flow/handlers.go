@@ -121,9 +121,9 @@ func (d *Driver) Error(w http.ResponseWriter, r *http.Request, err error) {
 	d.Pages.Message(w, texts, page)
 }
 
-// Expired writes the page of a sign-in that is over, with the way back to its
+// expired writes the page of a sign-in that is over, with the way back to its
 // application.
-func (d *Driver) Expired(w http.ResponseWriter, r *http.Request, s *SignIn) {
+func (d *Driver) expired(w http.ResponseWriter, r *http.Request, s SignIn) {
 	texts := d.Pages.Texts(r, s.Request.UILocales)
 	page := web.MessagePage{
 		Status: http.StatusGone, Title: "error.expired.title", Text: "error.expired.text", Reference: s.Reference,
@@ -184,8 +184,17 @@ func (d *Driver) reached(w http.ResponseWriter, r *http.Request, want func(Step)
 	if want(step) {
 		return s, st, true, nil
 	}
-	d.toResume(w, r, s)
+	d.elsewhere(w, r, s, step)
 	return s, st, false, nil
+}
+
+// elsewhere sends the browser to where its sign-in stands.
+func (d *Driver) elsewhere(w http.ResponseWriter, r *http.Request, s SignIn, step Step) {
+	if step.Action == ActionExpired {
+		d.expired(w, r, s)
+		return
+	}
+	d.toResume(w, r, s)
 }
 
 func (d *Driver) toResume(w http.ResponseWriter, r *http.Request, s SignIn) {

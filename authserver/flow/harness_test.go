@@ -291,7 +291,7 @@ func (s *stack) finish(w http.ResponseWriter, r *http.Request, in *flow.SignIn, 
 		}
 		http.Redirect(w, r, callback+"?error="+step.Error, http.StatusSeeOther)
 	case flow.ActionExpired:
-		s.driver.Expired(w, r, in)
+		http.Error(w, "over", http.StatusGone)
 	default:
 		http.Redirect(w, r, flow.Location(in, step), http.StatusSeeOther)
 	}

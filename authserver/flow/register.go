@@ -171,8 +171,8 @@ func (d *Driver) registering(w http.ResponseWriter, r *http.Request) (g registra
 		if err != nil {
 			return g, nil, false, err
 		}
-		if !mayAuthenticate(Next(st)) {
-			d.toResume(w, r, g.signIn)
+		if step := Next(st); !mayAuthenticate(step) {
+			d.elsewhere(w, r, g.signIn, step)
 			return g, nil, false, nil
 		}
 		client = g.signIn.Request.Client

@@ -52,7 +52,7 @@ func (d *Driver) showWait(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if v.step.Action != ActionWait {
-		d.toResume(w, r, v.signIn)
+		d.elsewhere(w, r, v.signIn, v.step)
 		return nil
 	}
 	d.Pages.Wait(w, v.texts, web.WaitPage{

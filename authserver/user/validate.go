@@ -78,11 +78,12 @@ var (
 )
 
 // NormalizeLogin returns the form of a login that is compared and must be
-// unique: NFKC, case folded, without surrounding spaces. "İ" and compatibility
-// forms may expand, so the result is normalised again.
+// unique: NFKC, case folded, without surrounding spaces. Folding sends the two
+// cases of Cherokee to each other, so lower case follows; and both may undo the
+// normal form.
 func NormalizeLogin(login string) string {
-	folded := cases.Fold().String(norm.NFKC.String(strings.TrimSpace(login)))
-	return norm.NFKC.String(folded)
+	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(login)))
+	return strings.TrimSpace(norm.NFKC.String(folded))
 }
 
 // tidy trims what people type by accident and fills what follows from the rest.
