@@ -111,23 +111,18 @@ func (p *Provider) verifyTarget(ctx context.Context, form url.Values) (authoriza
 	return authorization{client: &client{app: app, redirectURIs: []string{uri}}, form: form, redirectURI: uri}, nil
 }
 
-// checkAuthorization validates everything else, first by our rules, then by
-// fosite's.
+// checkAuthorization validates everything else, and returns what the flow needs
+// to know.
 func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flow.AuthorizeRequest, *protocolError) {
-	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkLengths, checkResponse, checkPKCE} {
-		if fail := check(a); fail != nil {
-			return flow.AuthorizeRequest{}, fail
-		}
+	maxAge, fail := parseMaxAge(a.form)
+	if fail != nil {
+		return flow.AuthorizeRequest{}, fail
 	}
 	prompt, fail := parsePrompt(a.form.Get("prompt"))
 	if fail != nil {
 		return flow.AuthorizeRequest{}, fail
 	}
-	maxAge, fail := parseMaxAge(a.form)
-	if fail != nil {
-		return flow.AuthorizeRequest{}, fail
-	}
-	ar, err := p.fositeRequest(ctx, a)
+	ar, err := p.validate(ctx, a)
 	if err != nil {
 		return flow.AuthorizeRequest{}, toProtocol(err)
 	}
@@ -135,6 +130,17 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 		Client: a.client.app.ClientID, Form: a.form, RedirectURI: a.redirectURI, Scopes: ar.GetRequestedScopes(),
 		Prompt: prompt, MaxAge: maxAge, LoginHint: a.form.Get("login_hint"), UILocales: a.form.Get("ui_locales"),
 	}, nil
+}
+
+// validate applies our rules, then fosite's, to a request that begins and again
+// before its code is made.
+func (p *Provider) validate(ctx context.Context, a authorization) (*fosite.AuthorizeRequest, error) {
+	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkLengths, checkResponse, checkPKCE} {
+		if fail := check(a); fail != nil {
+			return nil, fail
+		}
+	}
+	return p.fositeRequest(ctx, a)
 }
 
 func checkUnsupported(a authorization) *protocolError {
@@ -240,8 +246,7 @@ func parseMaxAge(form url.Values) (*time.Duration, *protocolError) {
 	return &maxAge, nil
 }
 
-// fositeRequest lets fosite validate the form by way of a synthetic request, the
-// same way at the start and when the code is issued.
+// fositeRequest lets fosite validate the form by way of a synthetic request.
 func (p *Provider) fositeRequest(ctx context.Context, a authorization) (*fosite.AuthorizeRequest, error) {
 	form := make(url.Values, len(a.form)+1)
 	for name, v := range a.form {

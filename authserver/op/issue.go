@@ -103,6 +103,9 @@ func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn)
 		}
 		return p.signIns.Issued(ctx, s, permit, location)
 	})
+	if errors.Is(err, ErrGrantExists) {
+		return flow.ErrStale // another request is ahead, and its transaction committed
+	}
 	if err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	if fail := checkFresh(s); fail != nil {
 		return "", fail
 	}
-	ar, err := p.fositeRequest(ctx, a)
+	ar, err := p.validate(ctx, a)
 	if err != nil {
 		return "", err
 	}

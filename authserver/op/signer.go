@@ -70,7 +70,7 @@ func (s *signer) Decode(ctx context.Context, token string) (*jwt.Token, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.UseNumber()
-	var claims jwt.MapClaims
+	var claims map[string]any // jwt.MapClaims decodes numbers its own way
 	if err := decoder.Decode(&claims); err != nil {
 		return nil, &jwt.ValidationError{Errors: jwt.ValidationErrorMalformed, Inner: err}
 	}

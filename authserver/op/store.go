@@ -15,6 +15,8 @@ var (
 	ErrNotFound = errors.New("code or token not found")
 	// ErrUsed means somebody else used the code or refresh token first.
 	ErrUsed = errors.New("code or refresh token was already used")
+	// ErrGrantExists means the authorization was answered already.
+	ErrGrantExists = errors.New("grant is there already")
 	// ErrNoDecision means a row came without the decision it rests on.
 	ErrNoDecision = errors.New("no decision: nothing is issued without one")
 )
@@ -83,6 +85,8 @@ type RefreshToken struct {
 // GrantStore keeps grants. A row without a decision is refused with
 // ErrNoDecision, here and below.
 type GrantStore interface {
+	// AddGrant returns ErrGrantExists when the id is taken; the transaction is
+	// lost then.
 	AddGrant(ctx context.Context, g Grant) error
 	// RevokeGrant revokes the whole family; doing it again changes nothing.
 	RevokeGrant(ctx context.Context, id GrantID, at time.Time) error

@@ -34,13 +34,17 @@ func (s *OAuth) insert(ctx context.Context, what string, decision provisioning.D
 	return nil
 }
 
-// AddGrant adds a grant, or returns op.ErrNoDecision.
+// AddGrant adds a grant, or returns op.ErrNoDecision or op.ErrGrantExists.
 func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
-	return s.insert(ctx, "grant", g.Decision, `
+	err := s.insert(ctx, "grant", g.Decision, `
 		INSERT INTO oauth_grant (id, client_id, user_id, decision_id, scopes, session_id, auth_time, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		string(g.ID), string(g.Client), string(g.User), string(g.Decision), strings.Join(g.Scopes, " "), g.Session,
 		sqldb.Micros(g.AuthTime), sqldb.Micros(g.CreatedAt), sqldb.Micros(g.ExpiresAt))
+	if sqldb.IsUnique(err) {
+		return op.ErrGrantExists
+	}
+	return err
 }
 
 // RevokeGrant revokes the family. The first time counts.
