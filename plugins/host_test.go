@@ -131,6 +131,16 @@ func TestPinnedDescriptionNeedsNoProcess(t *testing.T) {
 	}
 }
 
+func TestCallWithoutDeadlineGetsOne(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.CallTimeout = 400 * time.Millisecond }, "good")
+	c := b.open(t, target("good"))
+	ask(t, c, "x")
+	_, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "hang"})
+	if e := sdk.AsError(err); e == nil || e.Kind != sdk.KindTransient || e.Effect != sdk.EffectNone {
+		t.Errorf("Lookup = %v, want it given up", err)
+	}
+}
+
 func TestGenerations(t *testing.T) {
 	b := newBench(t, nil, "good")
 	old := b.open(t, target("good"))

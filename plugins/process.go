@@ -38,7 +38,6 @@ type process struct {
 
 	mu         sync.Mutex
 	configured map[wire.Instance]bool
-	conns      map[*grpc.ClientConn]bool // that the library opened
 }
 
 // launch starts a process and waits until it answers, ctx ends, or it fails.
@@ -52,12 +51,10 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 	proc := &process{
 		opts: opts, log: runner.NewLog(logger, p.secrets.redact, opts.Now),
 		buried: make(chan struct{}), condemned: make(chan struct{}), configured: map[wire.Instance]bool{},
-		conns: map[*grpc.ClientConn]bool{},
 	}
 	proc.condemn = sync.OnceFunc(func() { close(proc.condemned) })
 	made := make(chan *runner.Runner, 1)
 	config := clientConfig(opts, proc.log, dir)
-	config.GRPCDialOptions = append(config.GRPCDialOptions, grpc.WithStreamInterceptor(proc.noteConn))
 	config.RunnerFunc = func(_ hclog.Logger, spec *exec.Cmd, dir string) (pluginrunner.Runner, error) {
 		r := runner.New(spec, dir, runner.Config{
 			Name: prefix + p.key.name, Image: img, Cookie: config.MagicCookieKey, Environ: opts.Environ, Log: proc.log,
@@ -233,27 +230,13 @@ func (p *process) end(ctx context.Context) {
 	}
 }
 
-// cleanUp closes the library's connections and goroutines. The process is dead,
+// cleanUp closes the library's connection and goroutines. The process is dead,
 // so that nothing the library waits for without a deadline can keep it.
 func (p *process) cleanUp() {
 	p.client.Kill()
-	p.mu.Lock()
-	for conn := range p.conns {
-		_ = conn.Close() // an error for one that is closed already
-	}
-	p.mu.Unlock()
 	if p.run.ID() != "" {
 		<-p.run.Drained()
 	}
-}
-
-// noteConn remembers every connection that a stream is opened on, as the library
-// does first: it loses its connection, goroutines included, when that fails.
-func (p *process) noteConn(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	p.mu.Lock()
-	p.conns[cc] = true
-	p.mu.Unlock()
-	return streamer(ctx, desc, cc, method, opts...)
 }
 
 // configure makes sure that the process has the instance in this generation.

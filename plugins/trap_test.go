@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -14,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	pluginrunner "github.com/hashicorp/go-plugin/runner"
 	"go.uber.org/goleak"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -108,12 +112,12 @@ func TestCallerGivesUpOnAStart(t *testing.T) {
 // the health check ends the process, and the next call is served.
 func TestStoppedProcess(t *testing.T) {
 	b := newBench(t, func(o *Options) {
-		o.HealthEvery, o.HealthTimeout = 50*time.Millisecond, 20*time.Millisecond
+		o.HealthEvery, o.HealthTimeout = 100*time.Millisecond, 100*time.Millisecond
 	}, "good")
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")
 	freeze(t, pid)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := c.Target().Create(ctx, sdk.CreateRequest{})
 	if e := sdk.AsError(err); e == nil || e.Kind != sdk.KindOutcomeUnknown || e.Effect != sdk.EffectUnknown {
@@ -235,6 +239,50 @@ func TestProcessGoneBeforeTheCall(t *testing.T) {
 		}
 	}
 	ask(t, c, "x")
+}
+
+// TestForgottenInstance is configured again by the call that finds it missing.
+func TestForgottenInstance(t *testing.T) {
+	b := newBench(t, nil, "good")
+	c := b.open(t, target("good"))
+	pid := ask(t, c, "x")
+	proc, err := c.program.live(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := proc.wire.Release(ctx, c.instance); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.Target().Create(t.Context(), sdk.CreateRequest{}); err != nil || a.ID != "new" {
+		t.Errorf("Create = %+v, %v", a, err)
+	}
+	if again := ask(t, c, "x"); again != pid {
+		t.Error("another process was started for want of a configuration")
+	}
+}
+
+// TestLibraryIsConfiguredSafely names what a change of a line would open again.
+func TestLibraryIsConfiguredSafely(t *testing.T) {
+	c := clientConfig(Options{StartTimeout: time.Second}, nil, "")
+	if !c.AutoMTLS || !c.SkipHostEnv || c.Managed || len(c.AllowedProtocols) != 1 || c.AllowedProtocols[0] != plugin.ProtocolGRPC || c.StartTimeout != time.Second {
+		t.Errorf("client configuration: %+v", c)
+	}
+}
+
+// TestLibraryPanic is an error of the start, not the end of the host.
+func TestLibraryPanic(t *testing.T) {
+	p := process{client: plugin.NewClient(&plugin.ClientConfig{
+		Logger: hclog.NewNullLogger(),
+		RunnerFunc: func(hclog.Logger, *exec.Cmd, string) (pluginrunner.Runner, error) {
+			panic("nil dereference")
+		},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: t.TempDir()},
+	})}
+	if err := p.dial(t.Context()); err == nil || !strings.Contains(err.Error(), "nil dereference") {
+		t.Errorf("dial = %v, want the panic as an error", err)
+	}
 }
 
 // TestRepeatedCrashes end in quarantine, which says when to come back.
