@@ -67,8 +67,10 @@ func TestRetryAfter(t *testing.T) {
 		"Sunday, 06-Nov-94 08:50:37 GMT": time.Minute,
 	} {
 		h := http.Header{"Date": {date}, "Retry-After": {header}}
-		if got := sdk.FromHTTP(429, h).RetryAfter; got != want {
-			t.Errorf("Retry-After %q = %v, want %v", header, got, want)
+		for _, status := range []int{429, 500, 503} {
+			if got := sdk.FromHTTP(status, h).RetryAfter; got != want {
+				t.Errorf("%d with Retry-After %q = %v, want %v", status, header, got, want)
+			}
 		}
 	}
 	noDate := http.Header{"Retry-After": {"Sun, 06 Nov 1994 08:49:37 GMT"}}

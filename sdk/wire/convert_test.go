@@ -251,6 +251,15 @@ func TestDecodeWithoutTheConnectorsWord(t *testing.T) {
 	}
 }
 
+func TestAnothersDetailsAreNotTheConnectorsWord(t *testing.T) {
+	p := status.Convert(encodeError(sdk.Conflict("taken"))).Proto()
+	p.Details = p.GetDetails()[1:] // a Failure alone
+	e := decodeError(status.FromProto(p).Err(), true, true)
+	if e.Kind != sdk.KindInternal || e.Effect != sdk.EffectUnknown {
+		t.Errorf("without ErrorInfo = %s, effect %s; want internal, unknown", e.Kind, e.Effect)
+	}
+}
+
 func TestTextsAreBounded(t *testing.T) {
 	e := decodeError(encodeError(&sdk.Error{
 		Kind: sdk.KindInvalid, Message: strings.Repeat("é", 9000) + "\xff", Field: "\xffmail",
