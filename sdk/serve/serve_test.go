@@ -160,7 +160,7 @@ func TestGoPluginsClient(t *testing.T) {
 }
 
 func TestSortLines(t *testing.T) {
-	const handshake = "1|1|unix|/tmp/plugin1|grpc|MIIB\n"
+	const handshake = "1|1|unix|/run/p/plugin1|grpc|MIIB\n"
 	for name, test := range map[string]struct{ in, host, rest string }{
 		"alone":          {handshake, handshake, ""},
 		"noise before":   {"hello\n\n" + handshake, handshake, "hello\n\n"},
