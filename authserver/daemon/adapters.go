@@ -88,10 +88,17 @@ type errorPages struct{ pages *web.Renderer }
 // Error implements op.Pages.
 func (e errorPages) Error(w http.ResponseWriter, r *http.Request, status int, page op.ErrorPage) {
 	texts := e.pages.Texts(r, "")
-	e.pages.Message(w, texts, web.MessagePage{
+	message := web.MessagePage{
 		Status: status, Title: "error.request.title", Reference: page.Reference,
 		Text: texts.Or("error.request."+page.Code, page.Description),
-	})
+	}
+	if page.Code == op.CodeExpired {
+		message.Title, message.Text = "error.expired.title", "error.expired.text"
+	}
+	if page.Link != "" {
+		message.Link, message.LinkText = page.Link, texts.T("back_to_app", "app", page.App)
+	}
+	e.pages.Message(w, texts, message)
 }
 
 var (

@@ -97,7 +97,7 @@ func (p *Provider) verifyTarget(ctx context.Context, form url.Values) (authoriza
 	if id == "" {
 		return authorization{}, badRequest(codeInvalidRequest, "The parameter client_id is missing.")
 	}
-	app, err := p.apps.Get(ctx, provisioning.ClientID(id))
+	app, err := p.application(ctx, id)
 	if errors.Is(err, application.ErrNotFound) || err == nil && !app.Enabled {
 		return authorization{}, badRequest(codeInvalidClient, "No application has this client_id.")
 	}
@@ -109,6 +109,15 @@ func (p *Provider) verifyTarget(ctx context.Context, form url.Values) (authoriza
 		return authorization{}, badRequest(codeInvalidRequest, "The redirect_uri is not registered for this application.")
 	}
 	return authorization{client: &client{app: app, redirectURIs: []string{uri}}, form: form, redirectURI: uri}, nil
+}
+
+// application looks an application up. An id that cannot be one does not reach
+// the database, which might fail on it.
+func (p *Provider) application(ctx context.Context, id string) (application.Application, error) {
+	if !isText(id) || len(id) > maxParamBytes {
+		return application.Application{}, application.ErrNotFound
+	}
+	return p.apps.Get(ctx, provisioning.ClientID(id))
 }
 
 // checkAuthorization validates everything else, and returns what the flow needs
@@ -135,7 +144,7 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 // validate applies our rules, then fosite's, to a request that begins and again
 // before its code is made.
 func (p *Provider) validate(ctx context.Context, a authorization) (*fosite.AuthorizeRequest, error) {
-	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkLengths, checkResponse, checkPKCE} {
+	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkTexts, checkResponse, checkPKCE} {
 		if fail := check(a); fail != nil {
 			return nil, fail
 		}
@@ -158,10 +167,13 @@ func checkUnsupported(a authorization) *protocolError {
 	}
 }
 
-func checkLengths(a authorization) *protocolError {
+func checkTexts(a authorization) *protocolError {
 	for _, name := range authorizeParams() {
-		if len(a.form.Get(name)) > maxParamBytes {
+		switch value := a.form.Get(name); {
+		case len(value) > maxParamBytes:
 			return badRequest(codeInvalidRequest, "The parameter "+name+" is too long.")
+		case !isText(value):
+			return badRequest(codeInvalidRequest, "The parameter "+name+" has control characters or is not UTF-8.")
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	if fail != nil {
 		return nil, fail
 	}
-	app, err := p.apps.Get(ctx, shown.id)
+	app, err := p.application(ctx, string(shown.id))
 	if err != nil && !errors.Is(err, application.ErrNotFound) {
 		return nil, internalError(err)
 	}

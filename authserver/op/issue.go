@@ -24,7 +24,12 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request) {
 		p.errorPage(w, r, badRequest(codeInvalidRequest, "The request's query is too long."), newReference())
 		return
 	}
-	s, step, err := p.signIns.Resume(w, r, flow.ID(r.URL.Query().Get(paramSignIn)))
+	id := r.URL.Query().Get(paramSignIn)
+	if !isText(id) {
+		p.signInError(w, r, flow.ErrUnknown)
+		return
+	}
+	s, step, err := p.signIns.Resume(w, r, flow.ID(id))
 	if err != nil {
 		p.signInError(w, r, err)
 		return
@@ -74,13 +79,23 @@ func (p *Provider) act(w http.ResponseWriter, r *http.Request, s *flow.SignIn, s
 	case flow.ActionFail:
 		return p.end(w, r, s, &protocolError{Code: step.Error, Description: step.Description})
 	case flow.ActionExpired:
-		p.errorPage(w, r, &protocolError{
-			Code: codeInvalidRequest, Status: http.StatusGone, Description: "This sign-in is over. Go back to the application and start again.",
-		}, s.Reference)
-		return nil
+		return p.expired(w, r, s)
 	default:
 		return fmt.Errorf("sign-in has unknown step %q", step.Action)
 	}
+}
+
+// expired shows that the sign-in is over, with the way back to its application.
+func (p *Provider) expired(w http.ResponseWriter, r *http.Request, s *flow.SignIn) error {
+	app, err := p.apps.Get(r.Context(), s.Request.Client)
+	if err != nil && !errors.Is(err, application.ErrNotFound) {
+		return fmt.Errorf("read application: %w", err)
+	}
+	p.pages.Error(w, r, http.StatusGone, ErrorPage{
+		Code: CodeExpired, Description: "This sign-in is over. Go back to the application and start again.",
+		Reference: s.Reference, App: app.Name, Link: app.InitiateLoginURI,
+	})
+	return nil
 }
 
 func seePage(w http.ResponseWriter, path string, s *flow.SignIn) error {

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Limits on what a request may carry. They are far above what clients send.
@@ -90,4 +93,10 @@ func pick(values url.Values, names []string) url.Values {
 		}
 	}
 	return picked
+}
+
+// isText reports whether a value is UTF-8 without control characters: what a
+// database can keep and a log can show.
+func isText(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)
 }

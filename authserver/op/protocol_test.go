@@ -174,6 +174,29 @@ func TestRegisteredQueryStays(t *testing.T) {
 	}
 }
 
+// PostgreSQL keeps no NUL and no broken UTF-8: such a request is the client's
+// fault, not a server_error.
+func TestTextsTheDatabaseRefuses(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		for _, bad := range []string{"a\x00b", "a\xffb", "a\nb"} {
+			for _, name := range []string{"nonce", "login_hint", "ui_locales", "state", "scope"} {
+				if q := redirected(t, s.authorize(authorizeForm(name, bad))); q.Get("error") != "invalid_request" {
+					t.Errorf("%s %q: %v; want invalid_request", name, bad, q)
+				}
+			}
+			if w := s.authorize(authorizeForm("client_id", bad)); w.Code != http.StatusBadRequest {
+				t.Errorf("client_id %q: %d, want a page", bad, w.Code)
+			}
+			r := httptest.NewRequest(http.MethodGet, op.PathResume+"?"+url.Values{"sign_in": {bad}}.Encode(), nil)
+			if w := s.do(r); w.Code != http.StatusBadRequest {
+				t.Errorf("sign_in %q: %d, want a page", bad, w.Code)
+			}
+			refused(t, s.do(post(op.PathToken, codeForm(bad, "client_id", bad))), http.StatusUnauthorized, "invalid_client")
+			refused(t, s.token(codeForm(bad)), http.StatusBadRequest, "invalid_grant")
+		}
+	})
+}
+
 func TestFlowIsToldTheRequest(t *testing.T) {
 	s := lite(t)
 	form := authorizeForm("prompt", "select_account consent login", "login_hint", "alice", "ui_locales", "de en", "max_age", "60", "scope", "openid email")
@@ -315,8 +338,11 @@ func TestUnknownSignIn(t *testing.T) {
 		}
 	}
 	s.signIns.step = flow.Step{Action: flow.ActionExpired}
-	if w := s.authorize(authorizeForm()); w.Code != http.StatusGone {
-		t.Errorf("expired: %d, want 410", w.Code)
+	app := s.apps["app"]
+	app.InitiateLoginURI = "https://app.example/login"
+	s.apps["app"] = app
+	if w := s.authorize(authorizeForm()); w.Code != http.StatusGone || !strings.Contains(w.Body.String(), app.InitiateLoginURI) {
+		t.Errorf("expired: %d %s, want 410 and the way back", w.Code, w.Body)
 	}
 }
 

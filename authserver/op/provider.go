@@ -93,7 +93,13 @@ type ErrorPage struct {
 	Code        string // the protocol's error code, for a localised text
 	Description string // English, for who integrates the application
 	Reference   string
+	App         string // the application's name; "" if it is not known
+	Link        string // where the application begins a sign-in; "" if it told nobody
 }
+
+// CodeExpired is the one code of an [ErrorPage] that no specification has: the
+// sign-in is over.
+const CodeExpired = "expired"
 
 // KeySet signs, verifies and publishes; *keys.Ring is one.
 type KeySet interface {

@@ -221,7 +221,7 @@ type pages struct{}
 func (pages) Error(w http.ResponseWriter, _ *http.Request, status int, page op.ErrorPage) {
 	w.Header().Set("Content-Type", "text/html")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "page: "+page.Code+": "+page.Description+" ref "+page.Reference)
+	_, _ = io.WriteString(w, "page: "+page.Code+": "+page.Description+" ref "+page.Reference+" back "+page.Link)
 }
 
 // keyStore keeps the one ring all tests share: RSA keys are slow to make.
