@@ -195,14 +195,16 @@ type stack struct {
 	apps      store.Applications
 	driver    *flow.Driver
 	server    *httptest.Server
-	minted    int // codes whose transaction committed
+	callback  string // the application's
+	minted    int    // codes whose transaction committed
 	mintedMu  sync.Mutex
 }
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
 	s := &stack{
-		t: t, db: sqldbtest.SQLite(t, store.Migrations()), clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)},
+		callback: callback,
+		t:        t, db: sqldbtest.SQLite(t, store.Migrations()), clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)},
 		ledger:    &ledger{accounts: map[provisioning.TargetName]provisioning.Account{}},
 		decisions: &decisions{}, lifecycle: &lifecycle{registered: map[provisioning.UserID]provisioning.ClientID{}},
 	}
@@ -258,7 +260,7 @@ func (s *stack) blocking(target provisioning.TargetName) {
 func (s *stack) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	req := flow.AuthorizeRequest{
-		Client: provisioning.ClientID(q.Get("client_id")), Form: q, RedirectURI: callback, Scopes: []string{"openid"},
+		Client: provisioning.ClientID(q.Get("client_id")), Form: q, RedirectURI: s.callback, Scopes: []string{"openid"},
 		Prompt: strings.Fields(q.Get("prompt")), LoginHint: q.Get("login_hint"), UILocales: q.Get("ui_locales"),
 	}
 	if n, err := strconv.Atoi(q.Get("max_age")); err == nil {
@@ -289,7 +291,7 @@ func (s *stack) finish(w http.ResponseWriter, r *http.Request, in *flow.SignIn, 
 			s.driver.Error(w, r, err)
 			return
 		}
-		http.Redirect(w, r, callback+"?error="+step.Error, http.StatusSeeOther)
+		http.Redirect(w, r, s.callback+"?error="+step.Error, http.StatusSeeOther)
 	case flow.ActionExpired:
 		http.Error(w, "over", http.StatusGone)
 	default:
@@ -298,7 +300,7 @@ func (s *stack) finish(w http.ResponseWriter, r *http.Request, in *flow.SignIn, 
 }
 
 func (s *stack) issue(w http.ResponseWriter, r *http.Request, in *flow.SignIn) {
-	to := callback + "?code=" + url.QueryEscape(in.Reference)
+	to := s.callback + "?code=" + url.QueryEscape(in.Reference)
 	err := s.db.InTx(r.Context(), func(ctx context.Context) error {
 		permit, err := s.driver.Permit(ctx, in)
 		if err != nil {
