@@ -42,7 +42,7 @@ type Account struct {
 	ExternalID string // the target's immutable id, "" while there is no link
 	Created    bool   // we made it; only such accounts are ever deleted
 	Adopted    bool   // it was there and became ours
-	Suspended  bool   // we made it inactive and have not reactivated it
+	Suspended  bool   // we made it inactive, or may have, and have not reactivated it
 	// CreateSent is set before a create goes out and cleared once its end is
 	// known. While it is set the target may have an account we do not know of.
 	CreateSent bool

@@ -108,17 +108,18 @@ func (r *run) update(ctx context.Context, found sdk.Account, set sdk.Attributes,
 	return err
 }
 
-// forget drops what we believed the target had, once that is no longer certain.
+// unknownDigest is unequal to every digest, and to none.
+const unknownDigest = "?"
+
+// forget notes that of what was just sent nothing is certain. The rest is as
+// wanted, or it would have been sent.
 func (r *run) forget(set sdk.Attributes, clear []string) {
-	sent := maps.Clone(r.account.Sent)
-	if sent == nil {
-		sent = map[string]string{}
-	}
+	sent := maps.Clone(r.digests)
 	for name := range set {
-		delete(sent, name)
+		sent[name] = unknownDigest
 	}
-	for _, name := range clear { // perhaps still there: unequal to any digest, and to none
-		sent[name] = "?"
+	for _, name := range clear {
+		sent[name] = unknownDigest
 	}
 	r.account.Sent = sent
 }
@@ -131,7 +132,7 @@ func (r *run) setActive(ctx context.Context, active bool) error {
 	if active {
 		verb = "reactivate"
 	}
-	return r.call(ctx, verb, "", true, func(ctx context.Context) (string, error) {
+	err := r.call(ctx, verb, "", true, func(ctx context.Context) (string, error) {
 		answer, err := r.conn.ActiveSetter.SetActive(ctx, sdk.SetActiveRequest{Operation: r.operation(), ID: r.account.ExternalID, Active: active})
 		if err == nil && answer.ID != "" && answer.ID != r.account.ExternalID {
 			err = defect("set active answered with another account")
@@ -141,6 +142,13 @@ func (r *run) setActive(ctx context.Context, active bool) error {
 		}
 		return verb + "d", err
 	})
+	var e *sdk.Error
+	if err == nil {
+		r.account.Suspended = !active
+	} else if errors.As(err, &e) && e.Effect != sdk.EffectNone {
+		r.account.Suspended = true // perhaps: to reactivate it needlessly does no harm
+	}
+	return err
 }
 
 func (r *run) delete(ctx context.Context) error {

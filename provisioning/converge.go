@@ -39,8 +39,9 @@ func (r *run) align(ctx context.Context, found sdk.Account) error {
 		r.changed(set, clear)
 		r.ended(OutcomeUpdated)
 	}
+	inactive := r.inactive(found)
 	r.account.Sent = maps.Clone(r.digests)
-	if inactive(found, r.account) {
+	if inactive {
 		if err := r.setActive(ctx, true); err != nil {
 			return err
 		}
@@ -51,12 +52,13 @@ func (r *run) align(ctx context.Context, found sdk.Account) error {
 	return nil
 }
 
-// inactive goes by what the target says, or by what we did where it says nothing.
-func inactive(found sdk.Account, a Account) bool {
+// inactive goes by what the target says, or by what we did where it says
+// nothing. What a run did that died is not known.
+func (r *run) inactive(found sdk.Account) bool {
 	if found.Active != nil {
 		return !*found.Active
 	}
-	return a.Suspended
+	return r.account.Suspended || len(r.account.Sent) == 0 && r.conn.ActiveSetter != nil
 }
 
 // ended notes an outcome; what says more than it stays.

@@ -143,6 +143,22 @@ func scenarios() []scenario {
 			l.drain()
 			l.ok(l.lifecycle.Enabled(l.Context(), "ann"))
 		}, inSync},
+		{"suspend without reading", func(l *lab) {
+			l.world.noGet, l.world.hideActive = true, true
+			settled(l)
+			l.ok(l.lifecycle.Disabled(l.Context(), "ann"))
+		}, func(l *lab) {
+			l.mirrors("ann", false)
+			l.ok(l.lifecycle.Enabled(l.Context(), "ann"))
+			l.drain()
+			inSync(l)
+		}},
+		{"suspend, then reactivate without reading", func(l *lab) {
+			l.world.noGet, l.world.hideActive = true, true
+			settled(l)
+			l.ok(l.lifecycle.Disabled(l.Context(), "ann"))
+			l.afterKill = func() { l.ok(l.lifecycle.Enabled(l.Context(), "ann")) }
+		}, inSync},
 		{"delete", func(l *lab) {
 			l.target(func(x *provisioning.Target) { x.OnUserDelete = provisioning.DeleteDelete })
 			settled(l)
@@ -173,6 +189,7 @@ func TestKilledAnywhere(t *testing.T) {
 					s.prepare(l)
 					l.runKilled(limit)
 					l.advance(time.Millisecond)
+					l.afterKill()
 					if n := l.runDue(); n != 0 && limit < points-1 {
 						t.Fatalf("killed after %d points: the lease did not hold", limit)
 					}

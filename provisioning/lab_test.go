@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -66,6 +67,7 @@ type lab struct {
 	gate      *provisioning.Gate
 	lifecycle *provisioning.Lifecycle
 	nudges    int
+	afterKill func() // what happens while the account waits for a new worker
 
 	mu  sync.Mutex
 	now time.Time
@@ -88,6 +90,7 @@ func newLab(t testing.TB, db *sqldb.DB) *lab {
 	l := &lab{
 		TB: t, Stores: store.New(db, storetest.Sealer{}), db: db, world: newWorld(),
 		people: &people{m: map[provisioning.UserID]provisioning.Profile{}}, now: storetest.Epoch(),
+		afterKill: func() {},
 	}
 	l.engine = l.engineOn(l.Accounts, l.world)
 	l.gate = provisioning.NewGate(provisioning.GateOptions{
@@ -230,9 +233,17 @@ func (l *lab) calls(want map[string]int) {
 // the profile says.
 func (l *lab) mirrors(user provisioning.UserID, active bool) {
 	l.Helper()
+	if wrong := l.wrong(user, active); wrong != "" {
+		l.Error(wrong)
+	}
+}
+
+// wrong says what of the user's accounts in the target is not as it should be.
+func (l *lab) wrong(user provisioning.UserID, active bool) string {
+	l.Helper()
 	got := l.world.of(user)
 	if len(got) != 1 {
-		l.Fatalf("the target has %d accounts of %s, want 1: %+v", len(got), user, got)
+		return fmt.Sprintf("the target has %d accounts of %s, want 1: %+v", len(got), user, got)
 	}
 	p, err := l.people.Profile(l.Context(), user)
 	l.ok(err)
@@ -249,11 +260,12 @@ func (l *lab) mirrors(user provisioning.UserID, active bool) {
 	}
 	delete(got[0].Attributes, "origin")
 	if diff := cmp.Diff(want, got[0].Attributes); diff != "" {
-		l.Errorf("attributes of %s (-want +got):\n%s", user, diff)
+		return fmt.Sprintf("attributes of %s (-want +got):\n%s", user, diff)
 	}
 	if *got[0].Active != active {
-		l.Errorf("%s is active %v, want %v", user, !active, active)
+		return fmt.Sprintf("%s is active %v, want %v", user, !active, active)
 	}
+	return ""
 }
 
 func (l *lab) ok(err error) {

@@ -121,6 +121,7 @@ func TestConvergesWhateverHappens(t *testing.T) {
 			user := provisioning.UserID(fmt.Sprintf("user%d", users))
 			shared.person(user)
 			shared.world.noGet = rapid.Bool().Draw(rt, "no get")
+			shared.world.hideActive = rapid.Bool().Draw(rt, "hidden active")
 			shared.world.hideOwner = rapid.Bool().Draw(rt, "hidden owner")
 			m := &model{lab: shared, user: user, active: true}
 			rt.Repeat(map[string]func(*rapid.T){
@@ -131,7 +132,9 @@ func TestConvergesWhateverHappens(t *testing.T) {
 			if a := m.account(user); !a.Usable() {
 				rt.Fatalf("account = %+v, want it in sync", a)
 			}
-			m.mirrors(user, true)
+			if wrong := m.wrong(user, true); wrong != "" {
+				rt.Fatal(wrong)
+			}
 		})
 	}, store.Migrations())
 }

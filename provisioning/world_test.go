@@ -25,6 +25,7 @@ type world struct {
 	noGet         bool
 	noActive      bool
 	hideOwner     bool // the connector cannot read the owner attribute
+	hideActive    bool // the connector does not say whether an account is active
 }
 
 func newWorld() *world {
@@ -74,6 +75,9 @@ func (w *world) verb(name string, do func() error) error {
 func (w *world) shown(a *sdk.Account) sdk.Account {
 	active := *a.Active
 	out := sdk.Account{ID: a.ID, Attributes: maps.Clone(a.Attributes), Active: &active}
+	if w.hideActive {
+		out.Active = nil
+	}
 	if w.hideOwner {
 		delete(out.Attributes, "owner")
 	}
