@@ -185,7 +185,7 @@ func (a active) Active(ctx context.Context, id provisioning.UserID) (bool, error
 // stack is the flow with a real database, user service, sessions and gate, and a
 // stand-in for package op around it.
 type stack struct {
-	t         *testing.T
+	t         testing.TB
 	db        *sqldb.DB
 	clock     *clock
 	ledger    *ledger
@@ -200,11 +200,16 @@ type stack struct {
 	mintedMu  sync.Mutex
 }
 
-func newStack(t *testing.T) *stack {
+func newStack(t testing.TB) *stack {
+	t.Helper()
+	return newStackOn(t, sqldbtest.SQLite(t, store.Migrations()))
+}
+
+func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	t.Helper()
 	s := &stack{
 		callback: callback,
-		t:        t, db: sqldbtest.SQLite(t, store.Migrations()), clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)},
+		t:        t, db: db, clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)},
 		ledger:    &ledger{accounts: map[provisioning.TargetName]provisioning.Account{}},
 		decisions: &decisions{}, lifecycle: &lifecycle{registered: map[provisioning.UserID]provisioning.ClientID{}},
 	}
@@ -341,7 +346,7 @@ func (s *stack) rows() int {
 // browser is a person's browser without JavaScript. It follows redirects within
 // the server and stops at the application.
 type browser struct {
-	t      *testing.T
+	t      testing.TB
 	base   string
 	client *http.Client
 	page   page
@@ -525,7 +530,7 @@ func attr(n *html.Node, name string) string {
 	return ""
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

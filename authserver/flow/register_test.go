@@ -1,10 +1,15 @@
 package flow_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 func grace() map[string]string {
@@ -64,6 +69,32 @@ func TestRegisterTwice(t *testing.T) {
 	first := b.twin()
 	first.post("/register", form).backWith("code", "")
 	b.post("/register", form).backWith("code", first.page.url.Query().Get("code"))
+}
+
+// overtaken lets something happen between reading a form and registering.
+type overtaken struct {
+	flow.Users
+	once func()
+}
+
+func (o *overtaken) Register(ctx context.Context, u user.User, password sdk.Secret) (user.User, error) {
+	if first := o.once; first != nil {
+		o.once = nil
+		first()
+	}
+	return o.Users.Register(ctx, u, password)
+}
+
+// Two clicks at the very same time: the slower one finds the login taken by the
+// faster one, and joins it.
+func TestRegisterTwiceAtOnce(t *testing.T) {
+	s := newStack(t)
+	b := s.browser().get("/authorize?client_id=payroll&prompt=create")
+	form, first := b.fill("/register", grace()), b.twin()
+	s.driver.Users = &overtaken{s.users, func() { first.post("/register", form) }}
+	b.post("/register", form)
+	code := first.backWith("code", "").page.url.Query().Get("code")
+	b.backWith("code", code)
 }
 
 func TestRegisterWithoutSignIn(t *testing.T) {

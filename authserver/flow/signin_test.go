@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -10,8 +11,11 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 )
 
 func TestSignIn(t *testing.T) {
@@ -184,7 +188,11 @@ func TestReplay(t *testing.T) {
 
 // Many tabs and double clicks: one response, for everybody the same.
 func TestDoubleSubmit(t *testing.T) {
-	s := newStack(t)
+	sqldbtest.Each(t, doubleSubmit, store.Migrations())
+}
+
+func doubleSubmit(t *testing.T, db *sqldb.DB) {
+	s := newStackOn(t, db)
 	b := s.browser().get("/authorize?client_id=payroll")
 	id, form := b.signInID(), b.fill("/sign-in", map[string]string{"login": "ada", "password": password})
 	tabs := make([]*browser, 4)
@@ -338,4 +346,25 @@ func TestProblemsHaveTexts(t *testing.T) {
 			t.Errorf("no text for failure %s", key)
 		}
 	}
+}
+
+// Whatever a stranger posts, nobody is signed in and nothing breaks.
+func FuzzForms(f *testing.F) {
+	s := newStack(f)
+	id := s.browser().get("/authorize?client_id=payroll").signInID()
+	for _, path := range []string{"/sign-in", "/register", "/wait/retry", "/wait/leave", "/sign-out"} {
+		f.Add(path, "sign_in="+id+"&login=ada&password=x&token=y", "anteroom-browser="+strings.Repeat("A", 43))
+	}
+	f.Add("/register", "client_id=payroll&token=%zz&&;", "anteroom-browser")
+	f.Fuzz(func(t *testing.T, path, body, cookie string) {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.URL.Path = path
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Cookie", cookie)
+		w := httptest.NewRecorder()
+		s.server.Config.Handler.ServeHTTP(w, r)
+		if w.Code >= 500 || strings.Contains(strings.Join(w.Header()["Set-Cookie"], ";"), "anteroom=") {
+			t.Errorf("POST %q %q: status %d, cookies %q", path, body, w.Code, w.Header()["Set-Cookie"])
+		}
+	})
 }

@@ -50,6 +50,18 @@ func TestWaitPageContinues(t *testing.T) {
 	}
 }
 
+// Signing in again in another tab changes the session's id; who waits here is not
+// asked for the password again.
+func TestWaitSurvivesSignInElsewhere(t *testing.T) {
+	s := newStack(t)
+	s.blocking("directory")
+	b := s.browser().get("/authorize?client_id=payroll&prompt=login").signIn().at("/wait")
+	b.twin().get("/authorize?client_id=payroll&prompt=login").signIn().at("/wait")
+	b.get("/wait?sign_in=" + b.signInID()).at("/wait")
+	s.ledger.inSync("directory")
+	b.get("/wait?sign_in="+b.signInID()).backWith("code", "")
+}
+
 // Work that is quick shows no page.
 func TestQuickWorkShowsNoPage(t *testing.T) {
 	s := newStack(t)
