@@ -94,9 +94,9 @@ const finishTimeout = 5 * time.Second
 // is in the ledger; the error is about the ledger itself, or [ErrLeaseLost], and
 // then the account is due again when the lease ends.
 func (e *Engine) Run(ctx context.Context, l Lease) error {
-	held, stop := e.keep(ctx, l)
+	alive, held, stop := e.keep(ctx, l)
 	r := &run{Engine: e, held: held, lease: l, account: l.Account, desired: l.Account.Desired}
-	err := r.work(held.ctx)
+	err := r.work(alive)
 	stop()
 	var broken *ledgerError
 	if errors.As(err, &broken) {
@@ -104,8 +104,13 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	if err := r.finish(ctx, sdk.AsError(err)); err != nil {
+	failure := sdk.AsError(err)
+	if err := r.finish(ctx, failure); err != nil {
 		return fmt.Errorf("run account: %w", err)
+	}
+	if failure != nil {
+		e.Logger.WarnContext(ctx, "account could not be brought in sync", "user_id", l.Account.User, "target", l.Account.Target,
+			"kind", failure.Kind, "attempt", l.Account.Attempts)
 	}
 	e.Notifier.Notify(l.Account.User)
 	return nil

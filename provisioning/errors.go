@@ -17,6 +17,4 @@ var (
 	// ErrLeaseLost means another worker took the account: what this one wanted to
 	// write was dropped.
 	ErrLeaseLost = errors.New("lease lost")
-	// ErrBusy means another worker holds the account's lease.
-	ErrBusy = errors.New("account is being worked on")
 )

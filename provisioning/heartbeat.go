@@ -19,9 +19,8 @@ const (
 	maxCall     = 30 * time.Second
 )
 
-// held is a lease that is being kept alive. Its ctx ends when it no longer is.
+// held is how long a lease that is being kept alive holds by now.
 type held struct {
-	ctx   context.Context //nolint:containedctx // it is the lease's life, handed to one run
 	mu    sync.Mutex
 	until time.Time
 }
@@ -40,29 +39,29 @@ func (h *held) budget(now time.Time) time.Duration {
 }
 
 // keep extends the lease until stop is called. When it is lost, or could not be
-// extended in time, the context ends with ErrLeaseLost as its cause.
-func (e *Engine) keep(ctx context.Context, l Lease) (*held, func()) {
+// extended in time, the returned context ends with ErrLeaseLost as its cause.
+func (e *Engine) keep(ctx context.Context, l Lease) (context.Context, *held, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	h := &held{ctx: ctx, until: l.Until}
+	h := &held{until: l.Until}
 	var wg sync.WaitGroup
-	wg.Go(func() { e.beat(h, cancel, l) })
-	return h, func() {
+	wg.Go(func() { e.beat(ctx, cancel, h, l) })
+	return ctx, h, func() {
 		cancel(context.Canceled)
 		wg.Wait()
 	}
 }
 
-func (e *Engine) beat(h *held, cancel context.CancelCauseFunc, l Lease) {
+func (e *Engine) beat(ctx context.Context, cancel context.CancelCauseFunc, h *held, l Lease) {
 	tick := time.NewTicker(heartbeatEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-h.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		until := e.Now().Add(LeaseFor)
-		err := e.Ledger.Extend(h.ctx, l, until)
+		err := e.Ledger.Extend(ctx, l, until)
 		switch {
 		case err == nil:
 			h.extended(until)

@@ -19,20 +19,20 @@ type beats struct {
 // Extend implements Ledger.
 func (b *beats) Extend(context.Context, Lease, time.Time) error { return b.err(b.n.Add(1)) }
 
-func beating(t *testing.T, answer func(n int32) error) (*beats, *held, func()) {
+func beating(t *testing.T, answer func(n int32) error) (context.Context, *beats, *held, func()) {
 	t.Helper()
 	b := &beats{err: answer}
 	e := &Engine{EngineOptions{Ledger: b, Now: time.Now}}
-	h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(LeaseFor)})
-	return b, h, stop
+	ctx, h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(LeaseFor)})
+	return ctx, b, h, stop
 }
 
 func TestHeartbeatKeepsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, h, stop := beating(t, func(int32) error { return nil })
+		ctx, b, h, stop := beating(t, func(int32) error { return nil })
 		<-time.After(5*time.Minute + time.Second)
-		if b.n.Load() != 30 || h.ctx.Err() != nil || h.budget(time.Now()) < 25*time.Second {
-			t.Errorf("%d beats, ctx %v, budget %s; want the lease alive", b.n.Load(), h.ctx.Err(), h.budget(time.Now()))
+		if b.n.Load() != 30 || ctx.Err() != nil || h.budget(time.Now()) < 25*time.Second {
+			t.Errorf("%d beats, ctx %v, budget %s; want the lease alive", b.n.Load(), ctx.Err(), h.budget(time.Now()))
 		}
 		stop()
 		<-time.After(time.Minute)
@@ -45,16 +45,16 @@ func TestHeartbeatKeepsTheLease(t *testing.T) {
 func TestLostLeaseEndsTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		_, h, stop := beating(t, func(n int32) error {
+		ctx, _, _, stop := beating(t, func(n int32) error {
 			if n == 2 {
 				return ErrLeaseLost
 			}
 			return nil
 		})
 		defer stop()
-		<-h.ctx.Done()
-		if !errors.Is(context.Cause(h.ctx), ErrLeaseLost) || time.Since(start) != 2*heartbeatEvery {
-			t.Errorf("ended by %v after %s, want the lost lease at the second beat", context.Cause(h.ctx), time.Since(start))
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), ErrLeaseLost) || time.Since(start) != 2*heartbeatEvery {
+			t.Errorf("ended by %v after %s, want the lost lease at the second beat", context.Cause(ctx), time.Since(start))
 		}
 	})
 }
@@ -63,9 +63,9 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 func TestUnextendedLeaseEndsTheRunInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		_, h, stop := beating(t, func(int32) error { return errors.New("database is away") })
+		ctx, _, _, stop := beating(t, func(int32) error { return errors.New("database is away") })
 		defer stop()
-		<-h.ctx.Done()
+		<-ctx.Done()
 		if took := time.Since(start); took > LeaseFor-leaseMargin || took < heartbeatEvery {
 			t.Errorf("ended after %s, want between the first beat and the lease's end", took)
 		}

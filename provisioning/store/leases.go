@@ -49,12 +49,14 @@ func (s *Accounts) Claim(ctx context.Context, target provisioning.TargetName, ow
 	return leases, nil
 }
 
+const due = `SELECT name, due FROM (
+	SELECT t.name AS name, (SELECT MIN(next_attempt_at) FROM account a WHERE a.target = t.name AND a.next_attempt_at > 0) AS due
+	FROM target t) x WHERE due IS NOT NULL`
+
 // Due returns when the earliest work of each target is due; targets without any
 // are left out. It is one index probe per target.
 func (s *Accounts) Due(ctx context.Context) (map[provisioning.TargetName]time.Time, error) {
-	rows, err := s.db.Query(ctx, `SELECT name, due FROM (
-		SELECT t.name AS name, (SELECT MIN(next_attempt_at) FROM account a WHERE a.target = t.name AND a.next_attempt_at > 0) AS due
-		FROM target t) x WHERE due IS NOT NULL`)
+	rows, err := s.db.Query(ctx, due)
 	if err != nil {
 		return nil, fmt.Errorf("read due times: %w", err)
 	}
@@ -62,11 +64,11 @@ func (s *Accounts) Due(ctx context.Context) (map[provisioning.TargetName]time.Ti
 	out := map[provisioning.TargetName]time.Time{}
 	for rows.Next() {
 		var name provisioning.TargetName
-		var due int64
-		if err := rows.Scan(&name, &due); err != nil {
+		var at int64
+		if err := rows.Scan(&name, &at); err != nil {
 			return nil, fmt.Errorf("read due times: %w", err)
 		}
-		out[name] = sqldb.Time(due)
+		out[name] = sqldb.Time(at)
 	}
 	return out, rows.Err()
 }
@@ -113,11 +115,13 @@ func (s *Accounts) Creating(ctx context.Context, l provisioning.Lease) error {
 	return s.held(ctx, l, "announce create", `UPDATE account SET create_sent = $1`, true)
 }
 
+const linkedTo = "SELECT user_id FROM account WHERE target = $1 AND external_id = $2 AND external_id <> ''"
+
 // LinkedTo returns the user whose account of the target has the external id, ""
 // if none has.
 func (s *Accounts) LinkedTo(ctx context.Context, target provisioning.TargetName, externalID string) (provisioning.UserID, error) {
 	var user provisioning.UserID
-	err := s.db.QueryRow(ctx, "SELECT user_id FROM account WHERE target = $1 AND external_id = $2 AND external_id <> ''", target, externalID).Scan(&user)
+	err := s.db.QueryRow(ctx, linkedTo, target, externalID).Scan(&user)
 	if sqldb.IsNoRows(err) {
 		return "", nil
 	}
