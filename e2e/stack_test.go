@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,8 +17,10 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 )
 
@@ -23,6 +28,7 @@ import (
 // browser stops there and the test plays the application.
 const (
 	appID       = "payroll"
+	otherAppID  = "wiki"
 	appSecret   = "the-payroll-applications-own-secret"
 	appCallback = "http://127.0.0.1:9/callback"
 	password    = "correct horse battery"
@@ -31,9 +37,11 @@ const (
 // stack is a running server with one SCIM target behind a fault proxy.
 type stack struct {
 	*daemon.System
-	issuer string
-	proxy  *faultproxy.Proxy
-	stop   func() // ends the server and waits; safe to call twice
+	issuer   string
+	database string // URL
+	up       upstream
+	proxy    *faultproxy.Proxy // in front of up
+	stop     func()            // ends the server and waits; safe to call twice
 }
 
 // stackOptions vary a stack; the zero value is SQLite with one Blocking binding.
@@ -41,6 +49,9 @@ type stackOptions struct {
 	database string // URL; "" for a fresh SQLite file
 	binding  string // YAML flow mapping without the target; "" for Blocking
 	target   string // more YAML of the target: "adopt: never"
+	config   string // more of the target's config: "timeout: 1s"
+	more     string // more YAML of the document's applications
+	baseURL  string // of the target; "" for the fault proxy
 	log      *slog.Logger
 }
 
@@ -49,7 +60,7 @@ type upstream struct{ BaseURL, Token string }
 
 func startStack(t *testing.T, up upstream, o stackOptions) *stack {
 	t.Helper()
-	s := &stack{proxy: faultproxy.Start(t, up.BaseURL)}
+	s := &stack{up: up, proxy: faultproxy.Start(t, up.BaseURL)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +70,7 @@ func startStack(t *testing.T, up upstream, o stackOptions) *stack {
 	if _, _, err := s.PinConnector(t.Context(), "scim2"); err != nil {
 		t.Fatal(err)
 	}
-	s.apply(t, o, up)
+	s.apply(t, o)
 	s.serve(t, listener)
 	return s
 }
@@ -78,6 +89,7 @@ func (s *stack) open(t *testing.T, o stackOptions) {
 	if o.database == "" {
 		o.database = "sqlite://" + filepath.Join(dir, "anteroom.db")
 	}
+	s.database = o.database
 	cfg, err := config.Parse(nil, func(name string) string {
 		return map[string]string{
 			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": o.database,
@@ -96,7 +108,8 @@ func (s *stack) open(t *testing.T, o stackOptions) {
 	}
 }
 
-// resourcesYAML describes the stack as an admin would.
+// resourcesYAML describes the stack as an admin would. The second application
+// needs no account anywhere: whoever signs in there has a session.
 func resourcesYAML(baseURL string, o stackOptions) string {
 	binding := o.binding
 	if binding == "" {
@@ -106,7 +119,7 @@ func resourcesYAML(baseURL string, o stackOptions) string {
 targets:
   - name: directory
     connector: scim2
-    config: {base_url: %q, auth: bearer}
+    config: {base_url: %q, auth: bearer, %s}
     secrets: {token: {env: SCIM_TOKEN}}
     %s
 applications:
@@ -117,17 +130,26 @@ applications:
     registration: true
     outbound_provisioning:
       - {target: directory, %s}
-`, baseURL, o.target, appID, appCallback, binding)
+  - client_id: %s
+    redirect_uris: [%q]
+    secret: {env: APP_SECRET}
+    scopes: [openid, profile, email, offline_access, provisioning]
+%s
+`, baseURL, o.config, o.target, appID, appCallback, binding, otherAppID, appCallback, o.more)
 }
 
-func (s *stack) apply(t *testing.T, o stackOptions, up upstream) {
+// apply brings the resources to what the options say; it may be called again.
+func (s *stack) apply(t *testing.T, o stackOptions) {
 	t.Helper()
-	doc, err := resources.Parse([]byte(resourcesYAML(s.proxy.URL, o)))
+	if o.baseURL == "" {
+		o.baseURL = s.proxy.URL
+	}
+	doc, err := resources.Parse([]byte(resourcesYAML(o.baseURL, o)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	backend := s.Resources(func(name string) string {
-		return map[string]string{"SCIM_TOKEN": up.Token, "APP_SECRET": appSecret}[name]
+		return map[string]string{"SCIM_TOKEN": s.up.Token, "APP_SECRET": appSecret}[name]
 	})
 	plan, err := backend.Plan(t.Context(), doc)
 	if err != nil {
@@ -159,14 +181,33 @@ func (s *stack) serve(t *testing.T, listener net.Listener) {
 	t.Cleanup(s.stop)
 }
 
-// account waits until the ledger's row satisfies the condition.
-func (s *stack) account(t *testing.T, login string, until func(provisioning.Account) bool) provisioning.Account {
+// importUser adds a user who belongs to no application, as an admin would.
+func (s *stack) importUser(t *testing.T, login string) user.User {
+	t.Helper()
+	u, err := s.Users.Import(t.Context(), user.User{
+		Login: login, Email: login + "@example.com", GivenName: "Ada", FamilyName: "Example",
+	}, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (s *stack) user(t *testing.T, login string) user.User {
 	t.Helper()
 	u, err := s.Users.ByLogin(t.Context(), login)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return u
+}
+
+// account waits until the ledger's row satisfies the condition.
+func (s *stack) account(t *testing.T, login string, until func(provisioning.Account) bool) provisioning.Account {
+	t.Helper()
+	u := s.user(t, login)
 	var a provisioning.Account
+	var err error
 	eventually(t, fmt.Sprintf("account of %s", login), func() bool {
 		a, err = s.Accounts.Get(t.Context(), u.ID, "directory")
 		return err == nil && until(a)
@@ -193,6 +234,64 @@ func eventually(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("%s: not within %s", what, patience)
 		}
 	}
+}
+
+// db opens the stack's database beside the server, for what no API tells.
+func (s *stack) db(t *testing.T) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), s.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close database: %v", err)
+		}
+	})
+	return db
+}
+
+// issued counts what was ever issued: grants, codes and tokens.
+func (s *stack) issued(t *testing.T) int {
+	t.Helper()
+	var n int
+	err := s.db(t).QueryRow(t.Context(), `SELECT (SELECT count(*) FROM oauth_grant) + (SELECT count(*) FROM oauth_code) +
+		(SELECT count(*) FROM oauth_access) + (SELECT count(*) FROM oauth_refresh)`).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// until makes requests suffer the fault until end is called, which may be done
+// twice.
+func (s *stack) until(method, pattern string, f faultproxy.Fault) (end func()) {
+	over, once := make(chan struct{}), sync.Once{}
+	fault := func(w http.ResponseWriter, r *http.Request, upstream http.Handler) {
+		select {
+		case <-over:
+			upstream.ServeHTTP(w, r)
+		default:
+			f(w, r, upstream)
+		}
+	}
+	const forever = 10_000
+	s.proxy.Script(method, pattern, slices.Repeat([]faultproxy.Fault{fault}, forever)...)
+	return func() { once.Do(func() { close(over) }) }
+}
+
+// held is a fault that keeps requests back until release is called; then they
+// pass.
+func held() (f faultproxy.Fault, release func()) {
+	open, once := make(chan struct{}), sync.Once{}
+	f = func(w http.ResponseWriter, r *http.Request, upstream http.Handler) {
+		select {
+		case <-open:
+			upstream.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	}
+	return f, func() { once.Do(func() { close(open) }) }
 }
 
 // eachDatabase runs a test on SQLite and PostgreSQL.
