@@ -8,21 +8,44 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/store"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
-// people is the user service with one verb for both directions.
-type people struct{ *user.Service }
+// people is the user service that also ends sessions, which users know nothing
+// of: whoever may not sign in, or has a new password, is signed out everywhere.
+type people struct {
+	*user.Service
+	sessions *session.Manager
+}
 
 // SetActive disables or enables.
 func (p people) SetActive(ctx context.Context, id provisioning.UserID, active bool) error {
 	if active {
 		return p.Enable(ctx, id)
 	}
-	return p.Disable(ctx, id)
+	return p.thenSignOut(ctx, id, p.Disable(ctx, id))
+}
+
+// Delete removes the user and ends their sessions.
+func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
+	return p.thenSignOut(ctx, id, p.Service.Delete(ctx, id))
+}
+
+// SetPassword replaces the password and ends the sessions begun with the old one.
+func (p people) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {
+	return p.thenSignOut(ctx, id, p.Service.SetPassword(ctx, id, password))
+}
+
+func (p people) thenSignOut(ctx context.Context, id provisioning.UserID, err error) error {
+	if err != nil {
+		return err
+	}
+	return p.sessions.EndAllOf(ctx, id)
 }
 
 // Active implements provisioning.UserStatus.

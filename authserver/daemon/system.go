@@ -139,7 +139,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 
 func (s *System) buildUsers() people {
 	users := store.Users{DB: s.db}
-	s.Users = people{&user.Service{
+	s.Users = people{sessions: s.sessions, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.db,
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.now, Log: s.log,
 	}}
