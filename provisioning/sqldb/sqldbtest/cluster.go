@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,8 +29,9 @@ func startCluster() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	sweep()
 	// Not a test's own folder: its parents are closed to the unprivileged user.
-	dir, err := os.MkdirTemp("", "anteroom-pg")
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
 	if err != nil {
 		return "", err
 	}
@@ -48,6 +50,25 @@ func startCluster() (string, error) {
 		return "", err
 	}
 	return dir, awaitServer(dir)
+}
+
+// folderPrefix comes before the number of the process that made the folder.
+const folderPrefix = "anteroom-pg-"
+
+// sweep removes the folders of test processes that are gone: a test binary has no
+// end of its own at which to remove the cluster it started.
+func sweep() {
+	found, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range found {
+		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), folderPrefix), "-")
+		pid, err := strconv.Atoi(number)
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(dir) // somebody else may be sweeping too
+		}
+	}
 }
 
 // binDir finds the newest installed PostgreSQL; Debian keeps it off the PATH.
