@@ -467,7 +467,14 @@ func TestGateAtTheTokenEndpoint(t *testing.T) {
 		if w.Header().Get("Retry-After") != "2" {
 			t.Errorf("Retry-After = %q, want 2", w.Header().Get("Retry-After"))
 		}
-		s.ledger.set(func(l *ledger) { l.standings = nil })
+		// The account was never wanted: the refresh starts the work and waits for it.
+		s.ledger.set(func(l *ledger) {
+			l.standings = standing(func(*provisioning.Account) {})
+			l.standings[0].Account = nil
+			l.wanted = func(l *ledger) {
+				l.standings = standing(func(a *provisioning.Account) { a.AppliedRev, a.State, a.ExternalID = 1, provisioning.StateInSync, "ext-1" })
+			}
+		})
 		granted(t, s.token(refreshForm(got.RefreshToken)))
 		if got := s.ledger.decisions[len(s.ledger.decisions)-1].Request; got.Grant != provisioning.GrantRefresh || got.Earlier == "" || got.Reference == "" {
 			t.Errorf("the gate was asked %+v; want the grant, the earlier decision and a reference", got)

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,17 +21,25 @@ import (
 
 // The paths of the endpoints.
 const (
-	PathDiscovery         = "/.well-known/openid-configuration"
-	PathServerMetadata    = "/.well-known/oauth-authorization-server"
-	PathAuthorize         = "/oauth2/authorize"
-	PathResume            = "/oauth2/authorize/resume"
-	PathToken             = "/oauth2/token"
-	PathUserinfo          = "/oauth2/userinfo"
-	PathKeys              = "/oauth2/jwks"
-	pathSignIn            = "/sign-in"
-	pathRegister          = "/register"
-	pathWait              = "/wait"
-	paramSignIn           = "sign_in"
+	PathDiscovery      = "/.well-known/openid-configuration"
+	PathServerMetadata = "/.well-known/oauth-authorization-server"
+	PathAuthorize      = "/oauth2/authorize"
+	PathResume         = "/oauth2/authorize/resume"
+	PathToken          = "/oauth2/token"
+	PathUserinfo       = "/oauth2/userinfo"
+	PathKeys           = "/oauth2/jwks"
+)
+
+// The pages of the flow.
+const (
+	pathSignIn   = "/sign-in"
+	pathRegister = "/register"
+	pathWait     = "/wait"
+	paramSignIn  = "sign_in"
+)
+
+// The protocol's words.
+const (
 	scopeOpenID           = "openid"
 	scopeProfile          = "profile"
 	scopeEmail            = "email"
@@ -39,10 +48,12 @@ const (
 	responseTypeCode      = "code"
 	methodS256            = "S256"
 	claimProvisioned      = "provisioned"
-	defaultRetryAfter     = 2 * time.Second
 	bearer                = "Bearer"
 	headerWWWAuthenticate = "WWW-Authenticate"
 )
+
+// defaultRetryAfter is told to clients when nothing says when work is tried next.
+const defaultRetryAfter = 2 * time.Second
 
 // SignIns is the sign-in between an authorization request and its answer;
 // *flow.Driver is one.
@@ -67,6 +78,11 @@ type Gate interface {
 	// Permit decides and records. The Permit is usable only if the verdict is
 	// permit.
 	Permit(ctx context.Context, r provisioning.Request) (provisioning.Permit, provisioning.Decision, error)
+	// Start makes the work due that a verdict of wait is about.
+	Start(ctx context.Context, r provisioning.Request) (provisioning.Decision, error)
+	// Wait blocks until the verdict is no longer wait or ctx ends; the latter is
+	// not an error.
+	Wait(ctx context.Context, r provisioning.Request) (provisioning.Decision, error)
 }
 
 // Account is a user's account in a target, as an application may see it.
@@ -108,8 +124,7 @@ type KeySet interface {
 	Public() jose.JSONWebKeySet
 }
 
-// Options are the parts of a Provider. All but AdminClient and Lifetimes are
-// required.
+// Options are the parts of a Provider. All but the last three are required.
 type Options struct {
 	Issuer       string // an absolute URL without path, query or trailing slash
 	Applications Applications
@@ -126,7 +141,13 @@ type Options struct {
 	// AdminClient is Anteroom's own application, which no target may lock out.
 	AdminClient provisioning.ClientID
 	Lifetimes   Lifetimes // the zero value takes DefaultLifetimes
+	// Hold is how long a refresh waits for accounts it needs before it answers 503;
+	// 0 takes DefaultHold.
+	Hold time.Duration
 }
+
+// DefaultHold is well below what clients wait for tokens.
+const DefaultHold = 2 * time.Second
 
 // Provider is the OpenID Connect provider.
 type Provider struct {
@@ -145,6 +166,7 @@ type Provider struct {
 	log         *slog.Logger
 	now         func() time.Time
 	adminClient provisioning.ClientID
+	hold        time.Duration
 	metadata    metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
 	decoyHash string
@@ -161,7 +183,7 @@ func New(o Options) (*Provider, error) {
 	p := &Provider{
 		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, gate: o.Gate,
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
-		metadata:  newMetadata(o.Issuer),
+		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer),
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}

@@ -81,6 +81,7 @@ type ledger struct {
 	inactive  bool
 	decisions []provisioning.Decision
 	err       error
+	wanted    func(*ledger) // what the runner makes of new work at once
 }
 
 func (l *ledger) set(change func(*ledger)) {
@@ -109,6 +110,9 @@ func (l *ledger) Add(_ context.Context, d provisioning.Decision) error {
 }
 
 func (l *ledger) Want(context.Context, provisioning.UserID, []provisioning.TargetName, provisioning.Trigger, time.Time) error {
+	if l.wanted != nil {
+		l.set(l.wanted)
+	}
 	return nil
 }
 
@@ -303,6 +307,7 @@ func newServer(t testing.TB, db *sqldb.DB) *server {
 		Issuer: issuer, Applications: s.apps, Store: s.store, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, Gate: gate, Users: s.users, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
+		Hold: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

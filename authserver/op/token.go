@@ -145,7 +145,7 @@ func (p *Provider) permit(ctx context.Context, req *fosite.AccessRequest, u *uni
 		Reference: reference, Earlier: u.decision,
 		Exempt: p.adminClient != "" && u.client.app.ClientID == p.adminClient,
 	}
-	permit, decision, err := p.gate.Permit(ctx, ask)
+	permit, decision, err := p.ask(ctx, ask)
 	switch {
 	case err != nil:
 		return permit, internalError(err)
@@ -158,6 +158,29 @@ func (p *Provider) permit(ctx context.Context, req *fosite.AccessRequest, u *uni
 		return permit, badRequest(codeInvalidGrant, "The user may no longer use this application.")
 	default:
 		return permit, nil
+	}
+}
+
+// ask asks the gate. When work must end first it has it started and waits a
+// moment: outside a transaction, and with nothing used up yet.
+func (p *Provider) ask(ctx context.Context, r provisioning.Request) (provisioning.Permit, provisioning.Decision, error) {
+	permit, decision, err := p.gate.Permit(ctx, r)
+	if err != nil || decision.Verdict != provisioning.VerdictWait {
+		return permit, decision, err
+	}
+	if decision, err = p.gate.Start(ctx, r); err != nil {
+		return provisioning.Permit{}, decision, err
+	}
+	held, cancel := context.WithTimeout(ctx, p.hold)
+	defer cancel()
+	waited, err := p.gate.Wait(held, r)
+	switch {
+	case err != nil && held.Err() == nil:
+		return provisioning.Permit{}, decision, err
+	case err != nil || waited.Verdict == provisioning.VerdictWait || waited.Verdict == "":
+		return provisioning.Permit{}, decision, nil // nothing newer was seen in time
+	default:
+		return p.gate.Permit(ctx, r) // decide again, on the record
 	}
 }
 
