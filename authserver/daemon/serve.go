@@ -55,14 +55,31 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	return errors.Join(err, s.shutDown(srv))
 }
 
+// drainTimeout is what requests and runs under way are given. Some supervisors
+// kill after ten seconds, and a killed server's work waits for its lease to end.
+const drainTimeout = 5 * time.Second
+
+// shutDown lets requests and runs end side by side: both have all the time.
 func (s *System) shutDown(srv *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.runner.Stop(ctx) }()
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close()
 	}
-	return errors.Join(err, s.runner.Stop(ctx))
+	return errors.Join(err, s.cutOff(<-stopped))
+}
+
+// cutOff takes the end of the runner's time for what it is: the runs handed
+// their leases back, so nothing is lost.
+func (s *System) cutOff(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("work under way was cut off and handed back", "after", drainTimeout)
+		return nil
+	}
+	return err
 }
 
 // Done is closed when Serve has returned.

@@ -17,13 +17,13 @@ import (
 
 // memory keeps resources in maps; writes counts what was stored.
 type memory struct {
-	goals    map[provisioning.TargetName]provisioning.Target
-	bound    map[string]provisioning.Binding
-	apps     map[provisioning.ClientID]application.Application
-	users    map[string]user.User
-	secrets  map[string]sdk.Secret // passwords by login
-	writes   int
-	fail     error // returned by the next write
+	goals   map[provisioning.TargetName]provisioning.Target
+	bound   map[string]provisioning.Binding
+	apps    map[provisioning.ClientID]application.Application
+	users   map[string]user.User
+	secrets map[string]sdk.Secret // passwords by login
+	writes  int
+	fail    error // returned by the next write
 }
 
 func newBackend(t *testing.T) (*Backend, *memory) {
