@@ -472,7 +472,9 @@ func TestGateAtTheTokenEndpoint(t *testing.T) {
 			l.standings = standing(func(*provisioning.Account) {})
 			l.standings[0].Account = nil
 			l.wanted = func(l *ledger) {
-				l.standings = standing(func(a *provisioning.Account) { a.AppliedRev, a.State, a.ExternalID = 1, provisioning.StateInSync, "ext-1" })
+				l.standings = standing(func(a *provisioning.Account) {
+					a.AppliedRev, a.State, a.ExternalID = 1, provisioning.StateInSync, "ext-1"
+				})
 			}
 		})
 		granted(t, s.token(refreshForm(got.RefreshToken)))

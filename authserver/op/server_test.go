@@ -80,6 +80,8 @@ type ledger struct {
 	standings []provisioning.Standing
 	inactive  bool
 	decisions []provisioning.Decision
+	committed []provisioning.Decision // those whose transaction was kept
+	db        *sqldb.DB
 	err       error
 	wanted    func(*ledger) // what the runner makes of new work at once
 }
@@ -102,7 +104,8 @@ func (l *ledger) Active(context.Context, provisioning.UserID) (bool, error) {
 	return !l.inactive, nil
 }
 
-func (l *ledger) Add(_ context.Context, d provisioning.Decision) error {
+func (l *ledger) Add(ctx context.Context, d provisioning.Decision) error {
+	l.db.AfterCommit(ctx, func() { l.set(func(l *ledger) { l.committed = append(l.committed, d) }) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.decisions = append(l.decisions, d)
@@ -290,7 +293,7 @@ func public() application.Application {
 func newServer(t testing.TB, db *sqldb.DB) *server {
 	t.Helper()
 	clk := &clock{}
-	s := &server{db: db, store: &store.OAuth{DB: db}, clock: clk, ledger: &ledger{}, log: &strings.Builder{}}
+	s := &server{db: db, store: &store.OAuth{DB: db}, clock: clk, ledger: &ledger{db: db}, log: &strings.Builder{}}
 	s.apps = applications{"app": confidential(), "native": public()}
 	s.users = &users{provisioning.Profile{
 		ID: alice, Login: "alice", Name: "Alice Doe", GivenName: "Alice", FamilyName: "Doe", Locale: "en",

@@ -31,10 +31,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.writeJSON(w, r, http.StatusOK, body)
 }
 
-// grant answers a token request. What fosite reads comes first, then the gate,
-// then one transaction that writes everything: the gate may wait, and nothing
-// waits inside a transaction. Until that transaction nothing is used up, so a
-// refusal costs the client neither its code nor its refresh token.
+// grant answers a token request. What fosite reads comes first, then one
+// transaction in which the gate decides and everything is written. Until it
+// commits nothing is used up, so a refusal costs the client neither its code nor
+// its refresh token.
 func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference string) (fosite.AccessResponder, error) {
 	form, fail := readForm(w, r)
 	if fail != nil {
@@ -56,11 +56,7 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference strin
 	if fail := p.settle(own, u); fail != nil {
 		return nil, fail
 	}
-	permit, err := p.permit(ctx, own, u, reference)
-	if err != nil {
-		return nil, err
-	}
-	return p.mint(provisioning.WithPermit(ctx, permit), own, u)
+	return p.gated(ctx, own, u, reference)
 }
 
 func checkTokenForm(form url.Values, query string) *protocolError {
@@ -136,52 +132,60 @@ func narrow(req *fosite.AccessRequest) *protocolError {
 	return nil
 }
 
-// permit asks the gate. A refusal is invalid_grant; work that must end first is
-// 503, which clients may repeat with the same code or token.
-func (p *Provider) permit(ctx context.Context, req *fosite.AccessRequest, u *unit, reference string) (provisioning.Permit, error) {
+// gated mints if the gate permits. A refusal is invalid_grant; work that must
+// end first is started and awaited a moment, outside of a transaction, and is
+// then 503, which clients may repeat with the same code or token.
+func (p *Provider) gated(ctx context.Context, req *fosite.AccessRequest, u *unit, reference string) (fosite.AccessResponder, error) {
 	ask := provisioning.Request{
 		Client: u.client.app.ClientID, User: provisioning.UserID(req.GetSession().GetSubject()),
 		Grant:     provisioning.Grant(req.GetRequestForm().Get("grant_type")),
 		Reference: reference, Earlier: u.decision,
 		Exempt: p.adminClient != "" && u.client.app.ClientID == p.adminClient,
 	}
-	permit, decision, err := p.ask(ctx, ask)
-	switch {
-	case err != nil:
-		return permit, internalError(err)
-	case decision.Verdict == provisioning.VerdictWait:
-		return permit, &protocolError{
-			Code: codeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: p.retryAfter(decision),
+	if err := p.addProvisioned(ctx, req); err != nil {
+		return nil, err
+	}
+	resp, decision, err := p.mint(ctx, req, u, ask)
+	if err == nil && decision.Verdict == provisioning.VerdictWait {
+		var over bool
+		if over, err = p.await(ctx, ask); err == nil && over {
+			resp, decision, err = p.mint(ctx, req, u, ask)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp, p.refusal(decision)
+}
+
+// refusal is what the client is told of a decision; nil for a permit.
+func (p *Provider) refusal(d provisioning.Decision) error {
+	switch d.Verdict {
+	case provisioning.VerdictPermit:
+		return nil
+	case provisioning.VerdictWait:
+		return &protocolError{
+			Code: codeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: p.retryAfter(d),
 			Description: "An account the application needs is being prepared. Try again with the same code or token.",
 		}
-	case decision.Verdict != provisioning.VerdictPermit:
-		return permit, badRequest(codeInvalidGrant, "The user may no longer use this application.")
 	default:
-		return permit, nil
+		return badRequest(codeInvalidGrant, "The user may no longer use this application.")
 	}
 }
 
-// ask asks the gate. When work must end first it has it started and waits a
-// moment: outside a transaction, and with nothing used up yet.
-func (p *Provider) ask(ctx context.Context, r provisioning.Request) (provisioning.Permit, provisioning.Decision, error) {
-	permit, decision, err := p.gate.Permit(ctx, r)
-	if err != nil || decision.Verdict != provisioning.VerdictWait {
-		return permit, decision, err
-	}
-	if decision, err = p.gate.Start(ctx, r); err != nil {
-		return provisioning.Permit{}, decision, err
+// await starts the work that must end first and reports whether it is over
+// within the time a token request may be held.
+func (p *Provider) await(ctx context.Context, ask provisioning.Request) (bool, error) {
+	if _, err := p.gate.Start(ctx, ask); err != nil {
+		return false, internalError(err)
 	}
 	held, cancel := context.WithTimeout(ctx, p.hold)
 	defer cancel()
-	waited, err := p.gate.Wait(held, r)
-	switch {
-	case err != nil && held.Err() == nil:
-		return provisioning.Permit{}, decision, err
-	case err != nil || waited.Verdict == provisioning.VerdictWait || waited.Verdict == "":
-		return provisioning.Permit{}, decision, nil // nothing newer was seen in time
-	default:
-		return p.gate.Permit(ctx, r) // decide again, on the record
+	waited, err := p.gate.Wait(held, ask)
+	if err != nil && held.Err() == nil {
+		return false, internalError(err)
 	}
+	return err == nil && waited.Verdict != provisioning.VerdictWait && waited.Verdict != "", nil
 }
 
 const maxRetryAfter = time.Minute
@@ -200,26 +204,33 @@ func (p *Provider) retryAfter(d provisioning.Decision) time.Duration {
 	return min(max(first.Sub(p.now()), defaultRetryAfter), maxRetryAfter)
 }
 
-// mint makes the tokens in one transaction. A request that lost the race for its
-// code or refresh token gets nothing, and ends what the winner got: two holders
-// of one credential means that one of them stole it. The revocation is a
-// transaction of its own, because the first is rolled back.
-func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit) (fosite.AccessResponder, error) {
-	if err := p.addProvisioned(ctx, req); err != nil {
-		return nil, err
-	}
+// mint decides and makes the tokens in one transaction, so that what the gate saw
+// still holds when they are written. If it does not permit, only its decision is
+// kept. A request that lost the race for its code or refresh token gets nothing,
+// and ends what the winner got: two holders of one credential means that one of
+// them stole it. The revocation is a transaction of its own, because the first is
+// rolled back.
+func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit, ask provisioning.Request) (fosite.AccessResponder, provisioning.Decision, error) {
 	var resp fosite.AccessResponder
+	var decision provisioning.Decision
 	err := p.store.inTx(ctx, func(ctx context.Context) error {
-		var err error
-		resp, err = p.fosite.NewAccessResponse(ctx, req)
+		permit, d, err := p.gate.Permit(ctx, ask)
+		if err != nil {
+			return internalError(err)
+		}
+		decision = d
+		if d.Verdict != provisioning.VerdictPermit {
+			return nil
+		}
+		resp, err = p.fosite.NewAccessResponse(provisioning.WithPermit(ctx, permit), req)
 		return err
 	})
 	if errors.Is(err, ErrUsed) && u.grant != nil {
 		if revokeErr := p.tokens.RevokeGrant(ctx, u.grant.ID, p.now()); revokeErr != nil {
-			return nil, internalError(revokeErr)
+			return nil, decision, internalError(revokeErr)
 		}
 	}
-	return resp, err
+	return resp, decision, err
 }
 
 // addProvisioned puts the user's accounts into the ID token when scope

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/provisioning"
 )
 
 // Fosite deletes the challenge before it compares: a wrong verifier and then
@@ -112,6 +113,26 @@ func TestRefreshDoubleUseUnder8ParallelRequests(t *testing.T) {
 			for _, got := range won {
 				refused(t, s.token(refreshForm(got.RefreshToken)), http.StatusBadRequest, "invalid_grant")
 			}
+		}
+	})
+}
+
+// The decision commits with the tokens that rest on it, or not at all: of 8
+// requests for one code only the winner's permit is kept.
+func TestDecisionCommitsWithItsTokens(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		code := s.code(t, authorizeForm())
+		won := winners(t, parallel(8, func() *httptest.ResponseRecorder { return s.token(codeForm(code)) }))
+		kept := 0
+		s.ledger.set(func(l *ledger) {
+			for _, d := range l.committed {
+				if d.Request.Grant == provisioning.GrantCode && d.Verdict == provisioning.VerdictPermit {
+					kept++
+				}
+			}
+		})
+		if kept != len(won) {
+			t.Errorf("%d permits were kept for %d token responses", kept, len(won))
 		}
 	})
 }
