@@ -15,12 +15,30 @@ func (d *Driver) provision(ctx context.Context, s *SignIn, st State) (Step, erro
 	if err == nil && decision.Verdict != provisioning.VerdictPermit && s.ProvisionStart.IsZero() {
 		decision, err = d.start(ctx, s)
 	}
+	if err == nil && news(*s, decision) && decision.ID == "" {
+		// Record it: support finds by the reference why the user cannot go on.
+		decision, err = d.Gate.Start(ctx, d.request(s))
+	}
 	if err != nil {
 		return Step{}, fmt.Errorf("ask gate: %w", err)
 	}
-	s.Failure = decision.Failure
+	s.Failure = denial(decision)
 	st.SignIn, st.Decision = *s, &decision
 	return Next(st), nil
+}
+
+// denial returns why the gate denies; zero when it does not.
+func denial(d provisioning.Decision) provisioning.Failure {
+	if d.Verdict != provisioning.VerdictDeny {
+		return provisioning.Failure{}
+	}
+	return d.Failure
+}
+
+// news reports whether the gate denies, for a reason that the sign-in does not
+// hold yet.
+func news(s SignIn, d provisioning.Decision) bool {
+	return d.Verdict == provisioning.VerdictDeny && d.Failure != s.Failure
 }
 
 func (d *Driver) start(ctx context.Context, s *SignIn) (provisioning.Decision, error) {

@@ -64,9 +64,9 @@ type SignIn struct {
 	Fresh   bool
 	Session string // id hash of the SSO session the sign-in runs under
 
-	ProvisionStart time.Time // when the gate first said wait; zero before
-	Deadline       time.Time // when waiting turns into a failure
-	Failure        provisioning.Failure
+	ProvisionStart time.Time            // when the gate first said wait; zero before
+	Deadline       time.Time            // when waiting turns into a failure
+	Failure        provisioning.Failure // why the gate denied, as recorded; zero while it does not
 	Decision       provisioning.DecisionID
 	// Leave is set when the user chose to go back to the application.
 	Leave bool

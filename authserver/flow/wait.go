@@ -51,7 +51,8 @@ func (d *Driver) showWait(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if v.step.Action != ActionWait {
+	// A denial that is news is first recorded, by resuming; that leads back here.
+	if v.step.Action != ActionWait || news(v.signIn, v.decision) {
 		d.elsewhere(w, r, v.signIn, v.step)
 		return nil
 	}
@@ -111,8 +112,13 @@ func (v waiting) lines(now time.Time) []web.WaitLine {
 }
 
 func (v waiting) progress(f provisioning.Finding, now time.Time) string {
-	if f.Progress == provisioning.ProgressRetrying && f.RetryAt.After(now) {
-		return v.texts.T("progress.retrying_in", "seconds", int(f.RetryAt.Sub(now).Seconds())+1)
+	left := f.RetryAt.Sub(now)
+	switch {
+	case f.Progress != provisioning.ProgressRetrying || left <= 0:
+	case left < 2*time.Minute:
+		return v.texts.T("progress.retrying_in", "seconds", int(left.Seconds())+1)
+	default:
+		return v.texts.T("progress.retrying_in_minutes", "minutes", int(left.Minutes())+1)
 	}
 	return v.texts.T("progress." + string(f.Progress))
 }
@@ -239,6 +245,11 @@ func (d *Driver) leave(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s.Status == StatusOpen {
+		if news(v.signIn, v.decision) {
+			if _, err := d.Gate.Start(r.Context(), d.request(&v.signIn)); err != nil {
+				return err
+			}
+		}
 		failure, _ := v.failure(d.Now())
 		if err := d.move(r.Context(), s, func(s *SignIn) { s.Leave, s.Failure = true, failure }); err != nil {
 			return err

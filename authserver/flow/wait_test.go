@@ -106,6 +106,29 @@ func TestDeadline(t *testing.T) {
 	b.get("/wait?sign_in="+id).backWith("code", "")
 }
 
+// Support must find by the reference why the user could not go on, not only that
+// they waited; and a page that reloads itself must not fill the records.
+func TestDenialAfterWaitingIsRecordedOnce(t *testing.T) {
+	for name, after := range map[string]func(b *browser, id string){
+		"shown":            func(b *browser, id string) { b.get("/wait?sign_in=" + id).get("/wait?sign_in=" + id) },
+		"unseen":           func(b *browser, _ string) { b.submit("/wait/leave", nil).backWith("error", "access_denied") },
+		"shown, then left": func(b *browser, id string) { b.get("/wait?sign_in="+id).submit("/wait/leave", nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, b := waiting(t)
+			s.ledger.fail("directory", sdk.KindInvalid, provisioning.StateFailed, time.Time{})
+			after(b, b.signInID())
+			var verdicts []provisioning.Verdict
+			for _, d := range s.decisions.all {
+				verdicts = append(verdicts, d.Verdict)
+			}
+			if diff := cmp.Diff([]provisioning.Verdict{provisioning.VerdictWait, provisioning.VerdictDeny}, verdicts); diff != "" {
+				t.Errorf("recorded (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestRetry(t *testing.T) {
 	s, b := waiting(t)
 	s.ledger.fail("directory", sdk.KindQuota, provisioning.StateFailed, time.Time{})
