@@ -21,13 +21,23 @@ var retryableStates = []string{"40001", "40P01"}
 // Nothing else is: repeating a syntax error would go on for ever.
 func IsRetryable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return slices.Contains(retryableStates, pg.Code)
+		return slices.Contains(retryableStates, pg.Code) || isStale(err)
 	}
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		class := lite.Code() & primaryCode
 		return class == sqlite3.SQLITE_BUSY || class == sqlite3.SQLITE_LOCKED
 	}
 	return false
+}
+
+// isStale reports whether a statement was prepared before another instance
+// migrated the table. PostgreSQL's state for it, feature_not_supported, is shared
+// with errors that no repetition mends, so the routine that raises it is looked
+// at too; the text would be in the server's language. The driver has forgotten
+// the statement by then.
+func isStale(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"
 }
 
 // IsUnique reports whether a row with the same key is already there.

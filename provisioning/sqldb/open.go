@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver named "pgx"
-	_ "modernc.org/sqlite"             // the driver named "sqlite"
+	"modernc.org/sqlite"
 )
 
 // Dialect is the kind of database.
@@ -64,18 +64,26 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	write, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	write, err := sqlitePool(path, "_txlock=immediate", 1)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
-	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)"))
+	read, err := sqlitePool(path, "_pragma=query_only(1)", sqliteReaders)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, errors.Join(err, write.Close())
 	}
-	read.SetMaxOpenConns(sqliteReaders)
-	read.SetMaxIdleConns(sqliteReaders)
 	return ping(ctx, &DB{dialect: SQLite, write: write, read: read})
+}
+
+func sqlitePool(path, extra string, conns int) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(sqliteDSN(path, extra))
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pool := sql.OpenDB(preparing{connector})
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	return pool, nil
 }
 
 func sqliteDSN(path string, extra string) string {

@@ -210,3 +210,65 @@ func TestMicros(t *testing.T) {
 		t.Error("the zero time does not survive")
 	}
 }
+
+// Another instance migrates while this one has its statements prepared.
+func TestStatementsOutliveMigration(t *testing.T) {
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		if err := put(t.Context(), db, "a"); err != nil {
+			t.Fatal(err)
+		}
+		columns := func() int {
+			t.Helper()
+			rows, err := db.Query(t.Context(), "SELECT * FROM t WHERE k = $1", "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = rows.Close() }()
+			names, err := rows.Columns()
+			if err != nil || !rows.Next() {
+				t.Fatal(err, rows.Err())
+			}
+			return len(names)
+		}
+		total := func() (n int) {
+			t.Helper()
+			if err := db.QueryRow(t.Context(), "SELECT n FROM t WHERE k = $1", "a").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		read := func(ctx context.Context) error {
+			rows, err := db.Query(ctx, "SELECT k, n FROM t")
+			if err != nil {
+				return err
+			}
+			return rows.Close()
+		}
+		for range 8 { // as many times as any driver needs to prepare it
+			if columns() != 3 || total() != 0 || db.InTx(t.Context(), read) != nil {
+				t.Fatal("cannot read")
+			}
+		}
+		alter(t, db)
+		if columns() != 4 || total() != 0 {
+			t.Error("the new column is not seen")
+		}
+		if err := db.InTx(t.Context(), read); err != nil {
+			t.Errorf("transaction after a migration: %v", err)
+		}
+	})
+}
+
+// alter adds a column, and where the dialect can changes the type of another.
+func alter(t *testing.T, db *sqldb.DB) {
+	t.Helper()
+	statements := []string{"ALTER TABLE t ADD COLUMN more BIGINT NOT NULL DEFAULT 7"}
+	if db.Dialect() == sqldb.Postgres {
+		statements = append(statements, "ALTER TABLE t ALTER COLUMN n TYPE INTEGER")
+	}
+	for _, s := range statements {
+		if _, err := db.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

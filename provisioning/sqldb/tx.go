@@ -126,7 +126,11 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if t := db.current(ctx); t != nil {
 		return t.sql.QueryContext(ctx, query, args...)
 	}
-	return db.read.QueryContext(ctx, query, args...)
+	rows, err := db.read.QueryContext(ctx, query, args...)
+	if isStale(err) { // a failed transaction is InTx's to run again
+		return db.read.QueryContext(ctx, query, args...)
+	}
+	return rows, err
 }
 
 // QueryRow runs a query that only reads at most one row.
@@ -134,7 +138,11 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *sql.Row 
 	if t := db.current(ctx); t != nil {
 		return t.sql.QueryRowContext(ctx, query, args...)
 	}
-	return db.read.QueryRowContext(ctx, query, args...)
+	row := db.read.QueryRowContext(ctx, query, args...)
+	if isStale(row.Err()) {
+		return db.read.QueryRowContext(ctx, query, args...)
+	}
+	return row
 }
 
 // Returning runs a statement that writes and returns rows (… RETURNING …).
