@@ -35,30 +35,52 @@ func (r *run) unlink() {
 }
 
 // lookup asks by the correlation keys in their order; nil when no account
-// matches any. More than one match for a key is ambiguous.
+// matches any. A key the target cannot be asked by is passed over, but when it
+// can be asked by none nobody knows whether there is an account.
 func (r *run) lookup(ctx context.Context) (*sdk.Account, error) {
 	asked := false
+	var refused error
 	for _, a := range r.keys() {
-		for _, value := range r.wanted.Strings(a.Name) {
-			asked = true
-			found, err := r.lookupBy(ctx, a, value)
-			switch {
-			case err != nil:
-				return nil, err
-			case len(found) == 1:
-				return &found[0], nil
-			case len(found) > 1:
-				return nil, &sdk.Error{Kind: sdk.KindAmbiguous, Effect: sdk.EffectNone, Field: a.Name, Message: "several accounts match"}
-			}
+		found, answered, err := r.lookupKey(ctx, a)
+		asked = asked || answered
+		switch {
+		case sdk.KindOf(err) == sdk.KindUnsupported:
+			refused = err
+		case err != nil || found != nil:
+			return found, err
 		}
 	}
-	if !asked && r.account.CreateSent {
+	switch {
+	case asked:
+		return nil, nil
+	case refused != nil:
+		return nil, refused
+	case r.account.CreateSent:
 		return nil, &sdk.Error{
 			Kind: sdk.KindAmbiguous, Effect: sdk.EffectNone,
 			Message: "an earlier create may have made an account, and there is no correlation key to look it up by",
 		}
+	default:
+		return nil, nil
 	}
-	return nil, nil
+}
+
+// lookupKey asks by one key, and reports whether the target answered for it.
+// More than one match is ambiguous.
+func (r *run) lookupKey(ctx context.Context, a sdk.Attribute) (found *sdk.Account, answered bool, err error) {
+	for _, value := range r.wanted.Strings(a.Name) {
+		matches, err := r.lookupBy(ctx, a, value)
+		switch {
+		case err != nil:
+			return nil, answered, err
+		case len(matches) == 1:
+			return &matches[0], true, nil
+		case len(matches) > 1:
+			return nil, true, &sdk.Error{Kind: sdk.KindAmbiguous, Effect: sdk.EffectNone, Field: a.Name, Message: "several accounts match"}
+		}
+		answered = true
+	}
+	return nil, answered, nil
 }
 
 // keys returns the attributes to look up by, in order.
