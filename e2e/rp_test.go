@@ -21,12 +21,17 @@ type relyingParty struct {
 
 func newRelyingParty(t *testing.T, issuer string) *relyingParty {
 	t.Helper()
+	return newRelyingPartyOf(t, issuer, appID)
+}
+
+func newRelyingPartyOf(t *testing.T, issuer, clientID string) *relyingParty {
+	t.Helper()
 	provider, err := oidc.NewProvider(t.Context(), issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &relyingParty{provider, oauth2.Config{
-		ClientID: appID, ClientSecret: appSecret, RedirectURL: appCallback, Endpoint: provider.Endpoint(),
+		ClientID: clientID, ClientSecret: appSecret, RedirectURL: appCallback, Endpoint: provider.Endpoint(),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess, "provisioning"},
 	}}
 }
@@ -65,7 +70,7 @@ func (rp *relyingParty) exchange(ctx context.Context, r request, callback *url.U
 		return grant{}, err
 	}
 	raw, _ := token.Extra("id_token").(string)
-	idToken, err := rp.provider.Verifier(&oidc.Config{ClientID: appID}).Verify(ctx, raw)
+	idToken, err := rp.provider.Verifier(&oidc.Config{ClientID: rp.config.ClientID}).Verify(ctx, raw)
 	if err != nil {
 		return grant{}, err
 	}
@@ -142,5 +147,10 @@ func arrive(t *testing.T, b *browser.Browser, page *browser.Page) *url.URL {
 	})
 	return page.Location
 }
+
+var (
+	promptNone  = oauth2.SetAuthURLParam("prompt", "none")
+	promptLogin = oauth2.SetAuthURLParam("prompt", "login")
+)
 
 var promptCreate = oauth2.SetAuthURLParam("prompt", "create")
