@@ -127,7 +127,7 @@ type goodTarget struct{ config goodConfig }
 func (g *goodTarget) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account, error) {
 	switch req.Value {
 	case "huge":
-		return []sdk.Account{{ID: strings.Repeat("x", 64<<20)}}, nil
+		return []sdk.Account{{ID: strings.Repeat("x", 300<<20)}}, nil
 	case "hang":
 		<-ctx.Done()
 		return nil, ctx.Err()
