@@ -115,6 +115,7 @@ type MessagePage struct {
 	Status    int // 0 for 200
 	Title     string
 	Text      string
+	Detail    string // for whoever has to mend it, shown as it is; "" if there is none
 	Reference string // for support; "" if there is none
 	Link      string // where to go from here; "" for nowhere
 	LinkText  string
