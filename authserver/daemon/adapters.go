@@ -112,11 +112,13 @@ type errorPages struct{ pages *web.Renderer }
 func (e errorPages) Error(w http.ResponseWriter, r *http.Request, status int, page op.ErrorPage) {
 	texts := e.pages.Texts(r, "")
 	message := web.MessagePage{
-		Status: status, Title: "error.request.title", Reference: page.Reference,
-		Text: texts.Or("error.request."+page.Code, page.Description),
+		Status: status, Title: "error.request.title", Text: "error.request.text", Detail: page.Description, Reference: page.Reference,
 	}
-	if page.Code == op.CodeExpired {
-		message.Title, message.Text = "error.expired.title", "error.expired.text"
+	switch {
+	case page.Code == op.CodeExpired:
+		message.Title, message.Text, message.Detail = "error.expired.title", "error.expired.text", ""
+	case status >= http.StatusInternalServerError:
+		message.Title, message.Text, message.Detail = "error.internal.title", "error.internal.text", ""
 	}
 	if page.Link != "" {
 		message.Link, message.LinkText = page.Link, texts.T("back_to_app", "app", page.App)
