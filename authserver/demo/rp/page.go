@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,7 @@ func newPerson(idToken, userinfo map[string]any) person {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
 	for _, name := range names {
 		value, inToken := idToken[name]
 		other, inInfo := userinfo[name]
@@ -65,6 +66,20 @@ func newPerson(idToken, userinfo map[string]any) person {
 		}
 	}
 	return p
+}
+
+// rank puts what is about the person before what the protocol needs.
+func rank(claim string) int {
+	switch claim {
+	case "name":
+		return 0
+	case "provisioned":
+		return 1
+	case "at_hash", "aud", "auth_time", "exp", "iat", "iss", "jti", "nonce", "sid":
+		return 3
+	default:
+		return 2
+	}
 }
 
 // text is a claim's value as people read it.
@@ -98,7 +113,7 @@ func (a *App) showHome(w http.ResponseWriter, r *http.Request) {
 // problem is what a person reads when a sign-in did not work.
 type problem struct {
 	App, Title, Text string
-	Code             string // of the protocol, "" if none
+	Code, Detail     string // of the protocol, "" if none
 }
 
 func (a *App) showProblem(w http.ResponseWriter, status int, p problem) {

@@ -221,12 +221,12 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request) {
 
 // refusal explains an error response (RFC 6749, 4.1.2.1).
 func refusal(query url.Values) problem {
-	p := problem{Title: "You are not signed in", Code: query.Get("error"), Text: query.Get("error_description")}
+	p := problem{Title: "You are not signed in", Code: query.Get("error"), Detail: query.Get("error_description")}
 	switch p.Code {
 	case "access_denied":
-		p.Title = "You were not let in"
+		p.Title, p.Text = "You were not let in", "Ask your administrator for access."
 	case "temporarily_unavailable":
-		p.Title = "Not possible right now"
+		p.Title, p.Text = "Not possible right now", "Something you need is not ready yet. Please try again in a few minutes."
 	case "interaction_required", "login_required", "consent_required":
 		p.Title = "You have to sign in yourself"
 	}
@@ -239,7 +239,7 @@ func exchangeProblem(err error) problem {
 	p := problem{Title: "The sign-in did not work", Text: "The application could not verify the answer."}
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) && refused.ErrorCode != "" {
-		p.Code, p.Text = refused.ErrorCode, refused.ErrorDescription
+		p.Code, p.Detail = refused.ErrorCode, refused.ErrorDescription
 	}
 	return p
 }
