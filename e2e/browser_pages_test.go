@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/anteroom-id/anteroom/authserver/demo/directory"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// auditJS lists what is wrong with how a page looks.
+//
+//go:embed testdata/audit.js
+var auditJS string
+
+// views are the windows every page is looked at in.
+var views = []struct {
+	name          string
+	width, height int64
+	scheme        string
+}{
+	{"1280-light", 1280, 800, "light"},
+	{"1280-dark", 1280, 800, "dark"},
+	{"390-light", 390, 844, "light"},
+	{"390-dark", 390, 844, "dark"},
+}
+
+// looksRight audits the page in every view and, when ANTEROOM_SCREENSHOTS names
+// a folder, leaves pictures there.
+func (b *tab) looksRight(page string) {
+	b.Helper()
+	for _, v := range views {
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.scheme}}}
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
+			b.Fatal(err)
+		}
+		b.do(chromedp.EmulateViewport(v.width, v.height))
+		b.until(fmt.Sprintf("innerWidth == %d", v.width))
+		for _, problem := range eval[[]string](b, auditJS) {
+			b.Errorf("%s, %s: %s", page, v.name, problem)
+		}
+		b.picture(page + "-" + v.name)
+	}
+}
+
+func (b *tab) picture(name string) {
+	b.Helper()
+	folder := os.Getenv("ANTEROOM_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// everyPage walks through all pages and looks at each.
+func everyPage(t *testing.T, chromium context.Context) {
+	s, b := startSite(t, "timeout: 60s"), newTab(t, chromium)
+	b.open(s.app)
+	b.looksRight("app")
+	b.click(`a[href="/login"]`)
+	b.shows("to continue to Payroll")
+	b.looksRight("sign-in")
+	b.fill("login", "ada", "password", "wrong")
+	b.submit("button.primary")
+	b.looksRight("sign-in-wrong")
+	b.click(".aside a")
+	b.shows("to use Payroll")
+	b.looksRight("register")
+	eval[chromedp.Void](b, `document.querySelector("form").noValidate = true`)
+	b.fill("login", "a b", "email", "ada@", "given_name", "Ada", "password", "short")
+	b.submit("button.primary")
+	b.looksRight("register-errors")
+	waitingPages(s, b)
+	b.open(s.issuer + "/oauth2/authorize?client_id=nobody&response_type=code")
+	b.looksRight("error")
+	b.open(s.issuer + "/")
+	b.looksRight("home")
+	b.open(s.issuer + "/sign-out")
+	b.looksRight("sign-out")
+	b.submit("button.primary")
+	b.looksRight("sign-out-done")
+	failedPages(t, chromium)
+}
+
+func waitingPages(s *site, b *tab) {
+	makeStaff, makeBadge := hold(s.proxy), hold(s.badges)
+	s.register(b, "ada")
+	b.until(line("badges", "being set up"))
+	b.looksRight("wait")
+	makeStaff()
+	b.until(line("directory", "ready"))
+	b.looksRight("wait-half-done")
+	makeBadge()
+	s.landed(b, "ada")
+	b.looksRight("done")
+	b.open(s.page)
+	b.looksRight("directory")
+}
+
+func failedPages(t *testing.T, chromium context.Context) {
+	s, b := startSite(t, "timeout: 1s"), newTab(t, chromium)
+	s.directory.SetMode(directory.Down)
+	s.register(b, "ada")
+	b.shows("Payroll is not ready for you yet")
+	b.looksRight("failed")
+	b.submit("button.quiet")
+	b.looksRight("app-unavailable")
+	s.directory.SetMode(directory.Refuse)
+	b = newTab(t, chromium)
+	s.register(b, "grace")
+	b.shows("You cannot continue to Payroll")
+	s.account(t, "grace", func(a provisioning.Account) bool { return a.State == provisioning.StateFailed })
+	b.looksRight("denied")
+	b.submit("button.quiet")
+	b.looksRight("app-denied")
+}
