@@ -142,9 +142,6 @@ func (p *Provider) gated(ctx context.Context, req *fosite.AccessRequest, u *unit
 		Reference: reference, Earlier: u.decision,
 		Exempt: p.adminClient != "" && u.client.app.ClientID == p.adminClient,
 	}
-	if err := p.addProvisioned(ctx, req); err != nil {
-		return nil, err
-	}
 	resp, decision, err := p.mint(ctx, req, u, ask)
 	if err == nil && decision.Verdict == provisioning.VerdictWait {
 		var over bool
@@ -205,7 +202,7 @@ func (p *Provider) retryAfter(d provisioning.Decision) time.Duration {
 }
 
 // mint decides and makes the tokens in one transaction, so that what the gate saw
-// still holds when they are written. If it does not permit, only its decision is
+// still holds when they are written, and is what the ID token tells. If it does not permit, only its decision is
 // kept. A request that lost the race for its code or refresh token gets nothing,
 // and ends what the winner got: two holders of one credential means that one of
 // them stole it. The revocation is a transaction of its own, because the first is
@@ -221,6 +218,9 @@ func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit,
 		decision = d
 		if d.Verdict != provisioning.VerdictPermit {
 			return nil
+		}
+		if err := p.addProvisioned(ctx, req); err != nil {
+			return err
 		}
 		resp, err = p.fosite.NewAccessResponse(provisioning.WithPermit(ctx, permit), req)
 		return err
