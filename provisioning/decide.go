@@ -6,32 +6,6 @@ import "time"
 type Standing struct {
 	Binding Binding
 	Account *Account // nil while the ledger has no row
-	// Rule is what the binding's rule sets say of the user. It counts only where
-	// EnableRules is set; then "" is RuleError: nothing was evaluated.
-	Rule RuleOutcome
-}
-
-// RuleOutcome is what rule sets say.
-type RuleOutcome string
-
-// The outcomes of rules.
-const (
-	RuleNone   RuleOutcome = "none" // the binding asks no rules
-	RulePermit RuleOutcome = "permit"
-	RuleDeny   RuleOutcome = "deny"
-	RuleError  RuleOutcome = "error" // no decision
-)
-
-// rule is the outcome that counts. What is not known to be a decision is none.
-func (s Standing) rule() RuleOutcome {
-	switch {
-	case !s.Binding.EnableRules:
-		return RuleNone
-	case s.Rule == RulePermit || s.Rule == RuleDeny:
-		return s.Rule
-	default:
-		return RuleError
-	}
 }
 
 // work is what the gate does to an account besides finding something of it.
@@ -41,14 +15,12 @@ const (
 	workNone   work = ""
 	workWant   work = "want"   // it must be present; make it due if it is not
 	workHasten work = "hasten" // it waits for its next try; somebody waits for it
-	workLose   work = "lose"   // rules no longer grant it; the ruling's loss says what becomes of it
 )
 
 // ruling is a finding and the work that goes with it.
 type ruling struct {
 	Finding
 	work work
-	loss LossPolicy // goes with workLose
 }
 
 // hastenAfter is how old a failure must be before a sign-in tries again ahead of
@@ -75,7 +47,7 @@ func judge(s Standing, r Request, now time.Time) ruling {
 
 // seen fills in what the ledger says, whatever follows from it.
 func seen(s Standing, now time.Time) Finding {
-	f := Finding{Target: s.Binding.Target, Blocking: s.Binding.Blocking, Rule: s.rule(), Progress: ProgressQueued}
+	f := Finding{Target: s.Binding.Target, Blocking: s.Binding.Blocking, Progress: ProgressQueued}
 	a := s.Account
 	if a == nil {
 		return f
@@ -97,27 +69,10 @@ func seen(s Standing, now time.Time) Finding {
 // judgeOpen lets the user go on; the work follows in the background.
 func judgeOpen(out ruling, s Standing, r Request, reason string) ruling {
 	out = out.permit(reason)
-	if r.Grant != GrantAuthorize {
-		return out
-	}
-	switch s.rule() {
-	case RuleNone, RulePermit:
-		if s.Binding.JITOutbound && lacks(s.Account) {
-			out.work = workWant
-		}
-	case RuleDeny:
-		return out.forfeit(s)
+	if r.Grant == GrantAuthorize && s.Binding.JITOutbound && !s.Binding.EnableRules && lacks(s.Account) {
+		out.work = workWant
 	}
 	return out
-}
-
-// forfeit takes away an account that rules deny, as the binding's policy says. A
-// binding that only reports takes nothing away.
-func (r ruling) forfeit(s Standing) ruling {
-	if _, loses := s.Binding.OnLoss.Desired(); loses && !s.Binding.ReportOnly && !lacks(s.Account) {
-		r.work, r.loss = workLose, s.Binding.OnLoss
-	}
-	return r
 }
 
 // lacks reports whether nothing asks yet for the account to be there.
@@ -127,31 +82,13 @@ func judgeBlocking(out ruling, s Standing, r Request, now time.Time) ruling {
 	switch {
 	case r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshSkip:
 		return out.permit("not checked at refresh")
-	case s.rule() == RuleDeny:
-		return judgeDenied(out, s, r)
-	case s.rule() == RuleError && s.Binding.OnRuleError == RuleSkip:
-		return out.permit("rules gave no decision, skipped by policy")
-	case s.rule() == RuleError:
-		return out.deny("rules gave no decision", Failure{FailureRefused, TextRules})
+	case s.Binding.EnableRules:
+		return out.deny("rules are not available", Failure{FailureRefused, TextRules})
 	case r.Grant == GrantAuthorize, r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshEnsure:
 		return judgeEnsure(out, s, r, now)
 	default:
 		return judgeHeld(out, s, r)
 	}
-}
-
-// judgeDenied is for users the target is not for: unless the binding refuses
-// them they go on without the account, at every grant.
-func judgeDenied(out ruling, s Standing, r Request) ruling {
-	if s.Binding.OnRuleDeny == RuleRefuse {
-		out = out.deny("rules deny", Failure{FailureRefused, TextRuleDenied})
-	} else {
-		out = out.permit("rules deny, skipped by policy")
-	}
-	if r.Grant != GrantAuthorize {
-		return out
-	}
-	return out.forfeit(s)
 }
 
 // judgeEnsure asks for a usable account, and for the work that makes it so.
