@@ -30,6 +30,7 @@ var views = []struct {
 	{"1280-dark", 1280, 800, "dark"},
 	{"390-light", 390, 844, "light"},
 	{"390-dark", 390, 844, "dark"},
+	{"320-light", 320, 568, "light"}, // 1280 at a zoom of 400 % (WCAG 2.2, 1.4.10)
 }
 
 // looksRight audits the page in every view and, when ANTEROOM_SCREENSHOTS names
@@ -100,6 +101,7 @@ func waitingPages(s *site, b *tab) {
 	s.register(b, "ada")
 	b.until(line("badges", "being set up"))
 	b.looksRight("wait")
+	b.looksRightWithLongWords()
 	makeStaff()
 	b.until(line("directory", "ready"))
 	b.looksRight("wait-half-done")
@@ -108,6 +110,17 @@ func waitingPages(s *site, b *tab) {
 	b.looksRight("done")
 	b.open(s.page)
 	b.looksRight("directory")
+}
+
+// looksRightWithLongWords puts names on the page that admins may choose.
+func (b *tab) looksRightWithLongWords() {
+	b.Helper()
+	eval[chromedp.Void](b, `for (const e of document.querySelectorAll("h1, .target, button")) {
+		e.dataset.short = e.textContent;
+		e.textContent += " " + "x".repeat(64);
+	}`)
+	b.looksRight("long-words")
+	eval[chromedp.Void](b, `for (const e of document.querySelectorAll("[data-short]")) e.textContent = e.dataset.short`)
 }
 
 func failedPages(t *testing.T, chromium context.Context) {

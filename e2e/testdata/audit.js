@@ -29,7 +29,8 @@
 
   // Words are never broken for want of room; code may be.
   const brokenWords = (e) => e.localName === "code" ? [] : [...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE).flatMap((n) =>
-    [...n.textContent.matchAll(/[\p{L}]{2,25}/gu)].filter((m) => {
+    [...n.textContent.matchAll(/\p{L}+/gu)].filter((m) => {
+      if (m[0].length > 25) return false;
       const range = document.createRange();
       range.setStart(n, m.index);
       range.setEnd(n, m.index + m[0].length);
