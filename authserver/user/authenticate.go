@@ -107,7 +107,7 @@ func (s *Service) forgive(ctx context.Context, bounds []limit) error {
 				return err
 			}
 			c.Failures = max(c.Failures-1, 0)
-			c.FreeAt = s.Now()
+			c.FreeAt = time.Time{}
 			if l.pair {
 				c = Counter{UpdatedAt: s.Now()}
 			}

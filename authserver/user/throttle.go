@@ -21,7 +21,7 @@ func (e *ThrottledError) Error() string {
 // Counter is what is stored of the guesses under one key.
 type Counter struct {
 	Failures  int64
-	FreeAt    time.Time // no guess is looked at before
+	FreeAt    time.Time // no guess is looked at before; zero while guesses are free
 	UpdatedAt time.Time
 }
 
@@ -55,7 +55,9 @@ func loginBudget() budget {
 func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
 
 // guess counts one guess at now. It returns the counter to store, and the wait
-// when the guess must not be looked at; such a guess does not count.
+// when the guess must not be looked at; such a guess does not count. Guesses may
+// come out of order, from instances whose clocks differ: while they are free, no
+// time is kept that an earlier one would have to wait for.
 func (b budget) guess(c Counter, now time.Time) (Counter, time.Duration) {
 	if now.Before(c.FreeAt) {
 		return c, c.FreeAt.Sub(now)
@@ -65,7 +67,10 @@ func (b budget) guess(c Counter, now time.Time) (Counter, time.Duration) {
 	}
 	c.Failures++
 	c.UpdatedAt = now
-	c.FreeAt = now.Add(b.delay(c.Failures))
+	c.FreeAt = time.Time{}
+	if delay := b.delay(c.Failures); delay > 0 {
+		c.FreeAt = now.Add(delay)
+	}
 	return c, 0
 }
 

@@ -362,6 +362,26 @@ func TestThrottleDoesNotLockOut(t *testing.T) {
 	}
 }
 
+// Parallel guesses are counted in the order of their locks, not of their clocks.
+func TestThrottleFreeGuessesDoNotWaitForEachOther(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, b := range []budget{pairBudget(), loginBudget(), addressBudget()} {
+		counter, _ := b.guess(Counter{}, now)
+		if _, wait := b.guess(counter, now.Add(-time.Second)); wait != 0 {
+			t.Errorf("the second guess of %d free ones waits %s", b.free, wait)
+		}
+	}
+	f := newFixture()
+	f.ada(t)
+	if err := f.guess(t, goodPassword, "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(-time.Second)
+	if err := f.guess(t, goodPassword, "192.0.2.2"); err != nil {
+		t.Errorf("a guess that began before another was right: %v", err)
+	}
+}
+
 func TestThrottleByNetwork(t *testing.T) {
 	for a, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
@@ -391,7 +411,7 @@ func TestBudgetGrowsAndIsCapped(t *testing.T) {
 				}
 				continue
 			}
-			delay := c.FreeAt.Sub(now)
+			delay := max(c.FreeAt.Sub(now), 0)
 			if delay < last || delay > b.cap || c.Failures <= b.free-1 && delay != 0 {
 				t.Fatalf("delay %s after %s, failure %d", delay, last, c.Failures)
 			}
