@@ -17,6 +17,7 @@ type Conn struct {
 	Getter       sdk.Getter
 	ActiveSetter sdk.ActiveSetter
 	Deleter      sdk.Deleter
+	Lister       sdk.Lister
 	Description  sdk.Description
 }
 

@@ -39,7 +39,7 @@ func (c *connections) Connect(ctx context.Context, t provisioning.Target) (provi
 		return provisioning.Conn{}, err
 	}
 	return provisioning.Conn{
-		Target: conn.Target(), Getter: conn.Getter(), ActiveSetter: conn.ActiveSetter(), Deleter: conn.Deleter(),
+		Target: conn.Target(), Getter: conn.Getter(), ActiveSetter: conn.ActiveSetter(), Deleter: conn.Deleter(), Lister: conn.Lister(),
 		Description: conn.Description(),
 	}, nil
 }

@@ -30,21 +30,23 @@ type Sealer interface {
 
 // Stores are the stores of one database.
 type Stores struct {
-	Targets   *Targets
-	Bindings  *Bindings
-	Accounts  *Accounts
-	Attempts  *Attempts
-	Decisions *Decisions
+	Targets         *Targets
+	Bindings        *Bindings
+	Accounts        *Accounts
+	Attempts        *Attempts
+	Decisions       *Decisions
+	Reconciliations *Reconciliations
 }
 
 // New returns the stores of db.
 func New(db *sqldb.DB, sealer Sealer) Stores {
 	return Stores{
-		Targets:   NewTargets(db, sealer),
-		Bindings:  NewBindings(db),
-		Accounts:  NewAccounts(db),
-		Attempts:  NewAttempts(db),
-		Decisions: NewDecisions(db),
+		Targets:         NewTargets(db, sealer),
+		Bindings:        NewBindings(db),
+		Accounts:        NewAccounts(db),
+		Attempts:        NewAttempts(db),
+		Decisions:       NewDecisions(db),
+		Reconciliations: NewReconciliations(db),
 	}
 }
 

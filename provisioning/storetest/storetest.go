@@ -43,6 +43,10 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("leases", func(t *testing.T) { leases(t, open) })
 	t.Run("attempts", func(t *testing.T) { attempts(t, open) })
 	t.Run("decisions", func(t *testing.T) { decisions(t, open) })
+	t.Run("attempt retention", func(t *testing.T) { attemptRetention(t, open) })
+	t.Run("decision retention", func(t *testing.T) { decisionRetention(t, open) })
+	t.Run("reconciliations", func(t *testing.T) { reconciliations(t, open) })
+	t.Run("matching", func(t *testing.T) { matching(t, open) })
 }
 
 // fixture is one database with the target "dir" in it.
