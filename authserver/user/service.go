@@ -102,15 +102,11 @@ func (s *Service) Register(ctx context.Context, u User, password sdk.Secret) (Us
 // claims; without a password ("") they cannot sign in here until one is set. The
 // password rules apply. Errors: [Problems] (a taken login among them).
 func (s *Service) Import(ctx context.Context, u User, password sdk.Secret) (User, error) {
-	u = u.tidy()
-	problems := u.problems()
-	if password != "" {
-		problems = append(problems, passwordProblems(u, password)...)
-	}
-	if err := problems.err(); err != nil {
+	u, err := Check(u, password)
+	if err != nil {
 		return User{}, err
 	}
-	u, err := s.create(ctx, u, password)
+	u, err = s.create(ctx, u, password)
 	if errors.Is(err, ErrLoginTaken) {
 		return User{}, loginTaken()
 	}

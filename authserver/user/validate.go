@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 // Code names a problem for message catalogues.
@@ -84,6 +86,17 @@ var (
 func NormalizeLogin(login string) string {
 	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(login)))
 	return strings.TrimSpace(norm.NFKC.String(folded))
+}
+
+// Check returns the user as [Service.Import] would store them, or [Problems]. No
+// password ("") is no problem. Whether the login is free it cannot tell.
+func Check(u User, password sdk.Secret) (User, error) {
+	u = u.tidy()
+	problems := u.problems()
+	if password != "" {
+		problems = append(problems, passwordProblems(u, password)...)
+	}
+	return u, problems.err()
 }
 
 // tidy trims what people type by accident and fills what follows from the rest.
