@@ -33,7 +33,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, Users: people{m}, Connectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
-			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret"}[name]
+			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
 		},
 		ReadFile: func(name string) ([]byte, error) {
 			if name == "pw" {

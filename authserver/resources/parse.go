@@ -143,12 +143,24 @@ func (a Application) check(path string, p *Problems) {
 	}
 }
 
-const maxTimeout = time.Minute
+const (
+	minTimeout = time.Second
+	maxTimeout = time.Minute
+)
+
+// CheckTimeout says what is wrong with the time a binding lets a sign-in wait.
+func CheckTimeout(d time.Duration) error {
+	if d < minTimeout || d > maxTimeout {
+		return fmt.Errorf("must be a duration from %s to %.0fs", minTimeout, maxTimeout.Seconds())
+	}
+	return nil
+}
 
 func (b Binding) check(path string, p *Problems) {
 	if b.Timeout != "" {
-		if d, err := time.ParseDuration(b.Timeout); err != nil || d < time.Second || d > maxTimeout {
-			p.add(path+"timeout", "must be a duration from 1s to %s", maxTimeout)
+		d, _ := time.ParseDuration(b.Timeout) // 0 after an error, which is out of range
+		if err := CheckTimeout(d); err != nil {
+			p.add(path+"timeout", "%v", err)
 		}
 	}
 	oneOf(p, path+"on_create_failure", b.OnCreateFailure, provisioning.FailureDeny, provisioning.FailureAllow)

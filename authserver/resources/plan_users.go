@@ -19,7 +19,8 @@ func (p *planner) user(ctx context.Context, path string, u User) error {
 	if err != nil {
 		return fmt.Errorf("read user %s: %w", u.Login, err)
 	}
-	desired := u.over(current)
+	desired, err := user.Check(u.over(current), "")
+	p.problems.fromUser(path, err)
 	c := compare("user", u.Login, exportUser(current), exportUser(desired))
 	p.add(c, func(ctx context.Context, b *Backend) error {
 		_, err := b.Users.Update(ctx, current.ID, func(stored *user.User) error {
@@ -42,7 +43,8 @@ func (p *planner) newUser(path string, u User) {
 	if _, ok := p.state.applications[u.Home]; u.Home != "" && !ok && !p.planned("application", u.Home) {
 		p.problems.add(path+"home", "there is no application %q", u.Home)
 	}
-	fresh := u.over(user.User{Login: u.Login, Home: provisioning.ClientID(u.Home)})
+	fresh, err := user.Check(u.over(user.User{Login: u.Login, Home: provisioning.ClientID(u.Home)}), password)
+	p.problems.fromUser(path, err)
 	c := compare("user", u.Login, nil, exportUser(fresh))
 	if password != "" {
 		c.Fields = append(c.Fields, FieldChange{Path: "password", New: password.String() + " (set)"})
@@ -54,6 +56,14 @@ func (p *planner) newUser(path string, u User) {
 		}
 		return b.Users.SetActive(ctx, made.ID, false)
 	})
+}
+
+// fromUser takes over what is wrong with a user, at its path.
+func (p *Problems) fromUser(path string, err error) {
+	found, _ := errors.AsType[user.Problems](err)
+	for _, problem := range found {
+		p.add(path+problem.Field, "%s", problem.Text)
+	}
 }
 
 // planned reports whether the plan makes or changes the resource.

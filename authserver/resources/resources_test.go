@@ -64,6 +64,18 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	}
 }
 
+// What the user store makes of a profile is no difference the next time.
+func TestUserIsComparedAsStored(t *testing.T) {
+	b, _ := newBackend(t)
+	text := "users: [{login: ann, given_name: ' Ann ', family_name: Lee}]"
+	if first := apply(t, b, text); !strings.Contains(first, "name: Ann Lee\n") {
+		t.Errorf("first apply:\n%s", first)
+	}
+	if second := apply(t, b, text); second != "no changes\n" {
+		t.Errorf("second apply:\n%s", second)
+	}
+}
+
 func TestExportAppliesWithoutChange(t *testing.T) {
 	b, _ := newBackend(t)
 	apply(t, b, example)
@@ -94,6 +106,7 @@ func TestApplyShowsWhatDiffers(t *testing.T) {
     outbound_provisioning.directory.blocking: true → false
 ~ user alice
     given_name: Alice → Alicia
+    name: Alice Ant → Alicia Ant
 `
 	if diff := cmp.Diff(want, apply(t, b, changed)); diff != "" {
 		t.Errorf("difference (-want +got):\n%s", diff)
@@ -149,7 +162,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"twice", "users: [{login: a}, {login: a}]", "users[1].login"},
 		{"refs", "targets: [{name: a, connector: scim2, secrets: {t: {env: X, file: y}}}]\nusers: [{login: a, password: {}}]", "targets[0].secrets.t users[0].password"},
 		{"env empty", "targets: [{name: a, connector: scim2, secrets: {t: {env: NOPE}}}]", "targets[0].secrets.t.env"},
-		{"file", "users: [{login: a, password: {file: nope}}]", "users[0].password.file"},
+		{"file", "users: [{login: ann, password: {file: nope}}]", "users[0].password.file"},
 		{"not stored", "targets: [{name: a, connector: scim2, secrets: {t: {stored: true}}}]", "targets[0].secrets.t.stored"},
 		{"connector", "targets: [{name: a, connector: nope}]", "targets[0].connector"},
 		{"config", "targets: [{name: a, connector: scim2, config: {base_url: bad}}]", "targets[0].config.base_url"},
@@ -160,7 +173,9 @@ func TestEveryProblemAtOnce(t *testing.T) {
 			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[0].rule_sets applications[0].outbound_provisioning[1].target"},
 		{"application", "applications: [{client_id: a, redirect_uris: [nope]}]", "applications[0].redirect_uris[0]"},
 		{"public secret", "applications: [{client_id: a, auth_method: none, secret: {env: CLIENT}, redirect_uris: [https://a/cb]}]", "applications[0].secret"},
-		{"home", "users: [{login: a, home: nope}]", "users[0].home"},
+		{"home", "users: [{login: ann, home: nope}]", "users[0].home"},
+		{"user", "users: [{login: a b, email: nope, given_name: \"A\\tB\"}]", "users[0].login users[0].email users[0].given_name users[0].name"},
+		{"weak password", "users: [{login: ann, password: {env: WEAK}}]", "users[0].password"},
 		{"later", "rule_sets: [x]\nupstreams: [y]\ngroups: [z]", "rule_sets upstreams groups"},
 	}
 	for _, tt := range tests {
