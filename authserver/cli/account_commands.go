@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 type accountCommands struct {
@@ -41,124 +43,119 @@ func (c accountListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(accounts, func(w io.Writer) {
-			row(w, "USER", "TARGET", "STATE", "EXTERNAL ID", "KIND", "NEXT TRY")
-			for _, a := range accounts {
-				row(w, loginOf(ctx, s, a.User), a.Target, a.State, dash(a.ExternalID), dash(string(a.Kind)), when(a.NextAttemptAt))
+		views := list(accounts, func(a provisioning.Account) accountView {
+			return viewAccount(a, loginOf(ctx, s, a.User), time.Now())
+		})
+		return r.print(views, func(w io.Writer) {
+			row(w, "USER", "TARGET", "STATE", "EXTERNAL ID", "FAILURE", "NEXT TRY")
+			for _, v := range views {
+				row(w, v.owner(), v.Target, v.State, dash(v.ExternalID), dash(string(v.Kind)), v.next())
 			}
 		})
 	})
 }
 
+// loginOf returns "" for a user who was deleted: their accounts outlive them.
 func loginOf(ctx context.Context, s *daemon.System, id provisioning.UserID) string {
-	if u, err := s.Users.Get(ctx, id); err == nil {
-		return u.Login
+	u, err := s.Users.Get(ctx, id)
+	if err != nil {
+		return ""
 	}
-	return string(id)
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.Format(time.RFC3339)
+	return u.Login
 }
 
 type accountShowCommand struct {
 	User   string `arg:"" help:"Login or id."`
-	Target string `arg:""`
+	Target string `arg:"" help:"Name of the target."`
 }
 
-// accountView is what show prints.
-type accountView struct {
-	Account  provisioning.Account   `json:"account"`
-	Attempts []provisioning.Attempt `json:"attempts"`
-	Advice   string                 `json:"advice,omitempty"`
+// accountHistory is what show prints.
+type accountHistory struct {
+	Account  accountView   `json:"account"`
+	Attempts []attemptView `json:"attempts"`
 }
 
 // Run shows an account.
 func (c accountShowCommand) Run(r *run) error {
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
-		view, err := accountSince(ctx, s, u.ID, provisioning.TargetName(c.Target), time.Time{})
+		h, err := historySince(ctx, s, u.ID, provisioning.TargetName(c.Target), time.Time{})
 		if err != nil {
-			return fmt.Errorf("%s in %s: %w", u.Login, c.Target, err)
+			return about(u.Login+" in "+c.Target, err)
 		}
-		if view == nil {
-			return fmt.Errorf("%s in %s: %w", u.Login, c.Target, provisioning.ErrAccountNotFound)
-		}
-		return r.print(view, func(w io.Writer) { printAccount(w, u.Login, *view) })
+		return r.print(h, func(w io.Writer) { printHistory(w, h) })
 	})
 }
 
 const shownAttempts = 10
 
-// accountSince returns an account with its latest attempts that ended after a
-// time or still run; nil if there is no account.
-func accountSince(ctx context.Context, s *daemon.System, user provisioning.UserID, target provisioning.TargetName, since time.Time) (*accountView, error) {
+// historySince returns an account with its latest attempts that ended after a
+// time or still run, or provisioning.ErrAccountNotFound.
+func historySince(ctx context.Context, s *daemon.System, user provisioning.UserID, target provisioning.TargetName, since time.Time) (accountHistory, error) {
 	a, err := s.Accounts.Get(ctx, user, target)
-	if errors.Is(err, provisioning.ErrAccountNotFound) {
-		return nil, nil
-	}
 	if err != nil {
-		return nil, err
-	}
-	view := &accountView{Account: a}
-	if a.Kind != "" {
-		view.Advice = provisioning.Advice(a.Kind)
+		return accountHistory{}, err
 	}
 	attempts, err := s.Attempts.ByAccount(ctx, user, target, shownAttempts)
-	for _, attempt := range attempts {
-		if attempt.EndedAt.IsZero() || attempt.EndedAt.After(since) {
-			view.Attempts = append(view.Attempts, attempt)
-		}
-	}
-	return view, err
+	attempts = slices.DeleteFunc(attempts, func(a provisioning.Attempt) bool {
+		return !a.EndedAt.IsZero() && !a.EndedAt.After(since)
+	})
+	return accountHistory{viewAccount(a, loginOf(ctx, s, user), time.Now()), list(attempts, viewAttempt)}, err
 }
 
-func printAccount(w io.Writer, login string, v accountView) {
-	a := v.Account
-	row(w, "user:", login)
+func printHistory(w io.Writer, h accountHistory) {
+	a := h.Account
+	row(w, "user:", a.owner())
 	row(w, "target:", a.Target)
 	row(w, "state:", a.State)
 	row(w, "desired:", fmt.Sprintf("%s, revision %d (applied %d)", a.Desired, a.DesiredRev, a.AppliedRev))
 	row(w, "external id:", dash(a.ExternalID))
-	row(w, "next try:", when(a.NextAttemptAt))
-	if a.Kind != "" {
-		row(w, "last failure:", strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Kind, a.Field, a.Detail)))
-		row(w, "what to do:", v.Advice)
-	}
-	for _, attempt := range v.Attempts {
+	row(w, "next try:", a.next())
+	printFailure(w, "", a)
+	for _, attempt := range h.Attempts {
 		printAttempt(w, attempt)
 	}
 }
 
-func printAttempt(w io.Writer, a provisioning.Attempt) {
+// printFailure says what went wrong last and what to do, if anything did.
+func printFailure(w io.Writer, indent string, a accountView) {
+	if a.Kind == "" {
+		return
+	}
+	row(w, indent+"last failure:", failureText(a.Kind, a.Field, a.Detail))
+	row(w, indent+"what to do:", a.Advice)
+}
+
+func failureText(kind sdk.Kind, field, detail string) string {
+	text := string(kind)
+	if field != "" {
+		text += " (" + field + ")"
+	}
+	if detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+func printAttempt(w io.Writer, a attemptView) {
 	result := string(a.Outcome)
 	switch {
 	case a.Kind != "":
-		result = string(a.Kind) + ": " + a.Detail
+		result = failureText(a.Kind, "", a.Detail)
 	case a.EndedAt.IsZero():
 		result = "no end recorded: running, or the process ended"
 	}
 	row(w, "attempt "+when(a.StartedAt)+":", fmt.Sprintf("%s, revision %d, %s", a.Trigger, a.Rev, result))
 	for _, call := range a.Calls {
-		row(w, "  "+strings.TrimSpace(call.Verb+" "+call.Key), fmt.Sprintf("%s in %s %s", call.Result, call.Took.Round(time.Millisecond), call.Detail))
+		row(w, "  "+strings.TrimSpace(call.Verb+" "+call.Key)+":", strings.TrimSpace(fmt.Sprintf("%s in %s %s", call.Result, call.Took, call.Detail)))
 	}
 	if len(a.Changed) > 0 {
-		row(w, "  sent", strings.Join(a.Changed, ", "))
+		row(w, "  sent:", strings.Join(a.Changed, ", "))
 	}
 }
 
 type accountRetryCommand struct {
 	User   string `arg:"" optional:"" help:"Login or id."`
-	Target string `arg:"" optional:""`
+	Target string `arg:"" optional:"" help:"Name of the target."`
 	Failed bool   `help:"Retry every failed account instead of one."`
 }
 
@@ -171,11 +168,11 @@ func (c accountRetryCommand) Run(r *run) error {
 		return r.with(func(ctx context.Context, s *daemon.System) error { return retryFailed(ctx, r, s) })
 	}
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target)); err != nil {
-			return fmt.Errorf("%s in %s: %w", u.Login, c.Target, err)
+		err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
+		if err != nil {
+			return about(u.Login+" in "+c.Target, err)
 		}
-		r.say("%s in %s is due", u.Login, c.Target)
-		return nil
+		return r.did(done{"account", u.Login, c.Target, "due"}, "%s in %s is due", u.Login, c.Target)
 	})
 }
 
@@ -193,8 +190,7 @@ func retryFailed(ctx context.Context, r *run, s *daemon.System) error {
 			n++
 		}
 		if len(accounts) < maxList {
-			r.say("%d accounts are due", n)
-			return nil
+			return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
 		}
 		last := accounts[len(accounts)-1]
 		filter.AfterUser, filter.AfterTarget = last.User, last.Target

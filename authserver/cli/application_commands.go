@@ -30,10 +30,10 @@ func (applicationListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(all, func(w io.Writer) {
-			row(w, "CLIENT_ID", "NAME", "TYPE", "AUTH", "ENABLED")
+		return r.print(list(all, viewApplication), func(w io.Writer) {
+			row(w, "CLIENT ID", "NAME", "TYPE", "AUTH METHOD", "ENABLED")
 			for _, a := range all {
-				row(w, a.ClientID, a.Name, a.Type, a.AuthMethod, a.Enabled)
+				row(w, a.ClientID, a.Name, a.Type, a.AuthMethod, yes(a.Enabled))
 			}
 		})
 	})
@@ -43,13 +43,13 @@ func (applicationListCommand) Run(r *run) error {
 const maxList = 1000
 
 type applicationShowCommand struct {
-	ClientID string `arg:"" name:"client_id"`
+	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
 }
 
-// applicationView is what show prints.
-type applicationView struct {
-	Application application.Application `json:"application"`
-	Bindings    []provisioning.Binding  `json:"outbound_provisioning"`
+// applicationBindings is what show prints.
+type applicationBindings struct {
+	Application applicationView `json:"application"`
+	Bindings    []bindingView   `json:"outbound_provisioning"`
 }
 
 // Run shows an application.
@@ -57,21 +57,21 @@ func (c applicationShowCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		a, err := s.Applications.Get(ctx, provisioning.ClientID(c.ClientID))
 		if err != nil {
-			return fmt.Errorf("application %q: %w", c.ClientID, err)
+			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
-		a.SecretHash = ""
 		bindings, err := s.Bindings.ByClient(ctx, a.ClientID)
 		if err != nil {
 			return err
 		}
-		return r.print(applicationView{a, bindings}, func(w io.Writer) {
+		return r.print(applicationBindings{viewApplication(a), list(bindings, viewBinding)}, func(w io.Writer) {
 			row(w, "client_id:", a.ClientID)
 			row(w, "name:", a.Name)
 			row(w, "type:", a.Type)
 			row(w, "auth_method:", a.AuthMethod)
 			row(w, "redirect_uris:", strings.Join(a.RedirectURIs, " "))
-			row(w, "registration:", a.Registration)
-			row(w, "enabled:", a.Enabled)
+			row(w, "scopes:", strings.Join(a.Scopes, " "))
+			row(w, "registration:", yes(a.Registration))
+			row(w, "enabled:", yes(a.Enabled))
 			for _, b := range bindings {
 				row(w, "target "+string(b.Target)+":", b.Explain())
 			}
@@ -80,9 +80,9 @@ func (c applicationShowCommand) Run(r *run) error {
 }
 
 type applicationCreateCommand struct {
-	ClientID     string   `arg:"" name:"client_id"`
+	ClientID     string   `arg:"" name:"client_id" help:"The application's client_id."`
 	Name         string   `help:"Name shown to people."`
-	RedirectURI  []string `help:"Where codes may go; repeat for several." required:"" placeholder:"URL"`
+	RedirectURI  []string `help:"Where codes may go; repeat for several." required:"" sep:"none" placeholder:"URL"`
 	Public       bool     `help:"No client secret (auth_method none)."`
 	Native       bool     `help:"Runs on the user's device; any port on loopback."`
 	Registration bool     `help:"People may register through it."`
@@ -121,7 +121,11 @@ func (c applicationCreateCommand) Run(r *run) error {
 }
 
 func (r *run) printSecret(clientID string, secret sdk.Secret) error {
-	return r.print(map[string]string{"client_id": clientID, "client_secret": secret.Reveal()}, func(w io.Writer) {
+	view := map[string]string{"client_id": clientID}
+	if secret != "" {
+		view["client_secret"] = secret.Reveal()
+	}
+	return r.print(view, func(w io.Writer) {
 		row(w, "client_id:", clientID)
 		if secret != "" {
 			row(w, "client_secret (shown once):", secret.Reveal())
@@ -130,7 +134,7 @@ func (r *run) printSecret(clientID string, secret sdk.Secret) error {
 }
 
 type applicationSecretCommand struct {
-	ClientID string `arg:"" name:"client_id"`
+	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
 }
 
 // Run replaces the secret.
@@ -138,7 +142,7 @@ func (c applicationSecretCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		a, err := s.Applications.Get(ctx, provisioning.ClientID(c.ClientID))
 		if err != nil {
-			return fmt.Errorf("application %q: %w", c.ClientID, err)
+			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
 		if a.AuthMethod == application.AuthNone {
 			return fmt.Errorf("application %q is public: it has no secret", c.ClientID)
@@ -153,16 +157,15 @@ func (c applicationSecretCommand) Run(r *run) error {
 }
 
 type applicationDeleteCommand struct {
-	ClientID string `arg:"" name:"client_id"`
+	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
 }
 
 // Run deletes an application with its bindings; accounts stay.
 func (c applicationDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		if err := s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID)); err != nil {
-			return fmt.Errorf("application %q: %w", c.ClientID, err)
+			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
-		r.say("%s is deleted", c.ClientID)
-		return nil
+		return r.did(done{Object: "application", Name: c.ClientID, Result: "deleted"}, "%s is deleted", c.ClientID)
 	})
 }

@@ -8,12 +8,10 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
@@ -39,7 +37,7 @@ const (
 type commands struct {
 	Config string `short:"c" help:"Configuration file; every key is also an ANTEROOM_… environment variable." placeholder:"FILE"`
 	Output string `short:"o" help:"Output format: ${enum}." enum:"text,json" default:"text"`
-	Dev    bool   `help:"Accept connectors that are not pinned."`
+	Dev    bool   `help:"Accept connectors that are not pinned; for development only."`
 
 	Serve       serveCommand        `cmd:"" help:"Run the server."`
 	Demo        demoCommand         `cmd:"" help:"Run Anteroom, an example application and a directory on loopback."`
@@ -76,34 +74,20 @@ func Main(ctx context.Context, env Env, args []string) (code int) {
 			code = int(e)
 		}
 	}()
-	parser, err := kong.New(root, kong.Name("anteroom"), kong.Writers(env.Stdout, env.Stderr), kong.UsageOnError(),
+	parser, err := kong.New(root, kong.Name("anteroom"), kong.Writers(env.Stdout, env.Stderr),
 		kong.Description("An OIDC server that keeps a signed-in user in the anteroom until the accounts they need exist."),
 		kong.Exit(func(code int) { panic(exited(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
-		_, _ = fmt.Fprintln(env.Stderr, "anteroom:", err)
-		return exitFailed
+		return failed(env, err)
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(env.Stderr, "anteroom: %v\nsee anteroom --help\n", err)
-		return exitUsage
+		return failed(env, fmt.Errorf("%w: %w; see anteroom --help", errUsage, err))
 	}
 	if err := parsed.Run(&run{ctx: ctx, env: env, root: root}); err != nil {
 		return failed(env, err)
 	}
 	return exitOK
-}
-
-// errUsage marks a mistake in what was typed.
-var errUsage = errors.New("usage")
-
-// failed prints the error and returns the exit code.
-func failed(env Env, err error) int {
-	_, _ = fmt.Fprintln(env.Stderr, "anteroom:", err)
-	if errors.Is(err, errUsage) {
-		return exitUsage
-	}
-	return exitFailed
 }
 
 func (r *run) load() (config.Config, error) {
@@ -135,32 +119,4 @@ func (r *run) with(f func(ctx context.Context, s *daemon.System) error) error {
 		return err
 	}
 	return errors.Join(f(r.ctx, s), s.Close())
-}
-
-// print writes v as JSON, or as text by f.
-func (r *run) print(v any, text func(w io.Writer)) error {
-	if r.root.Output == "json" {
-		enc := json.NewEncoder(r.env.Stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
-	}
-	w := tabwriter.NewWriter(r.env.Stdout, 0, 4, 2, ' ', 0)
-	text(w)
-	return w.Flush()
-}
-
-// row writes one line of a table; columns are aligned.
-func row(w io.Writer, columns ...any) {
-	for i, c := range columns {
-		if i > 0 {
-			_, _ = fmt.Fprint(w, "\t")
-		}
-		_, _ = fmt.Fprint(w, c)
-	}
-	_, _ = fmt.Fprintln(w)
-}
-
-// say writes a line for a person.
-func (r *run) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.env.Stdout, format+"\n", args...)
 }

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 type connectorCommands struct {
@@ -33,7 +35,13 @@ func (connectorListCommand) Run(r *run) error {
 }
 
 type connectorInspectCommand struct {
-	Name string `arg:""`
+	Name string `arg:"" help:"As connector list shows it."`
+}
+
+// connectorView is what inspect and pin print.
+type connectorView struct {
+	sdk.Description
+	Digest string `json:"digest"`
 }
 
 // Run starts the binary, pinned or not, and asks it to describe itself.
@@ -43,7 +51,7 @@ func (c connectorInspectCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(d, func(w io.Writer) {
+		return r.print(connectorView{d, digest}, func(w io.Writer) {
 			row(w, "name:", d.Name)
 			row(w, "version:", d.Version)
 			row(w, "digest:", digest)
@@ -70,7 +78,7 @@ func required(b bool) string {
 }
 
 type connectorPinCommand struct {
-	Name string `arg:""`
+	Name string `arg:"" help:"As connector list shows it."`
 }
 
 // Run pins the binary as it is now.
@@ -80,7 +88,8 @@ func (c connectorPinCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		r.say("pinned %s %s sha256:%s", d.Name, d.Version, digest)
-		return nil
+		return r.print(connectorView{d, digest}, func(w io.Writer) {
+			row(w, fmt.Sprintf("%s %s is pinned, sha256:%s", d.Name, d.Version, digest))
+		})
 	})
 }

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/resources"
@@ -50,17 +53,20 @@ func (c applyCommand) Run(r *run) error {
 }
 
 func printPlan(r *run, plan resources.Plan, applied bool) error {
-	result := applyResult{Applied: applied, Changes: plan.Changes, Secrets: map[string]string{}}
+	result := applyResult{Applied: applied, Changes: append([]resources.Change{}, plan.Changes...), Secrets: map[string]string{}}
 	if applied {
 		for client, secret := range plan.Generated {
 			result.Secrets[client] = secret.Reveal()
 		}
 	}
-	return r.print(result, func(w io.Writer) {
-		_ = resources.Print(w, plan.Changes)
-		for client, secret := range result.Secrets {
-			row(w, "client secret of "+client+" (shown once): "+secret)
+	return r.printText(result, func(w io.Writer) error {
+		if err := resources.Print(w, plan.Changes); err != nil {
+			return err
 		}
+		for _, client := range slices.Sorted(maps.Keys(result.Secrets)) {
+			row(w, "client secret of "+client+" (shown once): "+result.Secrets[client])
+		}
+		return nil
 	})
 }
 
@@ -88,22 +94,36 @@ func (exportCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(doc, func(w io.Writer) { _, _ = w.Write(text) })
+		return r.printText(doc, func(w io.Writer) error {
+			_, err := w.Write(text)
+			return err
+		})
 	})
 }
+
+const maxSecret = 4096
 
 // readSecret takes a secret from standard input: on the command line others
 // could see it.
 func readSecret(r *run) (sdk.Secret, error) {
-	raw, err := io.ReadAll(io.LimitReader(r.env.Stdin, 4096))
+	if f, ok := r.env.Stdin.(*os.File); ok && isTerminal(f) {
+		_, _ = fmt.Fprintln(r.env.Stderr, "the password, then Enter and Ctrl-D (it will show):")
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.env.Stdin, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("read password from standard input: %w", err)
 	}
-	for len(raw) > 0 && (raw[len(raw)-1] == '\n' || raw[len(raw)-1] == '\r') {
-		raw = raw[:len(raw)-1]
-	}
-	if len(raw) == 0 {
+	raw = bytes.TrimRight(raw, "\r\n")
+	switch {
+	case len(raw) == 0:
 		return "", fmt.Errorf("%w: give the password on standard input", errUsage)
+	case len(raw) > maxSecret:
+		return "", fmt.Errorf("the password has more than %d bytes", maxSecret)
 	}
 	return sdk.Secret(raw), nil
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

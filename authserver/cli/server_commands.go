@@ -64,7 +64,7 @@ func (checkCommand) Run(r *run) error {
 		}
 	})
 	if err == nil && !result.OK {
-		err = fmt.Errorf("%d problems", len(problems))
+		err = errors.New(plural(len(problems), "problem", "problems"))
 	}
 	return err
 }
@@ -109,11 +109,11 @@ func (c keyGenerateCommand) Run(r *run) error {
 		return fmt.Errorf("write keyset: %w", err)
 	}
 	_, err = f.WriteString(keyset.Reveal())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write keyset: %w", err)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write keyset: %w", errors.Join(err, os.Remove(c.File))) // half a keyset is none
 	}
-	r.say("wrote %s; keep a copy: without it the secrets in the database are lost", c.File)
-	return nil
+	return r.did(done{Object: "keyset", Name: c.File, Result: "written"},
+		"wrote %s; keep a copy: without it the secrets in the database are lost", c.File)
 }
 
 type versionCommand struct{}

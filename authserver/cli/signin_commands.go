@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,23 +18,23 @@ type signinCommands struct {
 }
 
 type signinExplainCommand struct {
-	Reference string `arg:""`
+	Reference string `arg:"" help:"As the page showed it."`
 }
 
 // explanation is everything recorded of one sign-in. It holds names of
 // attributes, never values.
 type explanation struct {
-	Reference   string                  `json:"reference"`
-	Application provisioning.ClientID   `json:"application"`
-	User        provisioning.UserID     `json:"user,omitempty"`
-	Login       string                  `json:"login,omitempty"`
-	Status      flow.Status             `json:"status"`
-	Failure     provisioning.Failure    `json:"failure,omitzero"`
-	StartedAt   time.Time               `json:"started_at"`
-	AuthTime    time.Time               `json:"auth_time,omitzero"`
-	WaitingFrom time.Time               `json:"waiting_since,omitzero"`
-	Decisions   []provisioning.Decision `json:"decisions"`
-	Accounts    []accountView           `json:"accounts"`
+	Reference   string                `json:"reference"`
+	Application provisioning.ClientID `json:"application"`
+	User        provisioning.UserID   `json:"user,omitempty"`
+	Login       string                `json:"login,omitempty"`
+	Status      flow.Status           `json:"status"`
+	Failure     *provisioning.Failure `json:"failure,omitempty"`
+	StartedAt   time.Time             `json:"started_at"`
+	AuthTime    time.Time             `json:"auth_time,omitzero"`
+	WaitingFrom time.Time             `json:"waiting_since,omitzero"`
+	Decisions   []decisionView        `json:"decisions"`
+	Accounts    []accountHistory      `json:"accounts"`
 }
 
 // Run explains a sign-in.
@@ -50,15 +51,21 @@ func (c signinExplainCommand) Run(r *run) error {
 func explain(ctx context.Context, s *daemon.System, reference string) (explanation, error) {
 	signIn, err := s.SignIns.ByReference(ctx, reference)
 	if err != nil {
-		return explanation{}, fmt.Errorf("reference %q: %w", reference, err)
+		return explanation{}, about(fmt.Sprintf("reference %q", reference), err)
 	}
 	e := explanation{
 		Reference: reference, Application: signIn.Request.Client, User: signIn.User, Status: signIn.Status,
-		Failure: signIn.Failure, StartedAt: signIn.CreatedAt, AuthTime: signIn.AuthTime, WaitingFrom: signIn.ProvisionStart,
+		StartedAt: utc(signIn.CreatedAt), AuthTime: utc(signIn.AuthTime), WaitingFrom: utc(signIn.ProvisionStart),
+		Accounts: []accountHistory{},
 	}
-	if e.Decisions, err = s.Decisions.ByReference(ctx, reference); err != nil {
+	if signIn.Failure.Code != "" {
+		e.Failure = &signIn.Failure
+	}
+	decisions, err := s.Decisions.ByReference(ctx, reference)
+	if err != nil {
 		return e, err
 	}
+	e.Decisions = list(decisions, viewDecision)
 	if e.User == "" {
 		return e, nil
 	}
@@ -69,8 +76,8 @@ func explain(ctx context.Context, s *daemon.System, reference string) (explanati
 
 // explainAccounts shows the accounts that the decisions speak of, with what was
 // done for them since the sign-in began.
-func explainAccounts(ctx context.Context, s *daemon.System, e explanation) ([]accountView, error) {
-	var out []accountView
+func explainAccounts(ctx context.Context, s *daemon.System, e explanation) ([]accountHistory, error) {
+	out := []accountHistory{}
 	seen := map[provisioning.TargetName]bool{}
 	for _, d := range e.Decisions {
 		for _, f := range d.Findings {
@@ -78,13 +85,14 @@ func explainAccounts(ctx context.Context, s *daemon.System, e explanation) ([]ac
 				continue
 			}
 			seen[f.Target] = true
-			view, err := accountSince(ctx, s, e.User, f.Target, e.StartedAt)
+			h, err := historySince(ctx, s, e.User, f.Target, e.StartedAt)
+			if errors.Is(err, provisioning.ErrAccountNotFound) {
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
-			if view != nil {
-				out = append(out, *view)
-			}
+			out = append(out, h)
 		}
 	}
 	return out, nil
@@ -98,22 +106,19 @@ func printExplanation(w io.Writer, e explanation) {
 	row(w, "authenticated:", when(e.AuthTime))
 	row(w, "waiting since:", when(e.WaitingFrom))
 	row(w, "status:", e.Status)
-	if e.Failure.Code != "" {
+	if e.Failure != nil {
 		row(w, "failure:", fmt.Sprintf("%s (%s)", e.Failure.Code, e.Failure.Text))
 	}
 	for _, d := range e.Decisions {
-		row(w, "decision "+when(d.DecidedAt)+":", fmt.Sprintf("%s, for %s", d.Verdict, d.Request.Grant))
+		row(w, "decision "+when(d.DecidedAt)+":", fmt.Sprintf("%s, for %s", d.Verdict, d.Grant))
 		for _, f := range d.Findings {
 			row(w, "  "+string(f.Target)+":", strings.TrimSpace(fmt.Sprintf("%s: %s %s", f.Verdict, f.Reason, f.Kind)))
 		}
 	}
-	for _, a := range e.Accounts {
-		row(w, "account in "+string(a.Account.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", a.Account.State, a.Account.ExternalID)))
-		if a.Advice != "" {
-			row(w, "  last failure:", strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Account.Kind, a.Account.Field, a.Account.Detail)))
-			row(w, "  what to do:", a.Advice)
-		}
-		for _, attempt := range a.Attempts {
+	for _, h := range e.Accounts {
+		row(w, "account in "+string(h.Account.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", h.Account.State, h.Account.ExternalID)))
+		printFailure(w, "  ", h.Account)
+		for _, attempt := range h.Attempts {
 			printAttempt(w, attempt)
 		}
 	}

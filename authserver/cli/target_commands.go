@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -27,7 +29,7 @@ func (targetListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(targets, func(w io.Writer) {
+		return r.print(list(targets, viewTarget), func(w io.Writer) {
 			row(w, "NAME", "CONNECTOR", "ADOPT", "ON USER DELETE", "REVISION")
 			for _, t := range targets {
 				row(w, t.Name, t.Connector, t.Adopt, t.OnUserDelete, t.Revision)
@@ -37,7 +39,7 @@ func (targetListCommand) Run(r *run) error {
 }
 
 type targetShowCommand struct {
-	Name string `arg:""`
+	Name string `arg:"" help:"Name of the target."`
 }
 
 // Run shows a target.
@@ -45,14 +47,18 @@ func (c targetShowCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		t, err := s.Targets.Get(ctx, provisioning.TargetName(c.Name))
 		if err != nil {
-			return fmt.Errorf("target %q: %w", c.Name, err)
+			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
-		return r.print(t, func(w io.Writer) {
+		v := viewTarget(t)
+		return r.print(v, func(w io.Writer) {
 			row(w, "name:", t.Name)
 			row(w, "connector:", t.Connector)
 			row(w, "config:", string(t.Config))
-			for name := range t.Secrets {
-				row(w, "secret "+name+":", "***")
+			for _, name := range v.Secrets {
+				row(w, "secret "+name+":", t.Secrets[name])
+			}
+			for _, m := range t.Mapping {
+				row(w, "mapping "+m.Attribute+":", mappedFrom(m))
 			}
 			row(w, "adopt:", t.Adopt)
 			row(w, "on_user_delete:", t.OnUserDelete)
@@ -61,8 +67,15 @@ func (c targetShowCommand) Run(r *run) error {
 	})
 }
 
+func mappedFrom(m provisioning.AttributeMapping) string {
+	if m.Source != "" {
+		return m.Source
+	}
+	return fmt.Sprintf("constant %v", m.Constant)
+}
+
 type targetCheckCommand struct {
-	Name    string        `arg:""`
+	Name    string        `arg:"" help:"Name of the target."`
 	Timeout time.Duration `help:"For the whole check." default:"30s"`
 }
 
@@ -73,7 +86,7 @@ func (c targetCheckCommand) Run(r *run) error {
 		defer cancel()
 		steps, err := s.CheckTarget(ctx, provisioning.TargetName(c.Name))
 		if err != nil {
-			return fmt.Errorf("target %q: %w", c.Name, err)
+			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
 		failed := 0
 		for _, step := range steps {
@@ -81,30 +94,36 @@ func (c targetCheckCommand) Run(r *run) error {
 				failed++
 			}
 		}
-		err = r.print(steps, func(w io.Writer) {
+		err = r.print(list(steps, viewCheckStep), func(w io.Writer) {
 			for _, step := range steps {
-				row(w, step.Status, step.Name, step.Detail, step.Fix)
+				row(w, step.Status, step.Name, step.Detail)
+				if step.Fix != "" {
+					row(w, "", "", step.Fix)
+				}
 			}
 		})
 		if err == nil && failed > 0 {
-			err = fmt.Errorf("target %q: %d steps failed", c.Name, failed)
+			err = fmt.Errorf("target %q: %s", c.Name, plural(failed, "step failed", "steps failed"))
 		}
 		return err
 	})
 }
 
 type targetDeleteCommand struct {
-	Name string `arg:""`
+	Name string `arg:"" help:"Name of the target."`
 }
 
 // Run deletes a target.
 func (c targetDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.Targets.Delete(ctx, provisioning.TargetName(c.Name)); err != nil {
-			return fmt.Errorf("target %q: %w", c.Name, err)
+		err := s.Targets.Delete(ctx, provisioning.TargetName(c.Name))
+		if errors.Is(err, provisioning.ErrTargetInUse) {
+			return fmt.Errorf("target %q: %w: an application is bound to it, or users have accounts in it", c.Name, provisioning.ErrTargetInUse)
 		}
-		r.say("%s is deleted", c.Name)
-		return nil
+		if err != nil {
+			return about(fmt.Sprintf("target %q", c.Name), err)
+		}
+		return r.did(done{Object: "target", Name: c.Name, Result: "deleted"}, "%s is deleted", c.Name)
 	})
 }
 
@@ -123,18 +142,18 @@ func (bindingListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(all, func(w io.Writer) {
+		return r.print(list(all, viewBinding), func(w io.Writer) {
 			row(w, "APPLICATION", "TARGET", "BLOCKING", "ENABLE RULES", "JIT OUTBOUND", "WHAT IT DOES")
 			for _, b := range all {
-				row(w, b.Client, b.Target, b.Blocking, b.EnableRules, b.JITOutbound, b.Explain())
+				row(w, b.Client, b.Target, yes(b.Blocking), yes(b.EnableRules), yes(b.JITOutbound), b.Explain())
 			}
 		})
 	})
 }
 
 type bindingSetCommand struct {
-	ClientID        string         `arg:"" name:"client_id"`
-	Target          string         `arg:""`
+	ClientID        string         `arg:"" name:"client_id" help:"The application's client_id."`
+	Target          string         `arg:"" help:"Name of the target."`
 	Blocking        *bool          `help:"No account, no token." negatable:""`
 	JITOutbound     *bool          `name:"jit-outbound" help:"Make accounts at sign-in." negatable:""`
 	Timeout         *time.Duration `help:"How long a sign-in waits."`
@@ -146,10 +165,18 @@ type bindingSetCommand struct {
 
 // Run puts a binding: what is not given stays, or takes its default.
 func (c bindingSetCommand) Run(r *run) error {
+	if c.Timeout != nil {
+		if err := resources.CheckTimeout(*c.Timeout); err != nil {
+			return fmt.Errorf("%w: --timeout %w", errUsage, err)
+		}
+	}
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		client, target := provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target)
 		if _, err := s.Applications.Get(ctx, client); err != nil {
-			return fmt.Errorf("application %q: %w", c.ClientID, err)
+			return about(fmt.Sprintf("application %q", c.ClientID), err)
+		}
+		if _, err := s.Targets.Get(ctx, target); err != nil {
+			return about(fmt.Sprintf("target %q", c.Target), err)
 		}
 		b := provisioning.NewBinding(client, target)
 		all, err := s.Bindings.ByClient(ctx, client)
@@ -166,7 +193,7 @@ func (c bindingSetCommand) Run(r *run) error {
 		if err := s.Bindings.Put(ctx, b); err != nil {
 			return err
 		}
-		return r.print(b, func(w io.Writer) { row(w, b.Client, b.Target, b.Explain()) })
+		return r.print(viewBinding(b), func(w io.Writer) { row(w, b.Client, b.Target, b.Explain()) })
 	})
 }
 
@@ -191,8 +218,8 @@ func (c bindingSetCommand) apply(b *provisioning.Binding) {
 }
 
 type bindingDeleteCommand struct {
-	ClientID string `arg:"" name:"client_id"`
-	Target   string `arg:""`
+	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
+	Target   string `arg:"" help:"Name of the target."`
 }
 
 // Run deletes a binding.
@@ -200,9 +227,8 @@ func (c bindingDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		err := s.Bindings.Delete(ctx, provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target))
 		if err != nil {
-			return fmt.Errorf("binding %s %s: %w", c.ClientID, c.Target, err)
+			return about("binding "+c.ClientID+" "+c.Target, err)
 		}
-		r.say("%s is no longer bound to %s", c.ClientID, c.Target)
-		return nil
+		return r.did(done{"binding", c.ClientID, c.Target, "deleted"}, "%s is no longer bound to %s", c.ClientID, c.Target)
 	})
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -41,7 +43,7 @@ func findUser(ctx context.Context, s *daemon.System, login string) (user.User, e
 		u, err = s.Users.Get(ctx, provisioning.UserID(login))
 	}
 	if err != nil {
-		return user.User{}, fmt.Errorf("user %q: %w", login, err)
+		return user.User{}, about(fmt.Sprintf("user %q", login), err)
 	}
 	return u, nil
 }
@@ -59,23 +61,30 @@ func (c userListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(users, func(w io.Writer) {
+		return r.print(list(users, viewUser), func(w io.Writer) {
 			row(w, "LOGIN", "E-MAIL", "NAME", "STATUS", "ID")
 			for _, u := range users {
-				row(w, u.Login, u.Email, strings.TrimSpace(u.GivenName+" "+u.FamilyName), u.Status, u.ID)
+				row(w, u.Login, dash(u.Email), dash(fullName(u)), u.Status, u.ID)
 			}
 		})
 	})
+}
+
+func fullName(u user.User) string {
+	if u.Name != "" {
+		return u.Name
+	}
+	return strings.TrimSpace(u.GivenName + " " + u.FamilyName)
 }
 
 type userShowCommand struct {
 	Login string `arg:"" help:"Login or id."`
 }
 
-// userView is what show prints.
-type userView struct {
-	User     user.User              `json:"user"`
-	Accounts []provisioning.Account `json:"accounts"`
+// userAccounts is what show prints.
+type userAccounts struct {
+	User     userView      `json:"user"`
+	Accounts []accountView `json:"accounts"`
 }
 
 // Run shows a user.
@@ -85,16 +94,17 @@ func (c userShowCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(userView{u, accounts}, func(w io.Writer) {
+		views := list(accounts, func(a provisioning.Account) accountView { return viewAccount(a, u.Login, time.Now()) })
+		return r.print(userAccounts{viewUser(u), views}, func(w io.Writer) {
 			row(w, "login:", u.Login)
 			row(w, "id:", u.ID)
-			row(w, "name:", strings.TrimSpace(u.GivenName+" "+u.FamilyName))
-			row(w, "e-mail:", u.Email)
-			row(w, "groups:", strings.Join(u.Groups, ", "))
+			row(w, "name:", dash(fullName(u)))
+			row(w, "e-mail:", dash(u.Email))
+			row(w, "groups:", dash(strings.Join(u.Groups, ", ")))
 			row(w, "status:", u.Status)
-			row(w, "belongs to:", u.Home)
-			for _, a := range accounts {
-				row(w, "account:", fmt.Sprintf("%s %s %s", a.Target, a.State, a.ExternalID))
+			row(w, "belongs to:", dash(string(u.Home)))
+			for _, v := range views {
+				row(w, "account in "+string(v.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", v.State, v.ExternalID)))
 			}
 		})
 	})
@@ -108,7 +118,7 @@ type profileFlags struct {
 	DisplayName *string  `help:"Full name as shown."`
 	PhoneNumber *string  `help:"Phone number (E.164)."`
 	Locale      *string  `help:"Language tag (BCP 47)."`
-	Group       []string `help:"A group; repeat for several. Replaces all groups." placeholder:"NAME"`
+	Group       []string `help:"A group; repeat for several. Replaces all groups; an empty name removes them." sep:"none" placeholder:"NAME"`
 }
 
 func (f profileFlags) apply(u *user.User) error {
@@ -120,14 +130,14 @@ func (f profileFlags) apply(u *user.User) error {
 			*field.to = *field.from
 		}
 	}
-	if f.Group != nil {
-		u.Groups = f.Group
+	if len(f.Group) > 0 {
+		u.Groups = slices.DeleteFunc(slices.Clone(f.Group), func(name string) bool { return name == "" })
 	}
 	return nil
 }
 
 type userCreateCommand struct {
-	Login       string `arg:""`
+	Login       string `arg:"" help:"What they sign in with."`
 	Application string `help:"Application the user belongs to; its bindings apply."`
 	NoPassword  bool   `help:"Create without a password."`
 	profileFlags
@@ -149,14 +159,14 @@ func (c userCreateCommand) Run(r *run) error {
 		}
 		if c.Application != "" {
 			if _, err := s.Applications.Get(ctx, u.Home); err != nil {
-				return fmt.Errorf("application %q: %w", c.Application, err)
+				return about(fmt.Sprintf("application %q", c.Application), err)
 			}
 		}
 		made, err := s.Users.Import(ctx, u, password)
 		if err != nil {
 			return err
 		}
-		return r.print(made, func(w io.Writer) { row(w, "created", made.Login, made.ID) })
+		return r.print(viewUser(made), func(w io.Writer) { row(w, fmt.Sprintf("%s is created, id %s", made.Login, made.ID)) })
 	})
 }
 
@@ -165,14 +175,23 @@ type userSetCommand struct {
 	profileFlags
 }
 
+// given reports whether any flag is.
+func (f profileFlags) given() bool {
+	return f.Email != nil || f.GivenName != nil || f.FamilyName != nil || f.DisplayName != nil || f.PhoneNumber != nil ||
+		f.Locale != nil || len(f.Group) > 0
+}
+
 // Run changes a profile.
 func (c userSetCommand) Run(r *run) error {
+	if !c.given() {
+		return fmt.Errorf("%w: say what to change; see anteroom user set --help", errUsage)
+	}
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
 		changed, err := s.Users.Update(ctx, u.ID, c.apply)
 		if err != nil {
 			return err
 		}
-		return r.print(changed, func(w io.Writer) { row(w, "changed", changed.Login) })
+		return r.print(viewUser(changed), func(w io.Writer) { row(w, changed.Login+" is changed") })
 	})
 }
 
@@ -190,8 +209,7 @@ func (c userPasswordCommand) Run(r *run) error {
 		if err := s.Users.SetPassword(ctx, u.ID, password); err != nil {
 			return err
 		}
-		r.say("password of %s set", u.Login)
-		return nil
+		return r.did(done{Object: "user", Name: u.Login, Result: "password_set"}, "the password of %s is set", u.Login)
 	})
 }
 
@@ -205,8 +223,7 @@ func (c userDisableCommand) Run(r *run) error {
 		if err := s.Users.SetActive(ctx, u.ID, false); err != nil {
 			return err
 		}
-		r.say("%s is disabled", u.Login)
-		return nil
+		return r.did(done{Object: "user", Name: u.Login, Result: "disabled"}, "%s is disabled", u.Login)
 	})
 }
 
@@ -220,8 +237,7 @@ func (c userEnableCommand) Run(r *run) error {
 		if err := s.Users.SetActive(ctx, u.ID, true); err != nil {
 			return err
 		}
-		r.say("%s is enabled", u.Login)
-		return nil
+		return r.did(done{Object: "user", Name: u.Login, Result: "enabled"}, "%s is enabled", u.Login)
 	})
 }
 
@@ -235,7 +251,6 @@ func (c userDeleteCommand) Run(r *run) error {
 		if err := s.Users.Delete(ctx, u.ID); err != nil {
 			return err
 		}
-		r.say("%s is deleted", u.Login)
-		return nil
+		return r.did(done{Object: "user", Name: u.Login, Result: "deleted"}, "%s is deleted", u.Login)
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // Problem is one thing wrong with the configuration or the resources.
 type Problem struct {
-	Path string `json:"path"`
+	Path string `json:"path"` // a key; in parentheses what is none
 	Text string `json:"text"`
 }
 
@@ -41,11 +41,11 @@ func Check(ctx context.Context, path string, getenv func(string) string, dev boo
 	}
 	s, err := Open(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return []Problem{{"database", err.Error()}}
+		return []Problem{{"(start)", err.Error()}}
 	}
 	problems := s.checkResources(ctx)
 	if err := s.Close(); err != nil {
-		problems = append(problems, Problem{"database", err.Error()})
+		problems = append(problems, Problem{"(stop)", err.Error()})
 	}
 	return problems
 }
@@ -108,9 +108,16 @@ func (s *System) checkTarget(ctx context.Context, t provisioning.Target) []Probl
 	return out
 }
 
+// Migration is how far one line of migrations is.
+type Migration struct {
+	Line    string `json:"line"`
+	Current int64  `json:"current"`
+	Latest  int64  `json:"latest"`
+}
+
 // Migrate brings the database to this version, unless only the status is asked
 // for, and returns how far each line is.
-func Migrate(ctx context.Context, c config.Config, statusOnly bool) ([]sqldb.Status, error) {
+func Migrate(ctx context.Context, c config.Config, statusOnly bool) ([]Migration, error) {
 	db, err := sqldb.Open(ctx, c.Database.Reveal())
 	if err != nil {
 		return nil, err
@@ -121,5 +128,13 @@ func Migrate(ctx context.Context, c config.Config, statusOnly bool) ([]sqldb.Sta
 			return nil, err
 		}
 	}
-	return db.MigrationStatus(ctx, migrations()...)
+	lines, err := db.MigrationStatus(ctx, migrations()...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Migration, len(lines))
+	for i, l := range lines {
+		out[i] = Migration(l)
+	}
+	return out, nil
 }
