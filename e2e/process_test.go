@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -248,17 +249,24 @@ func awaitEnd(t *testing.T, fd int, what string) {
 	t.Fatalf("%s is still there after %s", what, patience)
 }
 
-// freeAddress returns an address nobody listens at. Its port is below those the
-// kernel gives to outgoing connections, so that it is still free after a restart.
 func freeAddress(t *testing.T) string {
 	t.Helper()
+	address, err := unusedAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// unusedAddress returns an address nobody listens at. Its port is below those
+// the kernel gives to outgoing connections, so that it is still free after a
+// restart.
+func unusedAddress() (string, error) {
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
 		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
+			return address, l.Close()
 		}
 	}
-	t.Fatal("no free port")
-	return ""
+	return "", errors.New("no free port")
 }
