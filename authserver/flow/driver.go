@@ -125,7 +125,7 @@ const maxMoves = 5
 func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, req AuthorizeRequest) (*SignIn, Step, error) {
 	now := d.Now()
 	s := &SignIn{
-		ID: newID(), Reference: newReference(), Request: req, Status: StatusOpen,
+		ID: newID(), Reference: NewReference(), Request: req, Status: StatusOpen,
 		Browser:   d.Sessions.Cookies.EnsureBrowser(w, r).Hash(),
 		CreatedAt: now, ExpiresAt: now.Add(or(d.Lifetime, DefaultLifetime)),
 	}
@@ -267,9 +267,9 @@ func newID() ID {
 	return ID(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// newReference returns what a person reads to support: short, and without
+// NewReference returns what a person reads to support: short, and without
 // letters that look alike.
-func newReference() string {
+func NewReference() string {
 	b := make([]byte, 5)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
 	text := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").EncodeToString(b)

@@ -114,7 +114,7 @@ func (d *Driver) Error(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return // nobody is there to read a page
 	default:
-		page.Reference = newReference()
+		page.Reference = NewReference()
 		d.Log.ErrorContext(r.Context(), "serve sign-in page", "path", r.URL.Path, "reference", page.Reference, "error", err)
 	}
 	page.Title, page.Text = "error."+key+".title", "error."+key+".text"

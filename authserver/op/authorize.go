@@ -53,7 +53,7 @@ type authorization struct {
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	a, fail := p.readAuthorization(w, r)
 	if fail != nil {
-		p.errorPage(w, r, fail, newReference())
+		p.errorPage(w, r, fail, flow.NewReference())
 		return
 	}
 	req, fail := p.checkAuthorization(r.Context(), a)

@@ -22,6 +22,7 @@ import (
 	"github.com/ory/fosite/handler/openid"
 	"github.com/ory/fosite/storage"
 
+	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -323,7 +324,7 @@ func assertionGrant(t *testing.T, e *everything) url.Values {
 	t.Helper()
 	now := time.Now()
 	assertion, err := jwt.Signed(e.signer).Claims(jwt.Claims{
-		Issuer: "issuer", Subject: chokeUser, Audience: jwt.Audience{"https://op.example/oauth2/token"}, ID: newReference(),
+		Issuer: "issuer", Subject: chokeUser, Audience: jwt.Audience{"https://op.example/oauth2/token"}, ID: flow.NewReference(),
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(30 * time.Second)),
 	}).Serialize()
 	if err != nil {

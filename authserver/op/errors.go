@@ -1,7 +1,6 @@
 package op
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -133,8 +132,3 @@ func describe(text string) string {
 		}
 	}, text)
 }
-
-const referenceLength = 10
-
-// newReference returns a random id that ties what a person sees to the log.
-func newReference() string { return rand.Text()[:referenceLength] }

@@ -21,7 +21,7 @@ const maxMoves = 3
 // times: the stored sign-in says what comes next.
 func (p *Provider) resume(w http.ResponseWriter, r *http.Request) {
 	if len(r.URL.RawQuery) > maxQueryBytes {
-		p.errorPage(w, r, badRequest(codeInvalidRequest, "The request's query is too long."), newReference())
+		p.errorPage(w, r, badRequest(codeInvalidRequest, "The request's query is too long."), flow.NewReference())
 		return
 	}
 	id := r.URL.Query().Get(paramSignIn)
@@ -219,5 +219,5 @@ func (p *Provider) signInError(w http.ResponseWriter, r *http.Request, err error
 	if errors.Is(err, flow.ErrUnknown) || errors.Is(err, flow.ErrForeign) {
 		fail = badRequest(codeInvalidRequest, "This sign-in is not known in this browser. Go back to the application and start again.")
 	}
-	p.errorPage(w, r, fail, newReference())
+	p.errorPage(w, r, fail, flow.NewReference())
 }

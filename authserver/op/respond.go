@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/flow"
 )
 
 // authTimeUnit is the precision of auth_time in an ID token.
@@ -35,7 +37,7 @@ func (p *Provider) answer(a authorization, params url.Values) string {
 
 // redirectError sends an error to the application, with a new reference.
 func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, a authorization, fail *protocolError) {
-	p.sendError(w, r, a, fail, newReference())
+	p.sendError(w, r, a, fail, flow.NewReference())
 }
 
 // sendError sends an error to the application. The reference ties its report to

@@ -13,6 +13,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -20,7 +21,7 @@ import (
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
-	reference := newReference()
+	reference := flow.NewReference()
 	resp, err := p.grant(w, r, reference)
 	if err != nil {
 		p.tokenError(w, r, toProtocol(err), reference)

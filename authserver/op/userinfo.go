@@ -9,6 +9,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -141,7 +142,7 @@ func (p *Provider) bearerError(w http.ResponseWriter, r *http.Request, fail *pro
 	if fail.Status < http.StatusInternalServerError {
 		w.Header().Set(headerWWWAuthenticate, challenge)
 	}
-	reference := newReference()
+	reference := flow.NewReference()
 	p.logFailure(r, fail, reference)
 	body := map[string]string{"error_description": describe(fail.Description + " (reference " + reference + ")")}
 	if fail.Code != "" {
