@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
+	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/mapping"
@@ -12,20 +15,28 @@ import (
 )
 
 // connections joins provisioning to the plugin host, which do not know each
-// other. It keeps one open connection per target and replaces it when the
-// target's revision or the pinned binary changes.
+// other. It keeps one open connection per target and replaces it when the target
+// or the pinned binary changes.
 type connections struct {
 	*plugins.Host
 	pins plugins.Pins
 
-	mu   sync.Mutex
-	open map[provisioning.TargetName]*connection
+	mu         sync.Mutex
+	open       map[provisioning.TargetName]*connection
+	generation int64 // of the connection opened last
 }
 
+// connection remembers what it was opened for.
 type connection struct {
 	*plugins.Conn
-	connector string
-	revision  int64
+	target provisioning.Target
+}
+
+// serves reports whether the connection is what t asks for. The revision alone
+// does not tell: a target that was deleted and made anew counts from 1 again.
+func (c *connection) serves(t provisioning.Target) bool {
+	return c.target.Revision == t.Revision && c.target.Connector == t.Connector &&
+		bytes.Equal(c.target.Config, t.Config) && maps.Equal(c.target.Secrets, t.Secrets)
 }
 
 func newConnections(h *plugins.Host, pins plugins.Pins) *connections {
@@ -40,7 +51,7 @@ func (c *connections) Connect(ctx context.Context, t provisioning.Target) (provi
 	}
 	return provisioning.Conn{
 		Target: conn.Target(), Getter: conn.Getter(), ActiveSetter: conn.ActiveSetter(), Deleter: conn.Deleter(), Lister: conn.Lister(),
-		Description: conn.Description(),
+		GroupSetter: conn.GroupSetter(), Description: conn.Description(),
 	}, nil
 }
 
@@ -51,7 +62,7 @@ func (c *connections) connect(ctx context.Context, t provisioning.Target) (*plug
 		return conn, nil
 	}
 	fresh, err := c.Open(ctx, plugins.InstanceConfig{
-		Instance: string(t.Name), Generation: t.Revision, Connector: t.Connector,
+		Instance: string(t.Name), Generation: c.next(), Connector: t.Connector,
 		Config: sdk.RawConfig{Values: t.Config, Secrets: t.Secrets},
 	})
 	if err != nil {
@@ -60,22 +71,32 @@ func (c *connections) connect(ctx context.Context, t provisioning.Target) (*plug
 	return c.keep(t, fresh), nil
 }
 
+// next returns a generation of its own for every connection: a connector refuses
+// to go back to a lower one.
+func (c *connections) next() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation++
+	return c.generation
+}
+
 // keep stores a fresh connection in place of the old one. When another worker
-// opened the same meanwhile, that one is kept, since it is in use.
+// opened the same meanwhile, that one is kept, since it is in use. A worker that
+// read the target before it changed may put the old one back: the next worker
+// puts that right, and what was under way is tried again.
 func (c *connections) keep(t provisioning.Target, fresh *plugins.Conn) *plugins.Conn {
 	c.mu.Lock()
 	old := c.open[t.Name]
-	same := old != nil && old.revision == t.Revision && old.connector == t.Connector && old.Digest() == fresh.Digest()
-	newer := old != nil && old.revision > t.Revision
-	if !same && !newer {
-		c.open[t.Name] = &connection{fresh, t.Connector, t.Revision}
+	same := old != nil && old.serves(t) && old.Digest() == fresh.Digest()
+	if !same {
+		c.open[t.Name] = &connection{fresh, t}
 	}
 	c.mu.Unlock()
 	switch {
 	case same:
 		fresh.Close()
 		return old.Conn
-	case old != nil && !newer:
+	case old != nil:
 		old.Close()
 	}
 	return fresh
@@ -85,7 +106,7 @@ func (c *connections) current(ctx context.Context, t provisioning.Target) *plugi
 	c.mu.Lock()
 	conn := c.open[t.Name]
 	c.mu.Unlock()
-	if conn == nil || conn.revision != t.Revision || conn.connector != t.Connector {
+	if conn == nil || !conn.serves(t) {
 		return nil
 	}
 	// A newly pinned binary is an upgrade: it takes a new connection.
@@ -100,6 +121,9 @@ func (c *connections) CheckMapping(ctx context.Context, t provisioning.Target) e
 	d, _, err := c.Inspect(ctx, t.Connector, false)
 	if err != nil {
 		return fmt.Errorf("ask connector %s: %w", t.Connector, err)
+	}
+	if t.Groups != nil && !d.Has(sdk.CapabilitySetGroups) {
+		return resources.ErrGroups
 	}
 	_, err = mapping.Compile(rules(t.Mapping), d.Attributes)
 	return err
