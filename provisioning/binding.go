@@ -20,6 +20,9 @@ type Target struct {
 	// OnUserDelete says what becomes of an account we created when its user is
 	// deleted.
 	OnUserDelete DeletePolicy
+	// ReconcileEvery is how often the ledger is compared with the target; 0 is
+	// never.
+	ReconcileEvery time.Duration
 	// Revision counts changes of Connector, Config, Secrets and Mapping. It is the
 	// generation under which the connector is configured.
 	Revision int64

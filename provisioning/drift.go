@@ -1,7 +1,6 @@
 package provisioning
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -118,13 +117,13 @@ func (s *survey) unlisted(ctx context.Context, row Account) error {
 	if s.conn.Getter == nil {
 		return s.found(ctx, s.of(row, DriftMissing), true)
 	}
-	found, err := s.conn.Getter.Get(ctx, sdk.GetRequest{ID: row.ExternalID})
+	found, err := s.get(ctx, row.ExternalID)
 	switch {
 	case sdk.KindOf(err) == sdk.KindNotFound:
 		return s.found(ctx, s.of(row, DriftMissing), true)
-	case err != nil || found.ID != row.ExternalID:
+	case err != nil:
 		s.report.Skipped++
-		s.incomplete(sdk.AsError(cmp.Or(err, defect("get answered with another account"))))
+		s.incomplete(sdk.AsError(err))
 		return nil
 	default: // there, whatever the list said
 		return s.linked(ctx, row, found)

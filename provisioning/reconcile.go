@@ -200,8 +200,8 @@ func (s *survey) linked(ctx context.Context, row Account, found sdk.Account) err
 // secondLook reads both sides anew. Where the target cannot be read now, the
 // list has to do.
 func (s *survey) secondLook(ctx context.Context, row Account, drifts []Drift) ([]Drift, error) {
-	found, err := s.conn.Getter.Get(ctx, sdk.GetRequest{ID: row.ExternalID})
-	if err != nil || found.ID != row.ExternalID {
+	found, err := s.get(ctx, row.ExternalID)
+	if err != nil {
 		return drifts, nil
 	}
 	again, err := s.Ledger.Get(ctx, row.User, row.Target)
@@ -212,6 +212,21 @@ func (s *survey) secondLook(ctx context.Context, row Account, drifts []Drift) ([
 		return nil, err
 	}
 	return s.differences(ctx, again, found)
+}
+
+// readTimeout bounds reading one account: of thousands, one must not hold up the
+// others.
+const readTimeout = 30 * time.Second
+
+// get reads an account by its id.
+func (s *survey) get(ctx context.Context, id string) (sdk.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	found, err := s.conn.Getter.Get(ctx, sdk.GetRequest{ID: id})
+	if err == nil && found.ID != id {
+		err = defect("get answered with another account")
+	}
+	return found, err
 }
 
 // differences says how an account is not as desired. One with work to do is not

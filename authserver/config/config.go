@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -20,6 +22,10 @@ type Config struct {
 	SecretsKeyFile string     // keyset that seals secrets in the database
 	LogLevel       slog.Level
 	LogFormat      string // "text" or "json"
+	// How long records are kept: what was done for accounts, and what the gate
+	// decided. The last attempt of an account, and decisions that tokens rest on,
+	// are kept for longer.
+	KeepAttempts, KeepDecisions time.Duration
 	// Dev accepts unpinned connectors. It is a flag of the command, never a key.
 	Dev bool
 }
@@ -66,6 +72,8 @@ func keys() []key {
 		{path: "connectors.dir", def: "./connectors", help: "folder of connector binaries", set: text(func(c *Config) *string { return &c.ConnectorsDir })},
 		{path: "secrets_key_file", required: true, help: "keyset that seals secrets; `anteroom key generate` makes one", set: text(func(c *Config) *string { return &c.SecretsKeyFile })},
 		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
+		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},
+		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
 	}
 }
@@ -73,6 +81,21 @@ func keys() []key {
 func text(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, s string) error {
 		*field(c) = s
+		return nil
+	}
+}
+
+// maxDays is a hundred years: more is a slip, and far from overflow.
+const maxDays = 36500
+
+func days(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		number, ok := strings.CutSuffix(s, "d")
+		n, err := strconv.Atoi(number)
+		if !ok || err != nil || n < 1 || n > maxDays {
+			return fmt.Errorf("must be a number of days from 1d to %dd", maxDays)
+		}
+		*field(c) = time.Duration(n) * 24 * time.Hour
 		return nil
 	}
 }

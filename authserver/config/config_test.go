@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,6 +28,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
+		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("Parse (-want +got):\n%s%v", diff, err)
@@ -76,6 +78,19 @@ func TestIssuer(t *testing.T) {
 	for issuer, ok := range tests {
 		if err := setIssuer(&Config{}, issuer); (err == nil) != ok {
 			t.Errorf("setIssuer(%q) = %v, want ok %v", issuer, err, ok)
+		}
+	}
+}
+
+func TestRetention(t *testing.T) {
+	tests := map[string]bool{
+		"1d": true, "30d": true, "36500d": true,
+		"0d": false, "-1d": false, "36501d": false, "30": false, "720h": false, "d": false, "1.5d": false, "99999999999999999999d": false,
+	}
+	for value, ok := range tests {
+		c, err := Parse([]byte(minimal), env("ANTEROOM_RETENTION_ATTEMPTS", value))
+		if (err == nil) != ok || ok && c.KeepAttempts < 24*time.Hour {
+			t.Errorf("retention.attempts: %s = %s, %v, want ok %v", value, c.KeepAttempts, err, ok)
 		}
 	}
 }

@@ -24,14 +24,29 @@ func (s *System) startHousekeeping(ctx context.Context) <-chan struct{} {
 		defer close(done)
 		tick := time.NewTicker(cleanEvery)
 		defer tick.Stop()
+		prune := time.NewTicker(pruneEvery)
+		defer prune.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 				s.clean(ctx)
+			case <-prune.C:
+				s.prune(ctx)
 			}
 		}
+	}()
+	return done
+}
+
+// startSweeping carries changes of bindings and targets to their users until ctx
+// ends; the channel closes then.
+func (s *System) startSweeping(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Sweeper.Run(ctx)
 	}()
 	return done
 }

@@ -44,6 +44,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
 	s.runner.Start(context.WithoutCancel(ctx))
 	housekeeping := s.startHousekeeping(ctx)
+	schedule := s.startSchedule(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
@@ -52,6 +53,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	}
 	<-housekeeping
+	<-schedule
 	return errors.Join(err, s.shutDown(srv))
 }
 

@@ -34,8 +34,10 @@ type System struct {
 	Accounts     *pstore.Accounts
 	Attempts     *pstore.Attempts
 	Decisions    *pstore.Decisions
-	Lifecycle    *provisioning.Lifecycle
-	Gate         *provisioning.Gate
+	// Reconciliations tells what comparing targets with the ledger found.
+	Reconciliations *pstore.Reconciliations
+	Lifecycle       *provisioning.Lifecycle
+	Gate            *provisioning.Gate
 
 	log         *slog.Logger
 	db          *sqldb.DB
@@ -46,6 +48,7 @@ type System struct {
 	plugins     *plugins.Host
 	connections *connections
 	runner      *runner.Runner
+	reconciler  *provisioning.Reconciler
 	done        chan struct{} // closed when Serve has returned
 }
 
@@ -93,6 +96,7 @@ func (s *System) buildStores() {
 	}
 	p := pstore.New(s.db, s.sealer)
 	s.Targets, s.Bindings, s.Accounts, s.Attempts, s.Decisions = p.Targets, p.Bindings, p.Accounts, p.Attempts, p.Decisions
+	s.Reconciliations = p.Reconciliations
 }
 
 func (s *System) buildPlugins(ctx context.Context) error {
@@ -127,6 +131,9 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.reconciler = provisioning.NewReconciler(provisioning.ReconcilerOptions{
+		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.now,
+	})
 	s.runner = runner.New(runner.Options{
 		Queue: s.Accounts, Worker: engine, Owner: ownerName(), Logger: s.log, Now: s.now,
 	})

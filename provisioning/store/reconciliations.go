@@ -43,9 +43,10 @@ func (s *Reconciliations) Finish(ctx context.Context, owner string, r provisioni
 	return kept(n, err, "finish reconciliation")
 }
 
-// Abandon ends the owner's right without a report. The last one stays.
+// Abandon ends the owner's right without a report, as if it had never been
+// claimed. The last report stays.
 func (s *Reconciliations) Abandon(ctx context.Context, target provisioning.TargetName, owner string) error {
-	_, err := s.db.Exec(ctx, `UPDATE reconciliation SET lease_owner = '', lease_until = 0 WHERE target = $1 AND lease_owner = $2`, target, owner)
+	_, err := s.db.Exec(ctx, `UPDATE reconciliation SET lease_owner = '', lease_until = 0, started_at = 0 WHERE target = $1 AND lease_owner = $2`, target, owner)
 	if err != nil {
 		return fmt.Errorf("abandon reconciliation: %w", err)
 	}

@@ -30,18 +30,11 @@ func (s *Attempts) Prune(ctx context.Context, after provisioning.AttemptID, befo
 	return last, int(n), wrap("prune attempts", err)
 }
 
-// DecisionRef is enough of a decision to find what rests on it.
-type DecisionRef struct {
-	ID     provisioning.DecisionID
-	Client provisioning.ClientID
-	User   provisioning.UserID
-}
-
 // Prune looks at up to limit decisions (at most 500) after one, in the order in
 // which they were made, and deletes those made before a time that live does not
 // return. It returns where to go on, "" at the end, and how many it deleted.
 func (s *Decisions) Prune(ctx context.Context, after provisioning.DecisionID, before time.Time, limit int,
-	live func(ctx context.Context, old []DecisionRef) (map[provisioning.DecisionID]bool, error),
+	live func(ctx context.Context, old []provisioning.DecisionRef) (map[provisioning.DecisionID]bool, error),
 ) (provisioning.DecisionID, int, error) {
 	old, err := page(ctx, s.db, "SELECT id, client_id, user_id FROM decision WHERE id > $1 AND decided_at < $2 ORDER BY id LIMIT $3",
 		scanRef, after, sqldb.Micros(before), min(limit, maxPruned))
@@ -80,8 +73,8 @@ func scanText[T ~string](row scanner) (T, error) {
 	return id, err
 }
 
-func scanRef(row scanner) (DecisionRef, error) {
-	var d DecisionRef
+func scanRef(row scanner) (provisioning.DecisionRef, error) {
+	var d provisioning.DecisionRef
 	err := row.Scan(&d.ID, &d.Client, &d.User)
 	return d, err
 }

@@ -23,7 +23,7 @@ type Targets struct {
 // NewTargets returns the target store of db.
 func NewTargets(db *sqldb.DB, sealer Sealer) *Targets { return &Targets{db, sealer} }
 
-const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision"
+const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision, reconcile_every"
 
 // Get returns the target with its secrets, or [provisioning.ErrTargetNotFound].
 func (s *Targets) Get(ctx context.Context, name provisioning.TargetName) (provisioning.Target, error) {
@@ -143,7 +143,7 @@ func compare(a, b provisioning.Target) (change, error) {
 		return redirected, nil
 	case !maps.Equal(a.Secrets, b.Secrets):
 		return reconfigured, nil
-	case a.Adopt != b.Adopt || a.OnUserDelete != b.OnUserDelete:
+	case a.Adopt != b.Adopt || a.OnUserDelete != b.OnUserDelete || a.ReconcileEvery != b.ReconcileEvery:
 		return repolicied, nil
 	default:
 		return unchanged, nil
@@ -175,10 +175,10 @@ func (s *Targets) write(ctx context.Context, t provisioning.Target) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (name) DO UPDATE SET connector = excluded.connector, config = excluded.config, mapping = excluded.mapping,
-			adopt = excluded.adopt, on_user_delete = excluded.on_user_delete, revision = excluded.revision`,
-		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision)
+			adopt = excluded.adopt, on_user_delete = excluded.on_user_delete, revision = excluded.revision, reconcile_every = excluded.reconcile_every`,
+		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision, t.ReconcileEvery.Microseconds())
 	if err != nil {
 		return err
 	}
@@ -289,10 +289,11 @@ func (s *Targets) Delete(ctx context.Context, name provisioning.TargetName) erro
 func scanTarget(row scanner) (provisioning.Target, error) {
 	var t provisioning.Target
 	var config, mapping string
-	if err := row.Scan(&t.Name, &t.Connector, &config, &mapping, &t.Adopt, &t.OnUserDelete, &t.Revision); err != nil {
+	var reconcileEvery int64
+	if err := row.Scan(&t.Name, &t.Connector, &config, &mapping, &t.Adopt, &t.OnUserDelete, &t.Revision, &reconcileEvery); err != nil {
 		return t, err
 	}
-	t.Config = json.RawMessage(config)
+	t.Config, t.ReconcileEvery = json.RawMessage(config), time.Duration(reconcileEvery)*time.Microsecond
 	return t, fromText(mapping, &t.Mapping)
 }
 

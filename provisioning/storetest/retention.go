@@ -8,7 +8,6 @@ import (
 
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
-	"github.com/anteroom-id/anteroom/provisioning/store"
 )
 
 // attempt writes down an attempt of ann's that began at a time, and ended a
@@ -79,7 +78,7 @@ func decisionRetention(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 		}))
 	}
 	asked := 0
-	live := func(_ context.Context, old []store.DecisionRef) (map[provisioning.DecisionID]bool, error) {
+	live := func(_ context.Context, old []provisioning.DecisionRef) (map[provisioning.DecisionID]bool, error) {
 		for _, d := range old {
 			if d.Client != "app" || d.User != "ann" {
 				t.Errorf("asked for %+v", d)
