@@ -42,7 +42,14 @@ type Account struct {
 	ExternalID string // the target's immutable id, "" while there is no link
 	Created    bool   // we made it; only such accounts are ever deleted
 	Adopted    bool   // it was there and became ours
-	Suspended  bool   // we made it inactive, or may have, and have not reactivated it
+	// Client is the application whose binding the account is there for, "" if that
+	// is not known. Lost is set once no binding wants the account any more.
+	Client ClientID
+	Lost   bool
+	// Held is set while suspending or deleting the account waits for an admin, see
+	// [Admission].
+	Held      bool
+	Suspended bool // we made it inactive, or may have, and have not reactivated it
 	// CreateSent is set before a create goes out and cleared once its end is
 	// known. While it is set the target may have an account we do not know of.
 	CreateSent bool
@@ -91,9 +98,29 @@ type AccountFilter struct {
 	User        UserID
 	Target      TargetName
 	State       State
+	Held        bool       // only those that wait for an admin
 	AfterUser   UserID     // with AfterTarget: only what comes after this account
 	AfterTarget TargetName // see AfterUser
 	Limit       int        // at most this many; 0 means 100
+}
+
+// Wish asks for accounts.
+type Wish struct {
+	User    UserID
+	Client  ClientID // whose bindings ask
+	Targets []TargetName
+	Trigger Trigger
+	// Belongs is set when the user belongs to the application: then the accounts
+	// are there for its bindings from now on, whoever asked first.
+	Belongs bool
+}
+
+// Loss says that a binding no longer grants a user an account.
+type Loss struct {
+	User   UserID
+	Client ClientID
+	Target TargetName
+	Policy LossPolicy
 }
 
 // Outcome says how a run ended well.
@@ -108,6 +135,7 @@ const (
 	OutcomeReactivated Outcome = "reactivated"
 	OutcomeSuspended   Outcome = "suspended"
 	OutcomeDeleted     Outcome = "deleted"
+	OutcomeHeld        Outcome = "held"     // of an attempt that waits for an admin, never of an account
 	OutcomeUnlinked    Outcome = "unlinked" // forgotten, because it was never ours to delete
 )
 
@@ -118,6 +146,9 @@ type Lease struct {
 	Owner   string
 	Fence   int64
 	Until   time.Time
+	// Probe numbers the probe that this run is for a target whose breaker is open;
+	// 0 for ordinary runs.
+	Probe int64
 }
 
 // Attempt is one run of the engine for an account, with its calls. Its row is

@@ -16,10 +16,21 @@ type Target struct {
 	// Mapping gives account attributes their source; nil takes the defaults the
 	// connector declares.
 	Mapping []AttributeMapping
-	Adopt   AdoptPolicy
+	// Groups maps groups of a user to groups of the target: an account is in
+	// exactly those its user's groups map to. nil leaves groups alone.
+	Groups map[string][]string
+	Adopt  AdoptPolicy
 	// OnUserDelete says what becomes of an account we created when its user is
 	// deleted.
 	OnUserDelete DeletePolicy
+	// MaxConcurrency is how many runs may be under way at a time, over all
+	// instances; 1 to [MaxConcurrency], 0 takes [DefaultConcurrency].
+	MaxConcurrency int
+	// RatePerMinute is how many runs may begin per minute, over all instances; 0
+	// for no limit. A run is one account brought in sync: one to a few calls.
+	RatePerMinute int
+	// Maintenance holds up all work of the target.
+	Maintenance bool
 	// ReconcileEvery is how often the ledger is compared with the target; 0 is
 	// never.
 	ReconcileEvery time.Duration
@@ -74,6 +85,42 @@ const (
 	RefreshSkip   RefreshPolicy = "skip"   // the user only
 )
 
+// RulePolicy says what follows when rules do not permit.
+type RulePolicy string
+
+// The rule policies.
+const (
+	RuleSkip   RulePolicy = "skip"   // the sign-in goes on without the account
+	RuleRefuse RulePolicy = "refuse" // a blocking sign-in is refused
+)
+
+// LossPolicy says what becomes of an account that no binding wants any more.
+type LossPolicy string
+
+// The loss policies.
+const (
+	LossKeep    LossPolicy = "keep"
+	LossSuspend LossPolicy = "suspend"
+	LossDelete  LossPolicy = "delete" // only what we created; else it is unlinked
+)
+
+// Desired returns what is desired of a lost account; ok is false when it is kept.
+// An unknown policy keeps.
+func (p LossPolicy) Desired() (d Desired, ok bool) {
+	switch p {
+	case LossSuspend:
+		return DesiredSuspended, true
+	case LossDelete:
+		return DesiredAbsent, true
+	default:
+		return "", false
+	}
+}
+
+// DefaultClient is the client id of the default bindings: those of users who
+// belong to no application. Its brackets keep applications from taking it.
+const DefaultClient ClientID = "(default)"
+
 // Binding ties an application to a target, with the three options and the
 // policies that refine them.
 type Binding struct {
@@ -85,9 +132,12 @@ type Binding struct {
 	Timeout         time.Duration
 	OnCreateFailure FailurePolicy
 	OnUpdateFailure FailurePolicy
+	OnRuleDeny      RulePolicy
+	OnRuleError     RulePolicy // rules gave no decision
 	OnRefresh       RefreshPolicy
-	ReportOnly      bool // decide and record, never hold or refuse
-	Position        int  // order on the wait page
+	OnLoss          LossPolicy // what becomes of accounts when rules or the binding no longer grant them
+	ReportOnly      bool       // decide and record, never hold or refuse
+	Position        int        // order on the wait page
 }
 
 // DefaultTimeout is how long a sign-in waits for a blocking account.
@@ -97,6 +147,7 @@ const DefaultTimeout = 10 * time.Second
 func NewBinding(client ClientID, target TargetName) Binding {
 	return Binding{
 		Client: client, Target: target, JITOutbound: true, Timeout: DefaultTimeout,
-		OnCreateFailure: FailureDeny, OnUpdateFailure: FailureDeny, OnRefresh: RefreshCheck,
+		OnCreateFailure: FailureDeny, OnUpdateFailure: FailureDeny,
+		OnRuleDeny: RuleSkip, OnRuleError: RuleRefuse, OnRefresh: RefreshCheck, OnLoss: LossKeep,
 	}
 }

@@ -115,6 +115,9 @@ const unknownDigest = "?"
 // wanted, or it would have been sent.
 func (r *run) forget(set sdk.Attributes, clear []string) {
 	sent := maps.Clone(r.digests)
+	if r.target.Groups != nil {
+		sent[groupsDigest] = unknownDigest // they come after the attributes
+	}
 	for name := range set {
 		sent[name] = unknownDigest
 	}
@@ -128,9 +131,12 @@ func (r *run) setActive(ctx context.Context, active bool) error {
 	if r.conn.ActiveSetter == nil {
 		return &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: "the connector cannot suspend or reactivate accounts"}
 	}
-	verb := "suspend"
-	if active {
-		verb = "reactivate"
+	verb := "reactivate"
+	if !active {
+		verb = "suspend"
+		if err := r.admitted(ctx); err != nil {
+			return err
+		}
 	}
 	err := r.call(ctx, verb, "", true, func(ctx context.Context) (string, error) {
 		answer, err := r.conn.ActiveSetter.SetActive(ctx, sdk.SetActiveRequest{Operation: r.operation(), ID: r.account.ExternalID, Active: active})
@@ -154,6 +160,9 @@ func (r *run) setActive(ctx context.Context, active bool) error {
 func (r *run) delete(ctx context.Context) error {
 	if r.conn.Deleter == nil {
 		return &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: "the connector cannot delete accounts"}
+	}
+	if err := r.admitted(ctx); err != nil {
+		return err
 	}
 	return r.call(ctx, "delete", "", true, func(ctx context.Context) (string, error) {
 		return "deleted", r.conn.Deleter.Delete(ctx, sdk.DeleteRequest{Operation: r.operation(), ID: r.account.ExternalID})

@@ -39,8 +39,11 @@ func (r *run) align(ctx context.Context, found sdk.Account) error {
 		r.changed(set, clear)
 		r.ended(OutcomeUpdated)
 	}
-	inactive := r.inactive(found)
+	inactive, had := r.inactive(found), r.account.Sent[groupsDigest]
 	r.account.Sent = maps.Clone(r.digests)
+	if err := r.setGroups(ctx, had); err != nil {
+		return err
+	}
 	if inactive {
 		if err := r.setActive(ctx, true); err != nil {
 			return err
@@ -90,6 +93,9 @@ func (r *run) create(ctx context.Context) error {
 	if err == nil {
 		r.link(made.ID, true)
 		r.account.Sent = maps.Clone(r.digests)
+		if err := r.setGroups(ctx, r.ofNew()); err != nil {
+			return err
+		}
 		return r.activate(ctx, made)
 	}
 	var e *sdk.Error
@@ -221,7 +227,7 @@ func (r *run) absent(ctx context.Context) error {
 		r.unlink()
 		r.outcome = OutcomeUnlinked
 		return nil
-	case r.target.OnUserDelete == DeleteDelete:
+	case r.target.OnUserDelete == DeleteDelete || r.account.Lost: // only on_loss: delete wants a lost one absent
 		return r.remove(ctx)
 	default:
 		return r.suspend(ctx, *found)

@@ -6,6 +6,33 @@ import "time"
 type Standing struct {
 	Binding Binding
 	Account *Account // nil while the ledger has no row
+	State   TargetState
+	// Rule is what the binding's rule sets say of the user. It counts only where
+	// EnableRules is set; then "" is RuleError: nothing was evaluated.
+	Rule RuleOutcome
+}
+
+// RuleOutcome is what rule sets say.
+type RuleOutcome string
+
+// The outcomes of rules.
+const (
+	RuleNone   RuleOutcome = "none" // the binding asks no rules
+	RulePermit RuleOutcome = "permit"
+	RuleDeny   RuleOutcome = "deny"
+	RuleError  RuleOutcome = "error" // no decision
+)
+
+// rule is the outcome that counts. What is not known to be a decision is none.
+func (s Standing) rule() RuleOutcome {
+	switch {
+	case !s.Binding.EnableRules:
+		return RuleNone
+	case s.Rule == RulePermit || s.Rule == RuleDeny:
+		return s.Rule
+	default:
+		return RuleError
+	}
 }
 
 // work is what the gate does to an account besides finding something of it.
@@ -15,12 +42,14 @@ const (
 	workNone   work = ""
 	workWant   work = "want"   // it must be present; make it due if it is not
 	workHasten work = "hasten" // it waits for its next try; somebody waits for it
+	workLose   work = "lose"   // rules no longer grant it; the ruling's loss says what becomes of it
 )
 
 // ruling is a finding and the work that goes with it.
 type ruling struct {
 	Finding
 	work work
+	loss LossPolicy // goes with workLose
 }
 
 // hastenAfter is how old a failure must be before a sign-in tries again ahead of
@@ -48,7 +77,13 @@ func judge(s Standing, r Request, now time.Time) ruling {
 // seen fills in what the ledger says, whatever follows from it.
 func seen(s Standing, now time.Time) Finding {
 	f := Finding{Target: s.Binding.Target, Blocking: s.Binding.Blocking, Progress: ProgressQueued}
+	if s.Binding.EnableRules {
+		f.Rule = s.rule()
+	}
 	a := s.Account
+	if a == nil || !a.Usable() && !a.Working(now) && a.State != StateFailed {
+		f = s.showHold(f, now)
+	}
 	if a == nil {
 		return f
 	}
@@ -59,7 +94,7 @@ func seen(s Standing, now time.Time) Finding {
 	case a.Working(now):
 		f.Progress = ProgressWorking
 	case a.State == StateRetrying:
-		f.Progress, f.RetryAt = ProgressRetrying, a.NextAttemptAt
+		f.Progress, f.RetryAt = ProgressRetrying, latest(f.RetryAt, a.NextAttemptAt)
 	case a.State == StateFailed:
 		f.Progress = ProgressFailed
 	}
@@ -69,10 +104,27 @@ func seen(s Standing, now time.Time) Finding {
 // judgeOpen lets the user go on; the work follows in the background.
 func judgeOpen(out ruling, s Standing, r Request, reason string) ruling {
 	out = out.permit(reason)
-	if r.Grant == GrantAuthorize && s.Binding.JITOutbound && !s.Binding.EnableRules && lacks(s.Account) {
-		out.work = workWant
+	if r.Grant != GrantAuthorize {
+		return out
+	}
+	switch s.rule() {
+	case RuleNone, RulePermit:
+		if s.Binding.JITOutbound && lacks(s.Account) {
+			out.work = workWant
+		}
+	case RuleDeny:
+		return out.forfeit(s)
 	}
 	return out
+}
+
+// forfeit takes away an account that rules deny, as the binding's policy says. A
+// binding that only reports takes nothing away.
+func (r ruling) forfeit(s Standing) ruling {
+	if _, loses := s.Binding.OnLoss.Desired(); loses && !s.Binding.ReportOnly && !lacks(s.Account) {
+		r.work, r.loss = workLose, s.Binding.OnLoss
+	}
+	return r
 }
 
 // lacks reports whether nothing asks yet for the account to be there.
@@ -82,13 +134,31 @@ func judgeBlocking(out ruling, s Standing, r Request, now time.Time) ruling {
 	switch {
 	case r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshSkip:
 		return out.permit("not checked at refresh")
-	case s.Binding.EnableRules:
-		return out.deny("rules are not available", Failure{FailureRefused, TextRules})
+	case s.rule() == RuleDeny:
+		return judgeDenied(out, s, r)
+	case s.rule() == RuleError && s.Binding.OnRuleError == RuleSkip:
+		return out.permit("rules gave no decision, skipped by policy")
+	case s.rule() == RuleError:
+		return out.deny("rules gave no decision", Failure{FailureRefused, TextRules})
 	case r.Grant == GrantAuthorize, r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshEnsure:
 		return judgeEnsure(out, s, r, now)
 	default:
 		return judgeHeld(out, s, r)
 	}
+}
+
+// judgeDenied is for users the target is not for: unless the binding refuses
+// them they go on without the account, at every grant.
+func judgeDenied(out ruling, s Standing, r Request) ruling {
+	if s.Binding.OnRuleDeny == RuleRefuse {
+		out = out.deny("rules deny", Failure{FailureRefused, TextRuleDenied})
+	} else {
+		out = out.permit("rules deny, skipped by policy")
+	}
+	if r.Grant != GrantAuthorize {
+		return out
+	}
+	return out.forfeit(s)
 }
 
 // judgeEnsure asks for a usable account, and for the work that makes it so.
@@ -107,12 +177,17 @@ func judgeEnsure(out ruling, s Standing, r Request, now time.Time) ruling {
 	case a.State == StateRetrying:
 		return retrying(out, s, r, now)
 	default:
+		if a.Trigger == TriggerBackground && !a.Working(now) {
+			out.work = workHasten // somebody waits for it now: ahead of the backlog
+		}
 		return pending(out, s, r, now, "work is under way")
 	}
 }
 
 func pending(out ruling, s Standing, r Request, now time.Time, reason string) ruling {
 	switch {
+	case s.holds(now):
+		return heldBack(out, s, r, now)
 	case !outOfTime(s.Binding, r, now):
 		return out.wait(reason, Failure{})
 	case s.allows():
@@ -128,6 +203,8 @@ func retrying(out ruling, s Standing, r Request, now time.Time) ruling {
 		out.work = workHasten
 	}
 	switch {
+	case s.holds(now):
+		return heldBack(out, s, r, now)
 	case s.allows():
 		return out.permit("failed so far, allowed by policy")
 	case outOfTime(s.Binding, r, now):

@@ -50,8 +50,33 @@ func ledgerRows() []ledgerRow {
 	}
 }
 
-// eachCase runs f over every combination of options, policies, rows and requests.
-func eachCase(f func(name string, s Standing, r Request)) {
+// eachCase runs f over every combination of options, policies, outcomes of rules,
+// rows and requests.
+func eachCase(f func(c testCase)) {
+	rows := ledgerRows()
+	eachBinding(func(b Binding, rule RuleOutcome) {
+		for _, grant := range []Grant{GrantAuthorize, GrantCode, GrantRefresh, "device_code"} {
+			for _, since := range []time.Time{{}, noon.Add(-time.Second), noon.Add(-DefaultTimeout)} {
+				for _, row := range rows {
+					f(testCase{row.name, Standing{Binding: b, Account: row.account, Rule: rule}, Request{Client: "app", User: "ann", Grant: grant, WaitingSince: since}})
+				}
+			}
+		}
+	})
+}
+
+type testCase struct {
+	row string
+	s   Standing
+	r   Request
+}
+
+// String names the case. It is only made for one that fails: there are hundreds of thousands.
+func (c testCase) String() string {
+	return fmt.Sprintf("%+v/rule %q/%s/since %s/%s", c.s.Binding, c.s.Rule, c.r.Grant, c.r.WaitingSince, c.row)
+}
+
+func eachBinding(f func(b Binding, rule RuleOutcome)) {
 	for bits := range 1 << 6 {
 		b := NewBinding("app", "dir")
 		b.Blocking, b.EnableRules, b.JITOutbound, b.ReportOnly = bits&1 > 0, bits&2 > 0, bits&4 > 0, bits&8 > 0
@@ -61,23 +86,52 @@ func eachCase(f func(name string, s Standing, r Request)) {
 		if bits&32 > 0 {
 			b.OnUpdateFailure = FailureAllow
 		}
-		for _, refresh := range []RefreshPolicy{RefreshCheck, RefreshEnsure, RefreshSkip, ""} {
-			b.OnRefresh = refresh
-			for _, grant := range []Grant{GrantAuthorize, GrantCode, GrantRefresh, "device_code"} {
-				for _, since := range []time.Time{{}, noon.Add(-time.Second), noon.Add(-DefaultTimeout)} {
-					for _, row := range ledgerRows() {
-						name := fmt.Sprintf("%+v/%s/since %s/%s", b, grant, since, row.name)
-						f(name, Standing{b, row.account}, Request{Client: "app", User: "ann", Grant: grant, WaitingSince: since})
-					}
-				}
+		for _, b.OnRefresh = range []RefreshPolicy{RefreshCheck, RefreshEnsure, RefreshSkip, ""} {
+			for _, c := range ruleCases() {
+				b.OnRuleDeny, b.OnRuleError, b.OnLoss = c.deny, c.fail, c.loss
+				f(b, c.rule)
 			}
 		}
 	}
 }
 
+type ruleCase struct {
+	rule       RuleOutcome
+	deny, fail RulePolicy
+	loss       LossPolicy
+}
+
+// ruleCases are the outcomes with every policy that could matter, and the most
+// lenient and the unset ones where none should.
+func ruleCases() []ruleCase {
+	var out []ruleCase
+	for _, rule := range []RuleOutcome{RuleNone, RulePermit, RuleError, ""} {
+		out = append(out, ruleCase{rule, RuleSkip, RuleSkip, LossDelete}, ruleCase{rule, RuleRefuse, RuleRefuse, LossKeep}, ruleCase{rule: rule})
+	}
+	for _, deny := range []RulePolicy{RuleSkip, RuleRefuse, ""} {
+		for _, loss := range []LossPolicy{LossKeep, LossSuspend, LossDelete, ""} {
+			out = append(out, ruleCase{RuleDeny, deny, RuleRefuse, loss})
+		}
+	}
+	return out
+}
+
+// said is what rules said, for the tests: no decision unless it is one.
+func (c testCase) said() RuleOutcome {
+	switch {
+	case !c.s.Binding.EnableRules:
+		return RulePermit
+	case c.s.Rule == RulePermit, c.s.Rule == RuleDeny:
+		return c.s.Rule
+	default:
+		return RuleError
+	}
+}
+
 // The promise of Blocking: no success, no token, but for what a policy names.
 func TestBlockingPermitsOnlyUsableOrByPolicy(t *testing.T) {
-	eachCase(func(name string, s Standing, r Request) {
+	eachCase(func(c testCase) {
+		s, r := c.s, c.r
 		got := judge(s, r, noon)
 		if !s.Binding.Blocking || s.Binding.ReportOnly || got.Verdict != VerdictPermit {
 			return
@@ -89,48 +143,65 @@ func TestBlockingPermitsOnlyUsableOrByPolicy(t *testing.T) {
 			(linked && s.Binding.OnUpdateFailure == FailureAllow || !linked && s.Binding.OnCreateFailure == FailureAllow)
 		held := got.Reason == "linked, an update is due" && r.Grant != GrantAuthorize && linked &&
 			a.Desired == DesiredPresent && a.State != StateFailed
-		skipped := r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshSkip
-		if !usable && !allowed && !held && !skipped {
-			t.Errorf("%s: permit (%s)", name, got.Reason)
+		unchecked := r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshSkip
+		ruled := c.said() == RuleDeny && s.Binding.OnRuleDeny != RuleRefuse || c.said() == RuleError && s.Binding.OnRuleError == RuleSkip
+		if c.said() == RulePermit && !usable && !allowed && !held && !unchecked {
+			t.Errorf("%s: permit (%s)", c, got.Reason)
 		}
-		if s.Binding.EnableRules && !skipped {
-			t.Errorf("%s: permit although rules are not available", name)
+		if c.said() != RulePermit && !ruled && !unchecked {
+			t.Errorf("%s: permit (%s) although rules do not", c, got.Reason)
 		}
 	})
 }
 
 func TestEveryRulingIsWhole(t *testing.T) {
-	eachCase(func(name string, s Standing, r Request) {
-		got := judge(s, r, noon)
-		open := !s.Binding.Blocking || s.Binding.ReportOnly
+	eachCase(func(c testCase) {
+		got := judge(c.s, c.r, noon)
+		open := !c.s.Binding.Blocking || c.s.Binding.ReportOnly
 		switch {
 		case got.Reason == "" || got.Progress == "" || got.Target != "dir":
-			t.Errorf("%s: incomplete finding %+v", name, got)
+			t.Errorf("%s: incomplete finding %+v", c, got)
 		case open && got.Verdict != VerdictPermit:
-			t.Errorf("%s: %s although nothing may hold", name, got.Verdict)
+			t.Errorf("%s: %s although nothing may hold", c, got.Verdict)
 		case (got.Failure != "") != (got.Text != ""):
-			t.Errorf("%s: failure %q with text %q", name, got.Failure, got.Text)
+			t.Errorf("%s: failure %q with text %q", c, got.Failure, got.Text)
 		case got.Verdict == VerdictPermit && got.Failure != "":
-			t.Errorf("%s: permit with failure %s", name, got.Failure)
+			t.Errorf("%s: permit with failure %s", c, got.Failure)
 		case got.Verdict == VerdictDeny && got.Failure == "":
-			t.Errorf("%s: denial without a failure", name)
-		case r.Grant == GrantCode && got.Verdict == VerdictWait:
-			t.Errorf("%s: the code exchange waits", name)
+			t.Errorf("%s: denial without a failure", c)
+		case c.r.Grant == GrantCode && got.Verdict == VerdictWait:
+			t.Errorf("%s: the code exchange waits", c)
+		case (got.Rule != "") != c.s.Binding.EnableRules:
+			t.Errorf("%s: rule %q recorded", c, got.Rule)
 		}
 	})
 }
 
 func TestWorkIsOnlyMadeDueWhereAsked(t *testing.T) {
-	eachCase(func(name string, s Standing, r Request) {
-		got := judge(s, r, noon)
-		ensure := r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshEnsure && s.Binding.Blocking
-		missing := s.Account == nil || s.Account.Desired != DesiredPresent
-		may := s.Binding.JITOutbound && !s.Binding.EnableRules && missing && (r.Grant == GrantAuthorize || ensure)
+	eachCase(func(c testCase) {
+		b, got := c.s.Binding, judge(c.s, c.r, noon)
+		ensure := c.r.Grant == GrantRefresh && b.OnRefresh == RefreshEnsure && b.Blocking
+		missing := c.s.Account == nil || c.s.Account.Desired != DesiredPresent
+		may := b.JITOutbound && c.said() == RulePermit && missing && (c.r.Grant == GrantAuthorize || ensure)
 		if got.work == workWant && !may {
-			t.Errorf("%s: makes work due", name)
+			t.Errorf("%s: makes work due", c)
 		}
-		if may && r.Grant == GrantAuthorize && got.work != workWant {
-			t.Errorf("%s: makes no work due", name)
+		if may && c.r.Grant == GrantAuthorize && got.work != workWant {
+			t.Errorf("%s: makes no work due", c)
+		}
+	})
+}
+
+// Rules take an account away only by a denial, at a sign-in, where a policy says
+// so; a sign-in that is refused for lack of a decision takes nothing away.
+func TestAccountsAreLostOnlyByDenial(t *testing.T) {
+	eachCase(func(c testCase) {
+		b, got := c.s.Binding, judge(c.s, c.r, noon)
+		there := c.s.Account != nil && c.s.Account.Desired == DesiredPresent
+		loses := b.OnLoss == LossSuspend || b.OnLoss == LossDelete
+		want := c.said() == RuleDeny && c.r.Grant == GrantAuthorize && there && loses && !b.ReportOnly
+		if (got.work == workLose) != want || want && got.loss != b.OnLoss {
+			t.Errorf("%s: work %q, loss %q", c, got.work, got.loss)
 		}
 	})
 }
@@ -169,7 +240,7 @@ func TestJudge(t *testing.T) {
 		{"failed update", func(b *Binding) { b.OnCreateFailure = FailureAllow }, authorize, VerdictDeny, FailureRefused, "failed"},
 		{"failed create", func(b *Binding) { b.OnCreateFailure = FailureAllow }, authorize, VerdictPermit, "", "failed, allowed by policy"},
 		{"suspended", none, authorize, VerdictWait, "", "work is due"},
-		{"in sync", func(b *Binding) { b.EnableRules = true }, authorize, VerdictDeny, FailureRefused, "rules are not available"},
+		{"in sync", func(b *Binding) { b.EnableRules = true }, authorize, VerdictDeny, FailureRefused, "rules gave no decision"},
 		{"failed create", func(b *Binding) { b.ReportOnly = true }, authorize, VerdictPermit, "", "report only: failed"},
 		{"no row", none, code, VerdictDeny, FailureRefused, "no account"},
 		{"pending create", allow, code, VerdictPermit, "", "no account yet, allowed by policy"},
@@ -188,7 +259,7 @@ func TestJudge(t *testing.T) {
 		tt.binding(&b)
 		r := Request{Client: "app", User: "ann", Grant: GrantAuthorize}
 		tt.request(&r)
-		got := judge(Standing{b, rows[tt.row]}, r, noon)
+		got := judge(Standing{Binding: b, Account: rows[tt.row]}, r, noon)
 		if got.Verdict != tt.verdict || got.Failure != tt.failure || got.Reason != tt.reason {
 			t.Errorf("%s, %+v, %s: %s %q (%s), want %s %q (%s)", tt.row, b, r.Grant,
 				got.Verdict, got.Failure, got.Reason, tt.verdict, tt.failure, tt.reason)
@@ -218,7 +289,7 @@ func TestHasten(t *testing.T) {
 			tt.edit(a)
 			b := NewBinding("app", "dir")
 			b.Blocking = true
-			if got := judge(Standing{b, a}, Request{Grant: GrantAuthorize}, noon).work; got != tt.want {
+			if got := judge(Standing{Binding: b, Account: a}, Request{Grant: GrantAuthorize}, noon).work; got != tt.want {
 				t.Errorf("work = %q, want %q", got, tt.want)
 			}
 		})

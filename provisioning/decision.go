@@ -62,6 +62,7 @@ type Finding struct {
 	Blocking bool        `json:"blocking"`
 	Verdict  Verdict     `json:"verdict"`
 	Reason   string      `json:"reason"` // constant text: "in sync", "not blocking", "work is due", …
+	Rule     RuleOutcome `json:"rule,omitempty"`
 	State    State       `json:"state,omitempty"`
 	Kind     sdk.Kind    `json:"kind,omitempty"`
 	Progress Progress    `json:"progress,omitempty"`

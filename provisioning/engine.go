@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -18,6 +19,7 @@ type Conn struct {
 	ActiveSetter sdk.ActiveSetter
 	Deleter      sdk.Deleter
 	Lister       sdk.Lister
+	GroupSetter  sdk.GroupSetter
 	Description  sdk.Description
 }
 
@@ -57,13 +59,22 @@ type Result struct {
 	Attempt *Attempt // nil when no call was made
 }
 
+// HealthRecorder keeps how targets are doing.
+type HealthRecorder interface {
+	// Observe notes what a run that ended at now says about its target.
+	Observe(ctx context.Context, target TargetName, o Observation, now time.Time) error
+}
+
 // EngineOptions are the parts of an Engine.
 type EngineOptions struct {
-	Ledger   Ledger
-	Store    TargetReader
-	Targets  Targets
-	Users    Users
-	Notifier *Notifier // may be nil
+	Ledger Ledger
+	Health HealthRecorder
+	// Admission is asked before every call that suspends or deletes an account.
+	Admission Admission
+	Store     TargetReader
+	Targets   Targets
+	Users     Users
+	Notifier  *Notifier // may be nil
 	// DigestKey keys the digests of what was sent; the ledger keeps those instead
 	// of values. At least 32 bytes.
 	DigestKey []byte
@@ -80,10 +91,13 @@ type Engine struct{ EngineOptions }
 const minDigestKey = 32
 
 // NewEngine returns an engine. It fails when the digest key is too short: the
-// digests of short values could be guessed.
+// digests of short values could be guessed. It fails without an Admission.
 func NewEngine(o EngineOptions) (*Engine, error) {
 	if len(o.DigestKey) < minDigestKey {
 		return nil, fmt.Errorf("engine: digest key has %d bytes, needs %d", len(o.DigestKey), minDigestKey)
+	}
+	if o.Admission == nil {
+		return nil, errors.New("engine: no admission: nothing would bound how many accounts are deleted")
 	}
 	return &Engine{o}, nil
 }
@@ -99,12 +113,17 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 	r := &run{Engine: e, held: held, lease: l, account: l.Account, desired: l.Account.Desired}
 	err := r.work(alive)
 	stop()
+	stopped := ctx.Err() != nil
 	var broken *ledgerError
 	if errors.As(err, &broken) {
 		return fmt.Errorf("run account: %w", broken.err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
+	if r.waits = errors.Is(err, errHeld); r.waits {
+		err = nil
+		e.Logger.WarnContext(ctx, "too many accounts would end within an hour: held for an admin", "user_id", l.Account.User, "target", l.Account.Target)
+	}
 	failure := sdk.AsError(err)
 	if err := r.finish(ctx, failure); err != nil {
 		return fmt.Errorf("run account: %w", err)
@@ -114,7 +133,28 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 			"kind", failure.Kind, "attempt", l.Account.Attempts)
 	}
 	e.Notifier.Notify(l.Account.User)
+	if err := e.Health.Observe(ctx, l.Account.Target, r.observed(failure, stopped), e.Now()); err != nil {
+		return fmt.Errorf("run account: %w", err)
+	}
 	return nil
+}
+
+// observed is what the run says about its target: nothing when we stopped it
+// ourselves. A connector that could not be opened was not a call that the target
+// answered, but as good as one it did not.
+func (r *run) observed(failure *sdk.Error, stopped bool) Observation {
+	o := Observation{Probe: r.lease.Probe, Repeated: r.lease.Account.Attempts > 1}
+	if stopped {
+		return o
+	}
+	if failure != nil {
+		o.Kind, o.RetryAfter = failure.Kind, failure.RetryAfter
+	}
+	if r.attempt != nil {
+		o.Called = slices.ContainsFunc(r.attempt.Calls, func(c Call) bool { return c.Verb != "connect" }) ||
+			o.Kind == sdk.KindTransient || o.Kind == sdk.KindUnauthorized
+	}
+	return o
 }
 
 // ledgerError is a failure of our own database within a run: the run ends and

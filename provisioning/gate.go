@@ -22,8 +22,12 @@ type GateLedger interface {
 	Standings(ctx context.Context, client ClientID, user UserID) ([]Standing, error)
 	// Want makes accounts desired present and due where they are not desired so
 	// yet; others it leaves alone.
-	Want(ctx context.Context, user UserID, targets []TargetName, trigger Trigger, now time.Time) error
-	// Hasten makes accounts that wait for their next try due at once.
+	Want(ctx context.Context, w Wish, now time.Time) error
+	// Forfeit applies a loss to an account that is desired present, unless another
+	// binding of the target may want it.
+	Forfeit(ctx context.Context, l Loss, now time.Time) error
+	// Hasten makes accounts that wait for their next try due at once, and puts
+	// those that wait in the background ahead of it.
 	Hasten(ctx context.Context, user UserID, targets []TargetName, now time.Time) error
 	// Retry makes accounts due at once as if they had never failed, and forgets
 	// what was sent, so that the target is read. It returns how many there are.
@@ -150,7 +154,7 @@ func (g *Gate) record(ctx context.Context, r Request, selected func(ruling) bool
 	if err != nil {
 		return Decision{}, err
 	}
-	if err := g.enqueue(ctx, r.User, rulings, selected); err != nil {
+	if err := g.enqueue(ctx, r, rulings, selected); err != nil {
 		return Decision{}, err
 	}
 	d.ID = DecisionID(newID())
@@ -160,8 +164,9 @@ func (g *Gate) record(ctx context.Context, r Request, selected func(ruling) bool
 	return d, nil
 }
 
-func (g *Gate) enqueue(ctx context.Context, user UserID, rulings []ruling, selected func(ruling) bool) error {
+func (g *Gate) enqueue(ctx context.Context, r Request, rulings []ruling, selected func(ruling) bool) error {
 	var want, hasten []TargetName
+	var lost []Loss
 	for _, out := range rulings {
 		switch {
 		case !selected(out):
@@ -169,25 +174,33 @@ func (g *Gate) enqueue(ctx context.Context, user UserID, rulings []ruling, selec
 			want = append(want, out.Target)
 		case out.work == workHasten:
 			hasten = append(hasten, out.Target)
+		case out.work == workLose:
+			lost = append(lost, Loss{User: r.User, Client: r.Client, Target: out.Target, Policy: out.loss})
 		}
 	}
-	if len(want)+len(hasten) == 0 {
+	if len(want)+len(hasten)+len(lost) == 0 {
 		return nil
 	}
 	g.Tx.AfterCommit(ctx, g.Nudge)
 	if len(want) > 0 {
-		if err := g.Ledger.Want(ctx, user, want, TriggerSignIn, g.Now()); err != nil {
+		w := Wish{User: r.User, Client: r.Client, Targets: want, Trigger: TriggerSignIn}
+		if err := g.Ledger.Want(ctx, w, g.Now()); err != nil {
+			return err
+		}
+	}
+	for _, l := range lost {
+		if err := g.Ledger.Forfeit(ctx, l, g.Now()); err != nil {
 			return err
 		}
 	}
 	if len(hasten) > 0 {
-		return g.Ledger.Hasten(ctx, user, hasten, g.Now())
+		return g.Ledger.Hasten(ctx, r.User, hasten, g.Now())
 	}
 	return nil
 }
 
 func (g *Gate) look(ctx context.Context, r Request) (Decision, []ruling, error) {
-	if (r.Grant == GrantClientCredentials) != (r.User == "") || r.Client == "" {
+	if (r.Grant == GrantClientCredentials) != (r.User == "") || r.Client == "" || r.Client == DefaultClient {
 		return Decision{}, nil, ErrRequest
 	}
 	d := Decision{Request: r, Verdict: VerdictPermit, DecidedAt: g.Now()}

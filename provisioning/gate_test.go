@@ -270,9 +270,9 @@ func (c *counting) Standings(ctx context.Context, client provisioning.ClientID, 
 }
 
 // Want implements provisioning.GateLedger.
-func (c *counting) Want(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, trigger provisioning.Trigger, now time.Time) error {
+func (c *counting) Want(ctx context.Context, w provisioning.Wish, now time.Time) error {
 	c.writes++
-	return c.GateLedger.Want(ctx, user, targets, trigger, now)
+	return c.GateLedger.Want(ctx, w, now)
 }
 
 // Hasten implements provisioning.GateLedger.

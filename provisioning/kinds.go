@@ -16,6 +16,7 @@ const (
 const (
 	TextUnavailable   = "failure.target_unavailable"
 	TextBusy          = "failure.target_busy"
+	TextMaintenance   = "failure.target_maintenance"
 	TextMisconfigured = "failure.target_misconfigured"
 	TextInvalid       = "failure.profile_invalid"
 	TextTaken         = "failure.name_taken"
@@ -26,6 +27,7 @@ const (
 	TextOutOfTime     = "failure.out_of_time"
 	TextNoAccount     = "failure.no_account"
 	TextRules         = "failure.rules_unavailable"
+	TextRuleDenied    = "failure.rules_deny"
 	TextDisabled      = "failure.user_disabled"
 )
 

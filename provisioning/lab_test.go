@@ -120,7 +120,7 @@ func liteLab(t testing.TB) *lab {
 func (l *lab) engineOn(ledger provisioning.Ledger, targets provisioning.Targets) *provisioning.Engine {
 	l.Helper()
 	e, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: ledger, Store: l.Targets, Targets: targets, Users: l.people, DigestKey: make([]byte, 32),
+		Ledger: ledger, Health: l.Health, Store: l.Targets, Targets: targets, Users: l.people, DigestKey: make([]byte, 32), Admission: l.Accounts,
 		Logger: slog.New(slog.DiscardHandler), Now: l.Now, Random: func() float64 { return 0.5 },
 	})
 	l.ok(err)
@@ -129,7 +129,7 @@ func (l *lab) engineOn(ledger provisioning.Ledger, targets provisioning.Targets)
 
 func (l *lab) target(edit func(*provisioning.Target)) {
 	l.Helper()
-	target := provisioning.Target{Name: "dir", Connector: "world"}
+	target := provisioning.Target{Name: "dir", Connector: "world", MaxConcurrency: provisioning.MaxConcurrency}
 	edit(&target)
 	_, err := l.Targets.Put(l.Context(), target, l.Now())
 	l.ok(err)
@@ -189,7 +189,7 @@ func (l *lab) drain() {
 		if len(due) == 0 {
 			return
 		}
-		l.advance(due["dir"].Sub(l.Now()))
+		l.advance(due["dir"].At.Sub(l.Now()))
 	}
 	l.Fatal("the work never ends")
 }

@@ -10,11 +10,11 @@ import (
 // takes part in a transaction that ctx carries.
 type LifecycleLedger interface {
 	// Want is as for [GateLedger].
-	Want(ctx context.Context, user UserID, targets []TargetName, trigger Trigger, now time.Time) error
+	Want(ctx context.Context, w Wish, now time.Time) error
 	// Change makes every account of the user due that is not desired absent.
 	Change(ctx context.Context, user UserID, now time.Time) error
 	// Desire turns accounts of the user that are desired as one of from into to,
-	// and makes those due.
+	// and makes those due. What no binding wants does not become present again.
 	Desire(ctx context.Context, user UserID, from []Desired, to Desired, now time.Time) error
 	// Retry is as for [GateLedger].
 	Retry(ctx context.Context, user UserID, targets []TargetName, now time.Time) (int, error)
@@ -43,10 +43,14 @@ type Lifecycle struct{ LifecycleOptions }
 func NewLifecycle(o LifecycleOptions) *Lifecycle { return &Lifecycle{o} }
 
 // Registered gives a new user the accounts of the application they registered
-// through, whether or not its bindings work at sign-in. Bindings with rules are
+// through, whether or not its bindings work at sign-in; those of the default
+// bindings when client is "". Bindings with rules are
 // left out as long as rules are not available: nobody said the user may have
 // that account.
 func (l *Lifecycle) Registered(ctx context.Context, user UserID, client ClientID) error {
+	if client == "" {
+		client = DefaultClient
+	}
 	return l.change(ctx, "register", func(ctx context.Context) error {
 		bindings, err := l.Bindings.ByClient(ctx, client)
 		if err != nil {
@@ -61,7 +65,7 @@ func (l *Lifecycle) Registered(ctx context.Context, user UserID, client ClientID
 		if len(targets) == 0 {
 			return nil
 		}
-		return l.Ledger.Want(ctx, user, targets, TriggerBackground, l.Now())
+		return l.Ledger.Want(ctx, Wish{User: user, Client: client, Targets: targets, Trigger: TriggerBackground, Belongs: true}, l.Now())
 	})
 }
 

@@ -26,7 +26,9 @@ type run struct {
 	wanted  sdk.Attributes
 	digests map[string]string // of wanted
 	attempt *Attempt          // nil until the first call
+	groups  []string          // of the target, for the user; see Target.Groups
 	outcome Outcome
+	waits   bool // for an admin, see errHeld
 }
 
 // work brings the account to what is desired. Its error is an [*sdk.Error] or a
@@ -104,8 +106,10 @@ func (r *run) mapped(p Profile) error {
 	if err != nil { // enough to find the account that is to be suspended
 		r.wanted = r.ownerOnly()
 	}
-	r.digests, err = digest(r.DigestKey, r.account.Target, r.wanted)
-	return err
+	if r.digests, err = digest(r.DigestKey, r.account.Target, r.wanted); err != nil || r.desired != DesiredPresent {
+		return err
+	}
+	return r.grouped(p)
 }
 
 // CompileMapping checks a target's mapping against the attributes its connector
@@ -207,12 +211,16 @@ func (r *run) finish(ctx context.Context, failure *sdk.Error) error {
 
 func (r *run) result(failure *sdk.Error) Result {
 	a := r.account
-	a.Desired, a.UpdatedAt, a.Trigger = r.desired, r.Now(), TriggerBackground
-	if failure == nil {
+	a.Desired, a.UpdatedAt, a.Trigger = r.desired, r.Now(), r.next(failure)
+	a.Held = false
+	switch {
+	case r.waits:
+		a, r.outcome = r.withheld(a), OutcomeHeld
+	case failure == nil:
 		a.State, a.Outcome, a.AppliedRev = r.reached(), r.outcome, r.lease.Account.DesiredRev
 		a.Kind, a.Detail, a.Field, a.Attempts = "", "", "", 0
 		a.FirstFailedAt, a.NextAttemptAt = zeroTime, zeroTime
-	} else {
+	default:
 		a = r.failed(a, failure)
 	}
 	if r.attempt != nil {
@@ -223,6 +231,15 @@ func (r *run) result(failure *sdk.Error) Result {
 		}
 	}
 	return Result{Rev: r.lease.Account.DesiredRev, Account: a, Attempt: r.attempt}
+}
+
+// next is the trigger of the run after this one. Whoever waits at a sign-in waits
+// through one retry; after that the work is the background's.
+func (r *run) next(failure *sdk.Error) Trigger {
+	if failure != nil && r.account.Attempts <= 1 {
+		return r.account.Trigger
+	}
+	return TriggerBackground
 }
 
 // reached is the state of an account whose run ended well.

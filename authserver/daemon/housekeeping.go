@@ -40,6 +40,17 @@ func (s *System) startHousekeeping(ctx context.Context) <-chan struct{} {
 	return done
 }
 
+// startSweeping carries changes of bindings and targets to their users until ctx
+// ends; the channel closes then.
+func (s *System) startSweeping(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Sweeper.Run(ctx)
+	}()
+	return done
+}
+
 // The records that are no secret and help to explain a sign-in are kept longer
 // than they can be used.
 const (

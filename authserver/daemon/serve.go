@@ -43,7 +43,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
 	s.runner.Start(context.WithoutCancel(ctx))
-	housekeeping := s.startHousekeeping(ctx)
+	housekeeping, sweeping := s.startHousekeeping(ctx), s.startSweeping(ctx)
 	schedule := s.startSchedule(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
@@ -54,6 +54,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	<-housekeeping
 	<-schedule
+	<-sweeping
 	return errors.Join(err, s.shutDown(srv))
 }
 

@@ -36,6 +36,8 @@ type System struct {
 	Decisions    *pstore.Decisions
 	// Reconciliations tells what comparing targets with the ledger found.
 	Reconciliations *pstore.Reconciliations
+	Health          *pstore.Health
+	Sweeper         *provisioning.Sweeper
 	Lifecycle       *provisioning.Lifecycle
 	Gate            *provisioning.Gate
 
@@ -44,6 +46,7 @@ type System struct {
 	sealer      *keys.Sealer
 	secrets     *keys.Secrets
 	tokens      *store.OAuth
+	sweeps      *pstore.Sweeps
 	sessions    *session.Manager
 	plugins     *plugins.Host
 	connections *connections
@@ -97,6 +100,7 @@ func (s *System) buildStores() {
 	p := pstore.New(s.db, s.sealer)
 	s.Targets, s.Bindings, s.Accounts, s.Attempts, s.Decisions = p.Targets, p.Bindings, p.Accounts, p.Attempts, p.Decisions
 	s.Reconciliations = p.Reconciliations
+	s.Health, s.sweeps = p.Health, p.Sweeps
 }
 
 func (s *System) buildPlugins(ctx context.Context) error {
@@ -124,8 +128,11 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.db, Nudge: nudge, Now: s.now,
 	})
 	people := s.buildUsers()
+	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
+		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.now,
+	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: s.Accounts, Store: s.Targets, Targets: s.connections, Users: people, Notifier: notifier,
+		Ledger: s.Accounts, Health: s.Health, Admission: s.Accounts, Store: s.Targets, Targets: s.connections, Users: people, Notifier: notifier,
 		DigestKey: digestKey, Logger: s.log, Now: s.now, Random: rand.Float64,
 	})
 	if err != nil {

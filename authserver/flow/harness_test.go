@@ -78,9 +78,11 @@ func (l *ledger) Standings(context.Context, provisioning.ClientID, provisioning.
 	return out, nil
 }
 
-func (l *ledger) Want(_ context.Context, u provisioning.UserID, targets []provisioning.TargetName, _ provisioning.Trigger, now time.Time) error {
-	for _, target := range targets {
-		l.set(provisioning.Account{User: u, Target: target, Desired: provisioning.DesiredPresent, DesiredRev: 1, State: provisioning.StatePending, UpdatedAt: now})
+func (*ledger) Forfeit(context.Context, provisioning.Loss, time.Time) error { return nil }
+
+func (l *ledger) Want(_ context.Context, w provisioning.Wish, now time.Time) error {
+	for _, target := range w.Targets {
+		l.set(provisioning.Account{User: w.User, Target: target, Desired: provisioning.DesiredPresent, DesiredRev: 1, State: provisioning.StatePending, UpdatedAt: now})
 	}
 	l.mu.Lock()
 	l.wanted++

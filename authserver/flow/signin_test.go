@@ -340,7 +340,7 @@ func TestProblemsHaveTexts(t *testing.T) {
 	for _, key := range []string{
 		provisioning.TextUnavailable, provisioning.TextBusy, provisioning.TextMisconfigured, provisioning.TextInvalid, provisioning.TextTaken,
 		provisioning.TextAmbiguous, provisioning.TextQuota, provisioning.TextUnsupported, provisioning.TextInternal, provisioning.TextOutOfTime,
-		provisioning.TextNoAccount, provisioning.TextRules, provisioning.TextDisabled,
+		provisioning.TextNoAccount, provisioning.TextRules, provisioning.TextRuleDenied, provisioning.TextDisabled,
 	} {
 		if !texts.Has(key) {
 			t.Errorf("no text for failure %s", key)

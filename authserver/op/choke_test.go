@@ -34,9 +34,9 @@ func (openGate) Standings(context.Context, provisioning.ClientID, provisioning.U
 	return nil, nil
 }
 
-func (openGate) Want(context.Context, provisioning.UserID, []provisioning.TargetName, provisioning.Trigger, time.Time) error {
-	return nil
-}
+func (openGate) Want(context.Context, provisioning.Wish, time.Time) error { return nil }
+
+func (openGate) Forfeit(context.Context, provisioning.Loss, time.Time) error { return nil }
 
 func (openGate) Hasten(context.Context, provisioning.UserID, []provisioning.TargetName, time.Time) error {
 	return nil

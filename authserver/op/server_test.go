@@ -112,7 +112,9 @@ func (l *ledger) Add(ctx context.Context, d provisioning.Decision) error {
 	return nil
 }
 
-func (l *ledger) Want(context.Context, provisioning.UserID, []provisioning.TargetName, provisioning.Trigger, time.Time) error {
+func (*ledger) Forfeit(context.Context, provisioning.Loss, time.Time) error { return nil }
+
+func (l *ledger) Want(context.Context, provisioning.Wish, time.Time) error {
 	if l.wanted != nil {
 		l.set(l.wanted)
 	}

@@ -3,6 +3,7 @@ package resources
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -53,9 +54,13 @@ type Connectors interface {
 	// could not be asked.
 	Validate(ctx context.Context, connector string, cfg sdk.RawConfig) ([]sdk.Problem, error)
 	// CheckMapping returns what is wrong with the target's mapping for the
-	// attributes its connector declares, nil if nothing is.
+	// attributes its connector declares, nil if nothing is; [ErrGroups] when the
+	// target maps groups and its connector knows none.
 	CheckMapping(ctx context.Context, t provisioning.Target) error
 }
+
+// ErrGroups means that a target maps groups and its connector cannot set any.
+var ErrGroups = errors.New("the connector cannot put accounts into groups")
 
 // Backend is where resources live.
 type Backend struct {
@@ -112,7 +117,10 @@ func (b *Backend) checkTarget(ctx context.Context, path string, t provisioning.T
 		}
 		p.add(at, "%s", problem.Message)
 	}
-	if err := b.Connectors.CheckMapping(ctx, t); err != nil {
+	err = b.Connectors.CheckMapping(ctx, t)
+	if errors.Is(err, ErrGroups) {
+		p.add(path+"groups", "%v", ErrGroups)
+	} else if err != nil {
 		p.add(path+"mapping", "%v", err)
 	}
 }

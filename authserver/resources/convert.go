@@ -12,7 +12,7 @@ import (
 func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, error) {
 	out := provisioning.Target{
 		Name: provisioning.TargetName(t.Name), Connector: t.Connector, Secrets: secrets,
-		Adopt: provisioning.AdoptIfUnclaimed, OnUserDelete: provisioning.DeleteSuspend,
+		Groups: t.Groups, Adopt: provisioning.AdoptIfUnclaimed, OnUserDelete: provisioning.DeleteSuspend,
 	}
 	if t.Adopt != "" {
 		out.Adopt = provisioning.AdoptPolicy(t.Adopt)
@@ -20,6 +20,7 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 	if t.OnUserDelete != "" {
 		out.OnUserDelete = provisioning.DeletePolicy(t.OnUserDelete)
 	}
+	out.ReconcileEvery = reconcileEvery(t.ReconcileEvery)
 	for _, m := range t.Mapping {
 		out.Mapping = append(out.Mapping, provisioning.AttributeMapping(m))
 	}
@@ -34,7 +35,8 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 
 // exportTarget is the inverse, with the secrets left where they are.
 func exportTarget(t provisioning.Target) (Target, error) {
-	out := Target{Name: string(t.Name), Connector: t.Connector, Adopt: string(t.Adopt), OnUserDelete: string(t.OnUserDelete)}
+	out := Target{Name: string(t.Name), Connector: t.Connector, Groups: t.Groups, Adopt: string(t.Adopt), OnUserDelete: string(t.OnUserDelete)}
+	out.ReconcileEvery = exportReconcile(t.ReconcileEvery)
 	for name := range t.Secrets {
 		if out.Secrets == nil {
 			out.Secrets = map[string]SecretRef{}

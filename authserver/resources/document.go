@@ -10,10 +10,13 @@ import (
 type Document struct {
 	Targets      []Target      `yaml:"targets,omitempty" json:"targets,omitempty"`
 	Applications []Application `yaml:"applications,omitempty" json:"applications,omitempty"`
-	Users        []User        `yaml:"users,omitempty" json:"users,omitempty"`
-	RuleSets     []any         `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
-	Upstreams    []any         `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
-	Groups       []any         `yaml:"groups,omitempty" json:"groups,omitempty"`
+	// DefaultBindings are for users who belong to no application. They are
+	// authoritative when present, as an application's are.
+	DefaultBindings *[]Binding `yaml:"default_bindings,omitempty" json:"default_bindings,omitempty"`
+	Users           []User     `yaml:"users,omitempty" json:"users,omitempty"`
+	RuleSets        []any      `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
+	Upstreams       []any      `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
+	Groups          []any      `yaml:"groups,omitempty" json:"groups,omitempty"`
 }
 
 // Target is a configured connector.
@@ -23,8 +26,12 @@ type Target struct {
 	Config       map[string]any       `yaml:"config,omitempty" json:"config,omitempty"`
 	Secrets      map[string]SecretRef `yaml:"secrets,omitempty" json:"secrets,omitempty"`
 	Mapping      []Mapping            `yaml:"mapping,omitempty" json:"mapping,omitempty"`
+	Groups       map[string][]string  `yaml:"groups,omitempty" json:"groups,omitempty"`
 	Adopt        string               `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 	OnUserDelete string               `yaml:"on_user_delete,omitempty" json:"on_user_delete,omitempty"`
+	// ReconcileEvery is how often the ledger is compared with the target, such as
+	// 24h; left out, never.
+	ReconcileEvery string `yaml:"reconcile_every,omitempty" json:"reconcile_every,omitempty"`
 }
 
 // Mapping gives one attribute its value.
@@ -70,7 +77,10 @@ type Binding struct {
 	Timeout         string   `yaml:"timeout,omitempty" json:"timeout,omitempty"`
 	OnCreateFailure string   `yaml:"on_create_failure,omitempty" json:"on_create_failure,omitempty"`
 	OnUpdateFailure string   `yaml:"on_update_failure,omitempty" json:"on_update_failure,omitempty"`
+	OnRuleDeny      string   `yaml:"on_rule_deny,omitempty" json:"on_rule_deny,omitempty"`
+	OnRuleError     string   `yaml:"on_rule_error,omitempty" json:"on_rule_error,omitempty"`
 	OnRefresh       string   `yaml:"on_refresh,omitempty" json:"on_refresh,omitempty"`
+	OnLoss          string   `yaml:"on_loss,omitempty" json:"on_loss,omitempty"`
 	ReportOnly      bool     `yaml:"report_only,omitempty" json:"report_only,omitempty"`
 	RuleSets        []string `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 }
@@ -111,8 +121,17 @@ func (b Binding) binding(client provisioning.ClientID, position int) provisionin
 	if b.OnUpdateFailure != "" {
 		out.OnUpdateFailure = provisioning.FailurePolicy(b.OnUpdateFailure)
 	}
+	if b.OnRuleDeny != "" {
+		out.OnRuleDeny = provisioning.RulePolicy(b.OnRuleDeny)
+	}
+	if b.OnRuleError != "" {
+		out.OnRuleError = provisioning.RulePolicy(b.OnRuleError)
+	}
 	if b.OnRefresh != "" {
 		out.OnRefresh = provisioning.RefreshPolicy(b.OnRefresh)
+	}
+	if b.OnLoss != "" {
+		out.OnLoss = provisioning.LossPolicy(b.OnLoss)
 	}
 	return out
 }
@@ -131,8 +150,17 @@ func exportBinding(b provisioning.Binding) Binding {
 	if b.OnUpdateFailure != def.OnUpdateFailure {
 		out.OnUpdateFailure = string(b.OnUpdateFailure)
 	}
+	if b.OnRuleDeny != def.OnRuleDeny {
+		out.OnRuleDeny = string(b.OnRuleDeny)
+	}
+	if b.OnRuleError != def.OnRuleError {
+		out.OnRuleError = string(b.OnRuleError)
+	}
 	if b.OnRefresh != def.OnRefresh {
 		out.OnRefresh = string(b.OnRefresh)
+	}
+	if b.OnLoss != def.OnLoss {
+		out.OnLoss = string(b.OnLoss)
 	}
 	return out
 }

@@ -30,6 +30,9 @@ func (b *Backend) Export(ctx context.Context) (Document, error) {
 	for _, id := range slices.Sorted(maps.Keys(current.applications)) {
 		doc.Applications = append(doc.Applications, withBindings(exportApplication(current.applications[id]), current.bindings[id]))
 	}
+	if defaults := current.bindings[string(provisioning.DefaultClient)]; len(defaults) > 0 {
+		doc.DefaultBindings = exportBindings(defaults)
+	}
 	doc.Users, err = b.exportUsers(ctx)
 	return doc, err
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +68,9 @@ func (d Document) Check() Problems {
 	for i, a := range d.Applications {
 		a.check(fmt.Sprintf("applications[%d].", i), &p)
 	}
+	if d.DefaultBindings != nil {
+		checkBindings("default_bindings", *d.DefaultBindings, &p)
+	}
 	for i, u := range d.Users {
 		checkRef(fmt.Sprintf("users[%d].password", i), u.Password, &p)
 	}
@@ -111,9 +116,11 @@ func (t Target) check(path string, p *Problems) {
 	}
 	oneOf(p, path+"adopt", t.Adopt, provisioning.AdoptNever, provisioning.AdoptIfUnclaimed, provisioning.AdoptAlways)
 	oneOf(p, path+"on_user_delete", t.OnUserDelete, provisioning.DeleteSuspend, provisioning.DeleteDelete)
+	checkReconcile(path+"reconcile_every", t.ReconcileEvery, p)
 	for name, ref := range t.Secrets {
 		checkRef(path+"secrets."+name, &ref, p)
 	}
+	t.checkGroups(path+"groups", p)
 	for i, m := range t.Mapping {
 		at := fmt.Sprintf("%smapping[%d].", path, i)
 		if m.Attribute == "" {
@@ -125,14 +132,30 @@ func (t Target) check(path string, p *Problems) {
 	}
 }
 
+// checkGroups takes an empty map for a mistake: it would take every account out of
+// every group.
+func (t Target) checkGroups(path string, p *Problems) {
+	if t.Groups != nil && len(t.Groups) == 0 {
+		p.add(path, "map at least one group, or leave it out")
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Groups)) {
+		if name == "" || len(t.Groups[name]) == 0 || slices.Contains(t.Groups[name], "") {
+			p.add(path+"."+name, "map a group to one or more names of groups of the target")
+		}
+	}
+}
+
 func (a Application) check(path string, p *Problems) {
 	checkRef(path+"secret", a.Secret, p)
-	if a.Outbound == nil {
-		return
+	if a.Outbound != nil {
+		checkBindings(path+"outbound_provisioning", *a.Outbound, p)
 	}
+}
+
+func checkBindings(path string, bindings []Binding, p *Problems) {
 	seen := map[string]bool{}
-	for i, b := range *a.Outbound {
-		at := fmt.Sprintf("%soutbound_provisioning[%d].", path, i)
+	for i, b := range bindings {
+		at := fmt.Sprintf("%s[%d].", path, i)
 		if b.Target == "" {
 			p.add(at+"target", "required")
 		} else if seen[b.Target] {
@@ -165,6 +188,9 @@ func (b Binding) check(path string, p *Problems) {
 	}
 	oneOf(p, path+"on_create_failure", b.OnCreateFailure, provisioning.FailureDeny, provisioning.FailureAllow)
 	oneOf(p, path+"on_update_failure", b.OnUpdateFailure, provisioning.FailureDeny, provisioning.FailureAllow)
+	oneOf(p, path+"on_rule_deny", b.OnRuleDeny, provisioning.RuleSkip, provisioning.RuleRefuse)
+	oneOf(p, path+"on_rule_error", b.OnRuleError, provisioning.RuleRefuse, provisioning.RuleSkip)
+	oneOf(p, path+"on_loss", b.OnLoss, provisioning.LossKeep, provisioning.LossSuspend, provisioning.LossDelete)
 	oneOf(p, path+"on_refresh", b.OnRefresh, provisioning.RefreshCheck, provisioning.RefreshEnsure, provisioning.RefreshSkip)
 	if b.EnableRules {
 		p.add(path+"enable_rules", "needs rule sets, which this version does not have")

@@ -52,6 +52,7 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 	for i, a := range doc.Applications {
 		p.application(fmt.Sprintf("applications[%d].", i), a)
 	}
+	p.defaults(doc.DefaultBindings)
 	for i, u := range doc.Users {
 		if err := p.user(ctx, fmt.Sprintf("users[%d].", i), u); err != nil {
 			return Plan{}, err

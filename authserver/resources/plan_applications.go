@@ -3,7 +3,6 @@ package resources
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -70,28 +69,16 @@ func (p *planner) clientSecret(path string, a Application, wanted *application.A
 	return true
 }
 
-// bindings returns the application's bindings as they shall be. A target must be
-// there or in the document.
+// bindings returns the application's bindings as they shall be.
 func (p *planner) bindings(path string, a Application) []provisioning.Binding {
 	if a.Outbound == nil {
 		return p.state.bindings[a.ClientID]
 	}
-	out := make([]provisioning.Binding, 0, len(*a.Outbound))
-	for i, b := range *a.Outbound {
-		if _, ok := p.state.targets[b.Target]; !ok {
-			p.problems.add(fmt.Sprintf("%soutbound_provisioning[%d].target", path, i), "there is no target %q", b.Target)
-		}
-		out = append(out, b.binding(provisioning.ClientID(a.ClientID), i))
-	}
-	return out
+	return p.wantedBindings(path+"outbound_provisioning", provisioning.ClientID(a.ClientID), *a.Outbound)
 }
 
 func withBindings(a Application, bindings []provisioning.Binding) Application {
-	list := make([]Binding, len(bindings))
-	for i, b := range bindings {
-		list[i] = exportBinding(b)
-	}
-	a.Outbound = &list
+	a.Outbound = exportBindings(bindings)
 	return a
 }
 
@@ -100,20 +87,6 @@ func (p *planner) putApplication(a application.Application, old, wanted []provis
 		if _, err := b.Applications.Put(ctx, a); err != nil {
 			return err
 		}
-		keep := map[provisioning.TargetName]bool{}
-		for _, binding := range wanted {
-			keep[binding.Target] = true
-			if err := b.Bindings.Put(ctx, binding); err != nil {
-				return err
-			}
-		}
-		for _, binding := range old {
-			if !keep[binding.Target] {
-				if err := b.Bindings.Delete(ctx, binding.Client, binding.Target); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return b.putBindings(ctx, old, wanted)
 	}
 }

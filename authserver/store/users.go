@@ -118,6 +118,27 @@ func (s Users) List(ctx context.Context, q user.Query) ([]user.User, error) {
 	return out, rows.Err()
 }
 
+// Members implements provisioning.Members.
+func (s Users) Members(ctx context.Context, client provisioning.ClientID, after provisioning.UserID, limit int) ([]provisioning.UserID, error) {
+	if client == provisioning.DefaultClient {
+		client = ""
+	}
+	rows, err := s.DB.Query(ctx, `SELECT id FROM users WHERE home = $1 AND status = 'active' AND id > $2 ORDER BY id LIMIT $3`, client, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list members: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var out []provisioning.UserID
+	for rows.Next() {
+		var id provisioning.UserID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list members: %w", err)
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
 // PasswordHash returns the hash, "" if the user has no password.
 func (s Users) PasswordHash(ctx context.Context, id provisioning.UserID) (string, error) {
 	var hash string

@@ -67,19 +67,19 @@ type instance struct {
 	runner *runner.Runner
 }
 
-func newInstance(t testing.TB, db *sqldb.DB, targets provisioning.Targets, slots int) instance {
+func newInstance(t testing.TB, db *sqldb.DB, targets provisioning.Targets) instance {
 	t.Helper()
 	stores := store.New(db, storetest.Sealer{})
 	notifier := &provisioning.Notifier{}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: stores.Accounts, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
+		Ledger: stores.Accounts, Health: stores.Health, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
 		DigestKey: make([]byte, 32), Logger: logger, Now: time.Now, Random: func() float64 { return 0.5 },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := runner.New(runner.Options{Queue: stores.Accounts, Worker: engine, Owner: rand.Text(), Slots: slots, Logger: logger, Now: time.Now})
+	r := runner.New(runner.Options{Queue: stores.Accounts, Worker: engine, Owner: rand.Text(), Logger: logger, Now: time.Now})
 	ledger := struct {
 		*store.Accounts
 		*store.Bindings
@@ -93,7 +93,7 @@ func newInstance(t testing.TB, db *sqldb.DB, targets provisioning.Targets, slots
 func bind(t testing.TB, db *sqldb.DB) store.Stores {
 	t.Helper()
 	stores := store.New(db, storetest.Sealer{})
-	if _, err := stores.Targets.Put(t.Context(), provisioning.Target{Name: "dir", Connector: "instant"}, time.Now()); err != nil {
+	if _, err := stores.Targets.Put(t.Context(), provisioning.Target{Name: "dir", Connector: "instant", MaxConcurrency: 32}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	b := provisioning.NewBinding("app", "dir")
@@ -112,7 +112,7 @@ func TestFiftySignInsMakeOneAccount(t *testing.T) {
 		target := &instant{pause: 20 * time.Millisecond}
 		var instances []instance
 		for range 3 {
-			i := newInstance(t, db, target, 0)
+			i := newInstance(t, db, target)
 			i.runner.Start(t.Context())
 			defer stop(t, i.runner)
 			instances = append(instances, i)
@@ -149,12 +149,12 @@ func BenchmarkBackground(b *testing.B) {
 	stores := bind(b, db)
 	for i := range b.N {
 		user := provisioning.UserID(fmt.Sprintf("user%07d", i))
-		if err := stores.Accounts.Want(b.Context(), user, []provisioning.TargetName{"dir"}, provisioning.TriggerBackground, time.Now()); err != nil {
+		if err := stores.Accounts.Want(b.Context(), provisioning.Wish{User: user, Targets: []provisioning.TargetName{"dir"}, Trigger: provisioning.TriggerBackground}, time.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}
 	target := &instant{}
-	i := newInstance(b, db, target, 32)
+	i := newInstance(b, db, target)
 	b.ResetTimer()
 	i.runner.Start(b.Context())
 	for {

@@ -14,9 +14,10 @@ import (
 
 // Queue is where due accounts come from.
 type Queue interface {
-	// Due returns when the earliest work of each target is due.
-	Due(ctx context.Context) (map[provisioning.TargetName]time.Time, error)
-	// Claim leases up to limit due accounts of a target.
+	// Due returns when work of each target can be claimed.
+	Due(ctx context.Context) (map[provisioning.TargetName]provisioning.Due, error)
+	// Claim leases up to limit due accounts of a target, fewer when its limits, or
+	// its health, allow no more over all instances.
 	Claim(ctx context.Context, target provisioning.TargetName, owner string, now, until time.Time, limit int) ([]provisioning.Lease, error)
 	// Release hands a lease back unused; one that is lost it leaves alone.
 	Release(ctx context.Context, l provisioning.Lease, now time.Time) error
@@ -27,12 +28,11 @@ type Worker interface {
 	Run(ctx context.Context, l provisioning.Lease) error
 }
 
-// Options are the parts of a Runner. Slots and Poll have defaults.
+// Options are the parts of a Runner. Poll has a default.
 type Options struct {
 	Queue  Queue
 	Worker Worker
 	Owner  string // names this process among all; new at every start
-	Slots  int    // runs at a time per target; 0 means DefaultSlots
 	// Poll is how often the queue is looked at when nothing says it changed; 0
 	// means DefaultPoll.
 	Poll   time.Duration
@@ -40,11 +40,8 @@ type Options struct {
 	Now    func() time.Time
 }
 
-// The defaults of Options.
-const (
-	DefaultSlots = 4
-	DefaultPoll  = 5 * time.Second
-)
+// DefaultPoll is the default of Options.
+const DefaultPoll = 5 * time.Second
 
 // releaseTimeout bounds handing back one lease while stopping.
 const releaseTimeout = 5 * time.Second
@@ -65,9 +62,6 @@ type Runner struct {
 
 // New returns a runner that is not started. Nudge may be called at once.
 func New(o Options) *Runner {
-	if o.Slots <= 0 {
-		o.Slots = DefaultSlots
-	}
 	if o.Poll <= 0 {
 		o.Poll = DefaultPoll
 	}
@@ -136,15 +130,18 @@ func (r *Runner) sweep(ctx context.Context) time.Duration {
 		return r.Poll
 	}
 	sleep := r.Poll
-	for target, at := range due {
-		wait := at.Sub(r.Now())
-		free := r.free(target)
+	for target, d := range due {
+		wait := d.At.Sub(r.Now())
+		free := d.Slots - r.running(target)
 		switch {
-		case free == 0: // the end of a run nudges
+		case free <= 0: // the end of a run nudges
 		case wait > 0:
 			sleep = min(sleep, wait)
 		default:
 			r.claim(ctx, target, free)
+			if d.Every > 0 { // more may be due that had no token
+				sleep = min(sleep, d.Every)
+			}
 		}
 	}
 	return sleep
@@ -197,10 +194,10 @@ func (r *Runner) handBack(ctx context.Context, l provisioning.Lease) {
 	}
 }
 
-func (r *Runner) free(target provisioning.TargetName) int {
+func (r *Runner) running(target provisioning.TargetName) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.Slots - r.busy[target]
+	return r.busy[target]
 }
 
 func (r *Runner) take(target provisioning.TargetName, n int) {

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest.startServer.func1"))
 }
 
+// slots is how many runs of one target the queue allows.
+const slots = 4
+
 // queue is due work in memory.
 type queue struct {
 	mu       sync.Mutex
@@ -34,14 +37,14 @@ type queue struct {
 }
 
 // Due implements runner.Queue.
-func (q *queue) Due(context.Context) (map[provisioning.TargetName]time.Time, error) {
+func (q *queue) Due(context.Context) (map[provisioning.TargetName]provisioning.Due, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := map[provisioning.TargetName]time.Time{}
+	out := map[provisioning.TargetName]provisioning.Due{}
 	for target, times := range q.due {
 		for i, at := range times {
-			if i == 0 || at.Before(out[target]) {
-				out[target] = at
+			if i == 0 || at.Before(out[target].At) {
+				out[target] = provisioning.Due{At: at, Slots: slots}
 			}
 		}
 	}
@@ -168,16 +171,16 @@ func TestSlotsPerTarget(t *testing.T) {
 		}, &bytes.Buffer{})
 		<-time.After(time.Minute)
 		mu.Lock()
-		if busy != runner.DefaultSlots || !quick {
-			t.Errorf("%d slow runs, quick ran %v; want %d and true", busy, quick, runner.DefaultSlots)
+		if busy != slots || !quick {
+			t.Errorf("%d slow runs, quick ran %v; want %d and true", busy, quick, slots)
 		}
 		mu.Unlock()
 		for range 10 {
 			release <- struct{}{}
 		}
 		stop(t, r)
-		if most != runner.DefaultSlots || len(q.due["slow"]) != 0 {
-			t.Errorf("at most %d at a time with %d left, want %d and none", most, len(q.due["slow"]), runner.DefaultSlots)
+		if most != slots || len(q.due["slow"]) != 0 {
+			t.Errorf("at most %d at a time with %d left, want %d and none", most, len(q.due["slow"]), slots)
 		}
 	})
 }

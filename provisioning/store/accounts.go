@@ -19,19 +19,19 @@ func NewAccounts(db *sqldb.DB) *Accounts { return &Accounts{db} }
 
 const accountColumns = `user_id, target, desired, desired_rev, applied_rev, state, external_id, created, adopted,
 	suspended, create_sent, sent, outcome, kind, detail, field, attempts, first_failed_at, next_attempt_at,
-	cause, fence, lease_until, updated_at`
+	cause, fence, lease_until, updated_at, client_id, lost, held`
 
 const defaultLimit = 100
 
 // rearm makes a row due at $1 as if it had never failed. A row that is leased
 // stays with its worker; what it finds then is written over this.
 const rearm = `state = CASE WHEN applied_rev < desired_rev THEN 'pending' ELSE state END, attempts = 0, first_failed_at = 0,
-	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1, held = FALSE`
 
 // bump is rearm for a change: the work is due again even after a running worker
 // is done.
 const bump = `desired_rev = desired_rev + 1, state = 'pending', attempts = 0, first_failed_at = 0, cause = 'background',
-	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1, held = FALSE`
 
 // Get returns one account, or [provisioning.ErrAccountNotFound].
 func (s *Accounts) Get(ctx context.Context, user provisioning.UserID, target provisioning.TargetName) (provisioning.Account, error) {
@@ -57,6 +57,9 @@ func (s *Accounts) List(ctx context.Context, f provisioning.AccountFilter) ([]pr
 	where("user_id", string(f.User))
 	where("target", string(f.Target))
 	where("state", string(f.State))
+	if f.Held {
+		query += " AND held"
+	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultLimit
@@ -74,23 +77,45 @@ func (s *Accounts) List(ctx context.Context, f provisioning.AccountFilter) ([]pr
 }
 
 // Want makes accounts desired present and due where they are not desired so yet.
-func (s *Accounts) Want(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, trigger provisioning.Trigger, now time.Time) error {
-	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
-		_, err := s.db.Exec(ctx, `INSERT INTO account (user_id, target, desired, desired_rev, state, next_attempt_at, cause, updated_at)
-			VALUES ($2, $3, 'present', 1, 'pending', $1, $4, $1)
+func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time) error {
+	return s.each(ctx, w.Targets, func(ctx context.Context, target provisioning.TargetName) error {
+		_, err := s.db.Exec(ctx, `INSERT INTO account (user_id, target, desired, desired_rev, state, next_attempt_at, cause, updated_at, client_id)
+			VALUES ($2, $3, 'present', 1, 'pending', $1, $4, $1, $5)
 			ON CONFLICT (user_id, target) DO UPDATE SET desired = 'present', desired_rev = account.desired_rev + 1,
 				state = 'pending', attempts = 0, first_failed_at = 0, cause = excluded.cause, updated_at = excluded.updated_at,
+				client_id = excluded.client_id, lost = FALSE, held = FALSE,
 				next_attempt_at = CASE WHEN account.lease_until > excluded.updated_at THEN account.next_attempt_at ELSE excluded.next_attempt_at END
-			WHERE account.desired <> 'present'`, sqldb.Micros(now), user, target, trigger)
+			WHERE account.desired <> 'present'`, sqldb.Micros(now), w.User, target, w.Trigger, w.Client)
+		if err != nil || !w.Belongs {
+			return err
+		}
+		_, err = s.db.Exec(ctx, "UPDATE account SET client_id = $1 WHERE user_id = $2 AND target = $3 AND client_id <> $1", w.Client, w.User, target)
 		return err
 	})
 }
 
-// Hasten makes accounts that wait for their next try due at once.
+// Forfeit applies a loss to an account that is desired present, unless another
+// binding of the target may want it.
+func (s *Accounts) Forfeit(ctx context.Context, l provisioning.Loss, now time.Time) error {
+	to, loses := l.Policy.Desired()
+	if !loses {
+		return nil
+	}
+	_, err := s.db.Exec(ctx, `UPDATE account SET `+bump+`, lost = TRUE, desired = $5 WHERE user_id = $2 AND target = $3 AND desired = 'present'
+		AND NOT EXISTS (SELECT 1 FROM binding b WHERE b.target = $3 AND b.client_id <> $4)`, sqldb.Micros(now), l.User, l.Target, l.Client, to)
+	if err != nil {
+		return fmt.Errorf("take account away: %w", err)
+	}
+	return nil
+}
+
+// Hasten makes accounts that wait for their next try due at once, and puts those
+// that wait in the background ahead of it.
 func (s *Accounts) Hasten(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) error {
 	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
-		_, err := s.db.Exec(ctx, `UPDATE account SET next_attempt_at = $1, cause = 'sign_in'
-			WHERE user_id = $2 AND target = $3 AND state = 'retrying' AND lease_until <= $1 AND next_attempt_at > $1`,
+		_, err := s.db.Exec(ctx, `UPDATE account SET next_attempt_at = CASE WHEN next_attempt_at > $1 THEN $1 ELSE next_attempt_at END, cause = 'sign_in'
+			WHERE user_id = $2 AND target = $3 AND lease_until <= $1
+				AND (state = 'retrying' AND next_attempt_at > $1 OR state = 'pending' AND cause = 'background' AND next_attempt_at > 0)`,
 			sqldb.Micros(now), user, target)
 		return err
 	})
@@ -104,7 +129,7 @@ func (s *Accounts) Retry(ctx context.Context, user provisioning.UserID, targets 
 	counts := map[provisioning.TargetName]int64{}
 	err := s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
 		n, err := s.db.Exec(ctx, `UPDATE account SET desired_rev = CASE WHEN applied_rev < desired_rev THEN desired_rev ELSE desired_rev + 1 END,
-				state = 'pending', attempts = 0, first_failed_at = 0, sent = '{}', cause = 'manual', updated_at = $1,
+				state = 'pending', attempts = 0, first_failed_at = 0, sent = '{}', cause = 'manual', updated_at = $1, held = FALSE,
 				next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END
 			WHERE user_id = $2 AND target = $3`, sqldb.Micros(now), user, target)
 		counts[target] = n
@@ -126,11 +151,13 @@ func (s *Accounts) Change(ctx context.Context, user provisioning.UserID, now tim
 	return nil
 }
 
-// Desire turns accounts of the user that are desired as one of from into to.
+// Desire turns accounts of the user that are desired as one of from into to. An
+// account that no binding wants does not become present again; once it is desired
+// absent, it ends as the target's policy says.
 func (s *Accounts) Desire(ctx context.Context, user provisioning.UserID, from []provisioning.Desired, to provisioning.Desired, now time.Time) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		for _, f := range from {
-			_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+", desired = $4 WHERE user_id = $2 AND desired = $3",
+			_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+", desired = $4, lost = lost AND $4 <> 'absent' WHERE user_id = $2 AND desired = $3 AND NOT (lost AND $4 = 'present')",
 				sqldb.Micros(now), user, f, to)
 			if err != nil {
 				return fmt.Errorf("change accounts: %w", err)
@@ -163,7 +190,7 @@ func scanAccount(row scanner) (provisioning.Account, error) {
 	var firstFailed, next, lease, updated int64
 	err := row.Scan(&a.User, &a.Target, &a.Desired, &a.DesiredRev, &a.AppliedRev, &a.State, &a.ExternalID, &a.Created, &a.Adopted,
 		&a.Suspended, &a.CreateSent, &sent, &a.Outcome, &a.Kind, &a.Detail, &a.Field, &a.Attempts, &firstFailed, &next,
-		&a.Trigger, &a.Fence, &lease, &updated)
+		&a.Trigger, &a.Fence, &lease, &updated, &a.Client, &a.Lost, &a.Held)
 	if err != nil {
 		return a, err
 	}

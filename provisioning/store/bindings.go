@@ -18,34 +18,62 @@ type Bindings struct{ db *sqldb.DB }
 func NewBindings(db *sqldb.DB) *Bindings { return &Bindings{db} }
 
 const bindingColumns = `client_id, target, position, blocking, enable_rules, jit_outbound, timeout,
-	on_create_failure, on_update_failure, on_refresh, report_only`
+	on_create_failure, on_update_failure, on_rule_deny, on_rule_error, on_refresh, on_loss, report_only`
 
 // Put creates or replaces a binding. It returns
-// [provisioning.ErrTargetNotFound] if there is no such target.
+// [provisioning.ErrTargetNotFound] if there is no such target. When it is new, or
+// no longer asks rules, the users who belong to the application are given
+// accounts in the background.
 func (s *Bindings) Put(ctx context.Context, b provisioning.Binding) error {
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		var there bool
-		err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM target WHERE name = $1)", b.Target).Scan(&there)
+		grants, err := s.grantsAnew(ctx, b)
 		if err != nil {
 			return err
 		}
-		if !there {
-			return fmt.Errorf("%w: %s", provisioning.ErrTargetNotFound, b.Target)
+		if err := s.write(ctx, b); err != nil {
+			return err
 		}
-		_, err = s.db.Exec(ctx, `INSERT INTO binding (`+bindingColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-			ON CONFLICT (client_id, target) DO UPDATE SET position = excluded.position, blocking = excluded.blocking,
-				enable_rules = excluded.enable_rules, jit_outbound = excluded.jit_outbound, timeout = excluded.timeout,
-				on_create_failure = excluded.on_create_failure, on_update_failure = excluded.on_update_failure,
-				on_refresh = excluded.on_refresh, report_only = excluded.report_only`,
-			b.Client, b.Target, b.Position, b.Blocking, b.EnableRules, b.JITOutbound, b.Timeout.Microseconds(),
-			b.OnCreateFailure, b.OnUpdateFailure, b.OnRefresh, b.ReportOnly)
-		return err
+		if err := endSweep(ctx, s.db, b.Target, provisioning.SweepLost, b.Client); err != nil || !grants {
+			return err
+		}
+		return beginSweep(ctx, s.db, provisioning.Sweep{Target: b.Target, Cause: provisioning.SweepJoined, Client: b.Client})
 	})
 	if err != nil {
 		return fmt.Errorf("put binding: %w", err)
 	}
 	return nil
+}
+
+// grantsAnew reports whether the binding gives accounts that the one it replaces
+// did not.
+func (s *Bindings) grantsAnew(ctx context.Context, b provisioning.Binding) (bool, error) {
+	var there bool
+	err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM target WHERE name = $1)", b.Target).Scan(&there)
+	if err != nil {
+		return false, err
+	}
+	if !there {
+		return false, fmt.Errorf("%w: %s", provisioning.ErrTargetNotFound, b.Target)
+	}
+	var ruled bool
+	err = s.db.QueryRow(ctx, "SELECT enable_rules FROM binding WHERE client_id = $1 AND target = $2", b.Client, b.Target).Scan(&ruled)
+	if sqldb.IsNoRows(err) {
+		ruled, err = true, nil
+	}
+	return ruled && !b.EnableRules, err
+}
+
+func (s *Bindings) write(ctx context.Context, b provisioning.Binding) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO binding (`+bindingColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (client_id, target) DO UPDATE SET position = excluded.position, blocking = excluded.blocking,
+			enable_rules = excluded.enable_rules, jit_outbound = excluded.jit_outbound, timeout = excluded.timeout,
+			on_create_failure = excluded.on_create_failure, on_update_failure = excluded.on_update_failure,
+			on_rule_deny = excluded.on_rule_deny, on_rule_error = excluded.on_rule_error,
+			on_refresh = excluded.on_refresh, on_loss = excluded.on_loss, report_only = excluded.report_only`,
+		b.Client, b.Target, b.Position, b.Blocking, b.EnableRules, b.JITOutbound, b.Timeout.Microseconds(),
+		b.OnCreateFailure, b.OnUpdateFailure, b.OnRuleDeny, b.OnRuleError, b.OnRefresh, b.OnLoss, b.ReportOnly)
+	return err
 }
 
 // ByClient returns the application's bindings in their order.
@@ -70,22 +98,36 @@ func (s *Bindings) list(ctx context.Context, query string, args ...any) ([]provi
 	return out, nil
 }
 
-// Delete removes a binding; accounts stay. It returns
+// Delete removes a binding. In the background its on_loss policy is applied to
+// the accounts that no other binding wants. It returns
 // [provisioning.ErrBindingNotFound] if there is none.
 func (s *Bindings) Delete(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
-	n, err := s.db.Exec(ctx, "DELETE FROM binding WHERE client_id = $1 AND target = $2", client, target)
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		lost := provisioning.Sweep{Target: target, Cause: provisioning.SweepLost, Client: client}
+		err := s.db.ReturningRow(ctx, "DELETE FROM binding WHERE client_id = $1 AND target = $2 RETURNING on_loss", client, target).Scan(&lost.OnLoss)
+		if sqldb.IsNoRows(err) {
+			return provisioning.ErrBindingNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if err := endSweep(ctx, s.db, target, provisioning.SweepJoined, client); err != nil {
+			return err
+		}
+		if _, loses := lost.OnLoss.Desired(); !loses {
+			return nil
+		}
+		return beginSweep(ctx, s.db, lost)
+	})
 	if err != nil {
 		return fmt.Errorf("delete binding: %w", err)
-	}
-	if n == 0 {
-		return provisioning.ErrBindingNotFound
 	}
 	return nil
 }
 
 func bindingDest(b *provisioning.Binding, micros *int64) []any {
 	return []any{&b.Client, &b.Target, &b.Position, &b.Blocking, &b.EnableRules, &b.JITOutbound, micros,
-		&b.OnCreateFailure, &b.OnUpdateFailure, &b.OnRefresh, &b.ReportOnly}
+		&b.OnCreateFailure, &b.OnUpdateFailure, &b.OnRuleDeny, &b.OnRuleError, &b.OnRefresh, &b.OnLoss, &b.ReportOnly}
 }
 
 func scanBinding(row scanner) (provisioning.Binding, error) {
@@ -100,14 +142,16 @@ func scanBinding(row scanner) (provisioning.Binding, error) {
 
 // standings is one read: the primary keys of both tables serve it.
 const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
-		b.on_create_failure, b.on_update_failure, b.on_refresh, b.report_only,
+		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only,
 		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.attempts,
-		a.next_attempt_at, a.lease_until, a.updated_at
-	FROM binding b LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
+		a.next_attempt_at, a.lease_until, a.updated_at, a.cause,
+		t.maintenance, s.kind, s.opened_at, s.probe_at, s.probe_until, s.paused_until
+	FROM binding b JOIN target t ON t.name = b.target JOIN target_state s ON s.target = b.target
+	LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
 	WHERE b.client_id = $1 ORDER BY b.position, b.target`
 
 // Standings returns the application's bindings in their order, each with what
-// the gate needs of the user's account.
+// the gate needs of the user's account and of the target's state.
 func (s *Bindings) Standings(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) ([]provisioning.Standing, error) {
 	rows, err := s.db.Query(ctx, standings, client, user)
 	if err != nil {
@@ -122,21 +166,27 @@ func (s *Bindings) Standings(ctx context.Context, client provisioning.ClientID, 
 
 func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing, error) {
 	var b provisioning.Binding
+	held := provisioning.TargetState{}
 	var timeout int64
-	var desired, state, external, kind sql.NullString
+	var desired, state, external, kind, cause sql.NullString
+	var opened, probeAt, probeUntil, paused int64
 	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
-	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated)
+	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated, &cause,
+		&held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
 	if err := row.Scan(dest...); err != nil {
 		return provisioning.Standing{}, err
 	}
 	b.Timeout = time.Duration(timeout) * time.Microsecond
-	out := provisioning.Standing{Binding: b}
+	held.Target, held.Health.OpenedAt, held.Health.ProbeAt = b.Target, sqldb.Time(opened), sqldb.Time(probeAt)
+	held.Health.ProbeUntil, held.Health.PausedUntil = sqldb.Time(probeUntil), sqldb.Time(paused)
+	out := provisioning.Standing{Binding: b, State: held}
 	if desired.Valid {
 		out.Account = &provisioning.Account{
 			User: user, Target: b.Target, Desired: provisioning.Desired(desired.String),
 			DesiredRev: desiredRev.Int64, AppliedRev: appliedRev.Int64, State: provisioning.State(state.String),
 			ExternalID: external.String, Kind: sdk.Kind(kind.String), Attempts: int(attempts.Int64),
 			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
+			Trigger: provisioning.Trigger(cause.String),
 		}
 	}
 	return out, nil

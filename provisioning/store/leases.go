@@ -10,76 +10,19 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 )
 
-// claimSQLite and claimPostgres lease due rows of one target. PostgreSQL skips
-// rows another worker is just claiming; SQLite has one writer anyway.
-const (
-	claimSet = ` SET lease_owner = $1, lease_until = $2, next_attempt_at = $2, fence = fence + 1, attempts = attempts + 1`
-
-	claimSQLite = `UPDATE account` + claimSet + ` WHERE (user_id, target) IN (
-			SELECT user_id, target FROM account WHERE target = $3 AND next_attempt_at > 0 AND next_attempt_at <= $4
-			ORDER BY next_attempt_at LIMIT $5)
-		RETURNING ` + accountColumns
-
-	claimPostgres = `WITH due AS MATERIALIZED (
-			SELECT user_id AS u, target AS t FROM account WHERE target = $3 AND next_attempt_at > 0 AND next_attempt_at <= $4
-			ORDER BY next_attempt_at LIMIT $5 FOR UPDATE SKIP LOCKED)
-		UPDATE account` + claimSet + ` FROM due WHERE user_id = due.u AND target = due.t
-		RETURNING ` + accountColumns
-)
-
-// Claim leases up to limit due accounts of the target to owner until until. The
-// work of a worker that died is due again when its lease ends.
-func (s *Accounts) Claim(ctx context.Context, target provisioning.TargetName, owner string, now, until time.Time, limit int) ([]provisioning.Lease, error) {
-	query := claimSQLite
-	if s.db.Dialect() == sqldb.Postgres {
-		query = claimPostgres
-	}
-	rows, err := s.db.Returning(ctx, query, owner, sqldb.Micros(until), target, sqldb.Micros(now), limit)
-	if err != nil {
-		return nil, fmt.Errorf("claim accounts: %w", err)
-	}
-	accounts, err := collect(rows, scanAccount)
-	if err != nil {
-		return nil, fmt.Errorf("claim accounts: %w", err)
-	}
-	leases := make([]provisioning.Lease, 0, len(accounts))
-	for _, a := range accounts {
-		leases = append(leases, provisioning.Lease{Account: a, Owner: owner, Fence: a.Fence, Until: a.LeaseUntil})
-	}
-	return leases, nil
-}
-
-const due = `SELECT name, due FROM (
-	SELECT t.name AS name, (SELECT MIN(next_attempt_at) FROM account a WHERE a.target = t.name AND a.next_attempt_at > 0) AS due
-	FROM target t) x WHERE due IS NOT NULL`
-
-// Due returns when the earliest work of each target is due; targets without any
-// are left out. It is one index probe per target.
-func (s *Accounts) Due(ctx context.Context) (map[provisioning.TargetName]time.Time, error) {
-	rows, err := s.db.Query(ctx, due)
-	if err != nil {
-		return nil, fmt.Errorf("read due times: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	out := map[provisioning.TargetName]time.Time{}
-	for rows.Next() {
-		var name provisioning.TargetName
-		var at int64
-		if err := rows.Scan(&name, &at); err != nil {
-			return nil, fmt.Errorf("read due times: %w", err)
-		}
-		out[name] = sqldb.Time(at)
-	}
-	return out, rows.Err()
-}
-
 // Release hands a lease back unused: the account is due at now and the claim did
 // not count as an attempt. A lease that is lost is nobody's to hand back.
 func (s *Accounts) Release(ctx context.Context, l provisioning.Lease, now time.Time) error {
-	_, err := s.db.Exec(ctx, `UPDATE account SET lease_owner = '', lease_until = 0, next_attempt_at = $1,
-			attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
-		WHERE user_id = $2 AND target = $3 AND fence = $4 AND lease_owner = $5`,
-		sqldb.Micros(now), l.Account.User, l.Account.Target, l.Fence, l.Owner)
+	err := s.db.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.db.Exec(ctx, `UPDATE account SET lease_owner = '', lease_until = 0, next_attempt_at = $1,
+				attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END
+			WHERE user_id = $2 AND target = $3 AND fence = $4 AND lease_owner = $5`,
+			sqldb.Micros(now), l.Account.User, l.Account.Target, l.Fence, l.Owner)
+		if err != nil {
+			return err
+		}
+		return s.keepProbe(ctx, l, time.Time{})
+	})
 	if err != nil {
 		return fmt.Errorf("release account: %w", err)
 	}
@@ -87,8 +30,28 @@ func (s *Accounts) Release(ctx context.Context, l provisioning.Lease, now time.T
 }
 
 // Extend moves the lease's end to until, or returns [provisioning.ErrLeaseLost].
+// A probe stays the only one as long as its lease.
 func (s *Accounts) Extend(ctx context.Context, l provisioning.Lease, until time.Time) error {
-	return s.held(ctx, l, "extend lease", `UPDATE account SET lease_until = $1, next_attempt_at = $1`, sqldb.Micros(until))
+	return s.db.InTx(ctx, func(ctx context.Context) error {
+		err := s.held(ctx, l, "extend lease", `UPDATE account SET lease_until = $1, next_attempt_at = $1`, sqldb.Micros(until))
+		if err != nil {
+			return err
+		}
+		return s.keepProbe(ctx, l, until)
+	})
+}
+
+// keepProbe moves the end of the probe that l is, if it is one.
+func (s *Accounts) keepProbe(ctx context.Context, l provisioning.Lease, until time.Time) error {
+	if l.Probe == 0 {
+		return nil
+	}
+	_, err := s.db.Exec(ctx, "UPDATE target_state SET probe_until = $1 WHERE target = $2 AND probe = $3 AND probe_until > 0",
+		sqldb.Micros(until), l.Account.Target, l.Probe)
+	if err != nil {
+		return fmt.Errorf("keep probe: %w", err)
+	}
+	return nil
 }
 
 // Begin writes down an attempt before its first call, or returns
@@ -141,7 +104,8 @@ const finish = `UPDATE account SET lease_owner = '', lease_until = 0,
 	first_failed_at = CASE WHEN desired_rev > $1 THEN 0 ELSE CAST($7 AS BIGINT) END,
 	cause = CASE WHEN desired_rev > $1 THEN cause ELSE $8 END,
 	applied_rev = $9, external_id = $10, created = $11, adopted = $12, suspended = $13, create_sent = $14,
-	sent = $15, outcome = $16, kind = $17, detail = $18, field = $19, updated_at = $4`
+	sent = $15, outcome = $16, kind = $17, detail = $18, field = $19, updated_at = $4,
+	held = CASE WHEN desired_rev > $1 THEN FALSE ELSE $20 END`
 
 // Finish writes a run's result and the end of its attempt together. It returns
 // [provisioning.ErrLeaseLost] and changes nothing of the account when another
@@ -184,7 +148,7 @@ func (s *Accounts) finishAccount(ctx context.Context, l provisioning.Lease, r pr
 	}
 	return s.held(ctx, l, "finish run", finish, r.Rev, a.Desired, a.State, sqldb.Micros(a.UpdatedAt), sqldb.Micros(a.NextAttemptAt),
 		a.Attempts, sqldb.Micros(a.FirstFailedAt), a.Trigger, a.AppliedRev, a.ExternalID, a.Created, a.Adopted, a.Suspended, a.CreateSent,
-		sent, a.Outcome, a.Kind, a.Detail, a.Field)
+		sent, a.Outcome, a.Kind, a.Detail, a.Field, a.Held)
 }
 
 // held runs an update of the leased row, if the lease is still its.

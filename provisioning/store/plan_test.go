@@ -17,8 +17,10 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		want  []string
 	}{
 		{"standings", standings, []any{"app", "ann"}, []string{"SEARCH b USING PRIMARY KEY (client_id=?)", "SEARCH a USING PRIMARY KEY (user_id=? AND target=?)"}},
-		{"claim", claimSQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING COVERING INDEX account_due (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
-		{"due", due, nil, []string{"SEARCH a USING COVERING INDEX account_due (target=? AND next_attempt_at>?)"}},
+		{"claim waited", claimWaitedSQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING INDEX account_waited (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
+		{"claim any", claimAnySQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING COVERING INDEX account_due (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
+		{"leased", leased, []any{"dir", 1}, []string{"USING COVERING INDEX account_leased (target=? AND lease_until>?)"}},
+		{"due", due, nil, []string{"SEARCH a USING COVERING INDEX account_due (target=? AND next_attempt_at>?)", "SEARCH s USING PRIMARY KEY (target=?)"}},
 		{"linked to", linkedTo, []any{"dir", "x1"}, []string{"INDEX account_external (target=? AND external_id=?)"}},
 	}
 	for _, tt := range tests {

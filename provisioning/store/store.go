@@ -36,6 +36,8 @@ type Stores struct {
 	Attempts        *Attempts
 	Decisions       *Decisions
 	Reconciliations *Reconciliations
+	Health          *Health
+	Sweeps          *Sweeps
 }
 
 // New returns the stores of db.
@@ -47,6 +49,8 @@ func New(db *sqldb.DB, sealer Sealer) Stores {
 		Attempts:        NewAttempts(db),
 		Decisions:       NewDecisions(db),
 		Reconciliations: NewReconciliations(db),
+		Health:          NewHealth(db),
+		Sweeps:          NewSweeps(db),
 	}
 }
 

@@ -23,7 +23,7 @@ type Targets struct {
 // NewTargets returns the target store of db.
 func NewTargets(db *sqldb.DB, sealer Sealer) *Targets { return &Targets{db, sealer} }
 
-const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision, reconcile_every"
+const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision, max_concurrency, rate_per_minute, maintenance, reconcile_every, group_names"
 
 // Get returns the target with its secrets, or [provisioning.ErrTargetNotFound].
 func (s *Targets) Get(ctx context.Context, name provisioning.TargetName) (provisioning.Target, error) {
@@ -61,8 +61,10 @@ func (s *Targets) List(ctx context.Context) ([]provisioning.Target, error) {
 // Put creates or replaces a target, as a whole: secrets that are not given are
 // removed. It returns the target as stored. Revision, which the caller need not
 // set, grows when what the connector is configured with changed; then, and when
-// the mapping changed, every account of the target becomes due. After any other
-// change only those that failed do, since the change may be the cure.
+// the mapping changed, every account of the target becomes due, and a breaker that
+// was open for the old configuration closes. After a change of policy only those
+// that failed become due, since the change may be the cure; after one of the
+// limits or the maintenance none.
 func (s *Targets) Put(ctx context.Context, t provisioning.Target, now time.Time) (provisioning.Target, error) {
 	t = withDefaults(t)
 	var stored provisioning.Target
@@ -96,7 +98,10 @@ func (s *Targets) put(ctx context.Context, t provisioning.Target, now time.Time)
 	if err := s.write(ctx, t); err != nil {
 		return t, err
 	}
-	return t, s.makeDue(ctx, t.Name, c, now)
+	if err := s.makeDue(ctx, t.Name, c, now); err != nil {
+		return t, err
+	}
+	return t, s.renewState(ctx, t.Name, c)
 }
 
 func (s *Targets) find(ctx context.Context, name provisioning.TargetName) (provisioning.Target, bool, error) {
@@ -121,6 +126,9 @@ func withDefaults(t provisioning.Target) provisioning.Target {
 	if t.OnUserDelete == "" {
 		t.OnUserDelete = provisioning.DeleteSuspend
 	}
+	if t.MaxConcurrency == 0 {
+		t.MaxConcurrency = provisioning.DefaultConcurrency
+	}
 	return t
 }
 
@@ -129,6 +137,7 @@ type change int
 
 const (
 	unchanged    change = iota
+	relimited           // only how much of its work is done, and when
 	repolicied          // only what the engine decides by
 	reconfigured        // the connector is configured anew, for the same accounts
 	redirected          // accounts may have to look different, or be elsewhere
@@ -139,12 +148,14 @@ func compare(a, b provisioning.Target) (change, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case !same || a.Connector != b.Connector || !sameMapping(a, b):
+	case !same || a.Connector != b.Connector || !sameMapping(a, b) || !reflect.DeepEqual(a.Groups, b.Groups):
 		return redirected, nil
 	case !maps.Equal(a.Secrets, b.Secrets):
 		return reconfigured, nil
-	case a.Adopt != b.Adopt || a.OnUserDelete != b.OnUserDelete || a.ReconcileEvery != b.ReconcileEvery:
+	case a.Adopt != b.Adopt || a.OnUserDelete != b.OnUserDelete:
 		return repolicied, nil
+	case a.MaxConcurrency != b.MaxConcurrency || a.RatePerMinute != b.RatePerMinute || a.Maintenance != b.Maintenance || a.ReconcileEvery != b.ReconcileEvery:
+		return relimited, nil
 	default:
 		return unchanged, nil
 	}
@@ -175,10 +186,16 @@ func (s *Targets) write(ctx context.Context, t provisioning.Target) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	groups, err := text(t.Groups)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (name) DO UPDATE SET connector = excluded.connector, config = excluded.config, mapping = excluded.mapping,
-			adopt = excluded.adopt, on_user_delete = excluded.on_user_delete, revision = excluded.revision, reconcile_every = excluded.reconcile_every`,
-		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision, t.ReconcileEvery.Microseconds())
+			adopt = excluded.adopt, on_user_delete = excluded.on_user_delete, revision = excluded.revision,
+			max_concurrency = excluded.max_concurrency, rate_per_minute = excluded.rate_per_minute, maintenance = excluded.maintenance,
+			reconcile_every = excluded.reconcile_every, group_names = excluded.group_names`,
+		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision, t.MaxConcurrency, t.RatePerMinute, t.Maintenance, t.ReconcileEvery.Microseconds(), groups)
 	if err != nil {
 		return err
 	}
@@ -241,20 +258,56 @@ func secretAAD(target provisioning.TargetName, name string) []byte {
 }
 
 // makeDue makes accounts due after a change. What was sent is forgotten where it
-// may no longer be what the target has.
+// may no longer be what the target has. Where all accounts are concerned, only
+// the first batch is done at once, and a sweep does the rest.
 func (s *Targets) makeDue(ctx context.Context, name provisioning.TargetName, c change, now time.Time) error {
 	switch c {
 	case redirected:
-		_, err := s.db.Exec(ctx, `UPDATE account SET `+bump+`, sent = '{}' WHERE target = $2
-			AND (desired <> 'absent' OR state IN ('pending', 'retrying', 'failed'))`, sqldb.Micros(now), name)
-		return err
-	case unchanged:
+		all := provisioning.Sweep{Target: name, Cause: provisioning.SweepChanged}
+		if err := beginSweep(ctx, s.db, all); err != nil {
+			return err
+		}
+		sweeps := NewSweeps(s.db)
+		after, err := sweeps.Redo(ctx, all, provisioning.SweepBatch, now)
+		if err != nil {
+			return err
+		}
+		return sweeps.Reached(ctx, all, after)
+	case unchanged, relimited:
 		return nil
 	default:
 		_, err := s.db.Exec(ctx, `UPDATE account SET `+rearm+` WHERE target = $2 AND state IN ('retrying', 'failed')`,
 			sqldb.Micros(now), name)
 		return err
 	}
+}
+
+// renewState makes the target's row of state, and forgets what was observed under
+// a configuration that is no more. It comes last: whoever holds that row's lock
+// must not wait for accounts.
+func (s *Targets) renewState(ctx context.Context, name provisioning.TargetName, c change) error {
+	if _, err := s.db.Exec(ctx, "INSERT INTO target_state (target) VALUES ($1) ON CONFLICT (target) DO NOTHING", name); err != nil {
+		return err
+	}
+	if c < reconfigured {
+		return nil
+	}
+	_, err := s.db.Exec(ctx, `UPDATE target_state SET failures = 0, kind = '', opened_at = 0, openings = 0, probe_at = 0,
+		probe_until = 0, paused_until = 0 WHERE target = $1`, name)
+	return err
+}
+
+// SetMaintenance says whether the target's work is to wait. It returns
+// [provisioning.ErrTargetNotFound].
+func (s *Targets) SetMaintenance(ctx context.Context, name provisioning.TargetName, on bool) error {
+	n, err := s.db.Exec(ctx, "UPDATE target SET maintenance = $1 WHERE name = $2", on, name)
+	if err == nil && n == 0 {
+		err = provisioning.ErrTargetNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("set maintenance of %s: %w", name, err)
+	}
+	return nil
 }
 
 // Delete removes a target and the accounts that never came to be. It returns
@@ -288,12 +341,17 @@ func (s *Targets) Delete(ctx context.Context, name provisioning.TargetName) erro
 
 func scanTarget(row scanner) (provisioning.Target, error) {
 	var t provisioning.Target
-	var config, mapping string
+	var config, mapping, groups string
 	var reconcileEvery int64
-	if err := row.Scan(&t.Name, &t.Connector, &config, &mapping, &t.Adopt, &t.OnUserDelete, &t.Revision, &reconcileEvery); err != nil {
+	err := row.Scan(&t.Name, &t.Connector, &config, &mapping, &t.Adopt, &t.OnUserDelete, &t.Revision,
+		&t.MaxConcurrency, &t.RatePerMinute, &t.Maintenance, &reconcileEvery, &groups)
+	if err != nil {
 		return t, err
 	}
 	t.Config, t.ReconcileEvery = json.RawMessage(config), time.Duration(reconcileEvery)*time.Microsecond
+	if err := fromText(groups, &t.Groups); err != nil {
+		return t, err
+	}
 	return t, fromText(mapping, &t.Mapping)
 }
 

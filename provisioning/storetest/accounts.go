@@ -16,7 +16,7 @@ func accounts(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 		f.want("ann", Epoch().Add(time.Hour)) // asked for already: nothing changes
 		f.equal("account", provisioning.Account{
 			User: "ann", Target: "dir", Desired: provisioning.DesiredPresent, DesiredRev: 1, State: provisioning.StatePending,
-			Sent: map[string]string{}, NextAttemptAt: Epoch(), Trigger: provisioning.TriggerSignIn, UpdatedAt: Epoch(),
+			Sent: map[string]string{}, NextAttemptAt: Epoch(), Trigger: provisioning.TriggerSignIn, UpdatedAt: Epoch(), Client: "app",
 		}, f.account("ann"))
 		_, err := f.Accounts.Get(t.Context(), "ANN", "dir")
 		f.is(err, provisioning.ErrAccountNotFound)
@@ -106,7 +106,7 @@ func accountList(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		f.putTarget(full("a"))
 		for i := range 5 {
 			user := provisioning.UserID(fmt.Sprintf("u%d", i))
-			f.ok(f.Accounts.Want(t.Context(), user, []provisioning.TargetName{"dir", "a"}, provisioning.TriggerSignIn, Epoch()))
+			f.ok(f.Accounts.Want(t.Context(), provisioning.Wish{User: user, Targets: []provisioning.TargetName{"dir", "a"}, Trigger: provisioning.TriggerSignIn}, Epoch()))
 		}
 		var got []string
 		filter := provisioning.AccountFilter{Limit: 3}

@@ -38,7 +38,7 @@ func leaseClaim(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		f.want("first", Epoch().Add(-time.Minute))
 		due, err := f.Accounts.Due(t.Context())
 		f.ok(err)
-		f.equal("due", map[provisioning.TargetName]time.Time{"dir": Epoch().Add(-time.Minute)}, due)
+		f.equal("due", map[provisioning.TargetName]provisioning.Due{"dir": {At: Epoch().Add(-time.Minute), Slots: provisioning.MaxConcurrency}}, due)
 		got, err := f.Accounts.Claim(t.Context(), "dir", "w", Epoch(), Epoch().Add(time.Minute), 1)
 		f.ok(err)
 		if len(got) != 1 || got[0].Account.User != "first" || got[0].Fence != 1 || got[0].Account.Attempts != 1 || !got[0].Until.Equal(Epoch().Add(time.Minute)) {

@@ -41,6 +41,7 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("bindings", func(t *testing.T) { bindings(t, open) })
 	t.Run("accounts", func(t *testing.T) { accounts(t, open) })
 	t.Run("leases", func(t *testing.T) { leases(t, open) })
+	t.Run("health", func(t *testing.T) { health(t, open) })
 	t.Run("attempts", func(t *testing.T) { attempts(t, open) })
 	t.Run("decisions", func(t *testing.T) { decisions(t, open) })
 	t.Run("attempt retention", func(t *testing.T) { attemptRetention(t, open) })
@@ -60,7 +61,7 @@ func setUp(t *testing.T, open func(t *testing.T) *sqldb.DB) fixture {
 	t.Helper()
 	db := open(t)
 	f := fixture{t, store.New(db, Sealer{}), db}
-	f.putTarget(provisioning.Target{Name: "dir", Connector: "scim2"})
+	f.putTarget(provisioning.Target{Name: "dir", Connector: "scim2", MaxConcurrency: provisioning.MaxConcurrency})
 	return f
 }
 
@@ -73,7 +74,7 @@ func (f fixture) putTarget(target provisioning.Target) provisioning.Target {
 
 func (f fixture) want(user provisioning.UserID, at time.Time) {
 	f.Helper()
-	f.ok(f.Accounts.Want(f.Context(), user, []provisioning.TargetName{"dir"}, provisioning.TriggerSignIn, at))
+	f.ok(f.Accounts.Want(f.Context(), provisioning.Wish{User: user, Client: "app", Targets: []provisioning.TargetName{"dir"}, Trigger: provisioning.TriggerSignIn}, at))
 }
 
 func (f fixture) account(user provisioning.UserID) provisioning.Account {

@@ -16,7 +16,7 @@ func full(name provisioning.TargetName) provisioning.Target {
 		Secrets:      map[string]sdk.Secret{"token": "t0k", "key": "k3y"},
 		Mapping:      []provisioning.AttributeMapping{{Attribute: "userName", Source: "user.login"}, {Attribute: "kind", Constant: "staff"}},
 		Adopt:        provisioning.AdoptNever,
-		OnUserDelete: provisioning.DeleteDelete,
+		OnUserDelete: provisioning.DeleteDelete, MaxConcurrency: 7, RatePerMinute: 90,
 	}
 }
 
@@ -81,6 +81,7 @@ func targetRevision(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 			{"new", func(*provisioning.Target) {}, 1},
 			{"the same", func(*provisioning.Target) {}, 1},
 			{"the same, formatted otherwise", func(x *provisioning.Target) { x.Config = json.RawMessage(`{"depth": 2, "base_url": "http://x"}`) }, 1},
+			{"limits", func(x *provisioning.Target) { x.MaxConcurrency, x.RatePerMinute, x.Maintenance = 1, 2, true }, 1},
 			{"adopt", func(x *provisioning.Target) { x.Adopt = provisioning.AdoptAlways }, 1},
 			{"config", func(x *provisioning.Target) { x.Config = json.RawMessage(`{}`) }, 2},
 			{"secret", func(x *provisioning.Target) { x.Secrets = map[string]sdk.Secret{"token": "new"} }, 3},
@@ -132,7 +133,7 @@ func targetDelete(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		f.settle("ann", "x1", Epoch())
 		f.is(f.Targets.Delete(t.Context(), "dir"), provisioning.ErrTargetInUse)
 		f.putTarget(full("b"))
-		f.ok(f.Accounts.Want(t.Context(), "ann", []provisioning.TargetName{"b"}, provisioning.TriggerSignIn, Epoch()))
+		f.ok(f.Accounts.Want(t.Context(), provisioning.Wish{User: "ann", Targets: []provisioning.TargetName{"b"}, Trigger: provisioning.TriggerSignIn}, Epoch()))
 		f.ok(f.Targets.Delete(t.Context(), "b"))
 		_, err := f.Accounts.Get(t.Context(), "ann", "b")
 		f.is(err, provisioning.ErrAccountNotFound)
