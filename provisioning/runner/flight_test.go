@@ -73,7 +73,7 @@ func newInstance(t testing.TB, db *sqldb.DB, targets provisioning.Targets) insta
 	notifier := &provisioning.Notifier{}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: stores.Accounts, Health: stores.Health, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
+		Ledger: stores.Accounts, Health: stores.Health, Admission: stores.Accounts, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
 		DigestKey: make([]byte, 32), Logger: logger, Now: time.Now, Random: func() float64 { return 0.5 },
 	})
 	if err != nil {
