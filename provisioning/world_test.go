@@ -22,6 +22,8 @@ type world struct {
 	// before and after are asked around every verb that runs; an error from after
 	// means the verb was done and its answer lost.
 	before, after func(verb string) error
+	groups        map[string][]string // by account id, as last set
+	noGroups      bool
 	noGet         bool
 	noActive      bool
 	hideOwner     bool // the connector cannot read the owner attribute
@@ -31,7 +33,7 @@ type world struct {
 func newWorld() *world {
 	fine := func(string) error { return nil }
 	return &world{
-		accounts: map[string]*sdk.Account{}, calls: map[string]int{}, before: fine, after: fine,
+		accounts: map[string]*sdk.Account{}, calls: map[string]int{}, groups: map[string][]string{}, before: fine, after: fine,
 		declared: []sdk.Attribute{
 			{Name: "owner", Type: sdk.AttributeString, Owner: true, Correlate: 1, CaseExact: true},
 			{Name: "login", Type: sdk.AttributeString, Required: true, Correlate: 2, Source: "user.login"},
@@ -45,6 +47,9 @@ func newWorld() *world {
 // Connect implements provisioning.Targets.
 func (w *world) Connect(context.Context, provisioning.Target) (provisioning.Conn, error) {
 	c := provisioning.Conn{Target: w, Getter: w, ActiveSetter: w, Deleter: w, Description: sdk.Description{Attributes: w.declared}}
+	if !w.noGroups {
+		c.GroupSetter = w
+	}
 	if w.noGet {
 		c.Getter = nil
 	}
@@ -154,6 +159,14 @@ func (w *world) Update(_ context.Context, r sdk.UpdateRequest) (sdk.Account, err
 // SetActive implements sdk.ActiveSetter.
 func (w *world) SetActive(_ context.Context, r sdk.SetActiveRequest) (sdk.Account, error) {
 	return w.change("set_active", r.ID, func(a *sdk.Account) { *a.Active = r.Active })
+}
+
+// SetGroups implements sdk.GroupSetter.
+func (w *world) SetGroups(_ context.Context, r sdk.SetGroupsRequest) error {
+	return w.verb("set_groups", func() error {
+		w.groups[r.ID] = r.Groups
+		return nil
+	})
 }
 
 // Delete implements sdk.Deleter.

@@ -15,6 +15,7 @@ func bindings(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 		second := provisioning.Binding{
 			Client: "app", Target: "a", Blocking: true, EnableRules: true, Timeout: 1500 * time.Millisecond,
 			OnCreateFailure: provisioning.FailureAllow, OnUpdateFailure: provisioning.FailureDeny,
+			OnRuleDeny: provisioning.RuleRefuse, OnRuleError: provisioning.RuleSkip, OnLoss: provisioning.LossDelete,
 			OnRefresh: provisioning.RefreshEnsure, ReportOnly: true, Position: 2,
 		}
 		first := provisioning.NewBinding("app", "dir")

@@ -15,6 +15,7 @@ func full(name provisioning.TargetName) provisioning.Target {
 		Name: name, Connector: "scim2", Config: json.RawMessage(`{"base_url":"http://x","depth":2}`),
 		Secrets:      map[string]sdk.Secret{"token": "t0k", "key": "k3y"},
 		Mapping:      []provisioning.AttributeMapping{{Attribute: "userName", Source: "user.login"}, {Attribute: "kind", Constant: "staff"}},
+		Groups:       map[string][]string{"staff": {"everybody", "all"}},
 		Adopt:        provisioning.AdoptNever,
 		OnUserDelete: provisioning.DeleteDelete, MaxConcurrency: 7, RatePerMinute: 90,
 	}
@@ -86,7 +87,8 @@ func targetRevision(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 			{"config", func(x *provisioning.Target) { x.Config = json.RawMessage(`{}`) }, 2},
 			{"secret", func(x *provisioning.Target) { x.Secrets = map[string]sdk.Secret{"token": "new"} }, 3},
 			{"mapping", func(x *provisioning.Target) { x.Mapping = nil }, 4},
-			{"connector", func(x *provisioning.Target) { x.Connector = "ldap" }, 5},
+			{"groups", func(x *provisioning.Target) { x.Groups = nil }, 5},
+			{"connector", func(x *provisioning.Target) { x.Connector = "ldap" }, 6},
 		}
 		target := full("b")
 		for _, s := range steps {
