@@ -2,6 +2,8 @@ package runner
 
 import (
 	"bufio"
+	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,4 +94,51 @@ func TestSealedImage(t *testing.T) {
 	if leaked, _ := filepath.Glob(filepath.Join(filepath.Dir(img.exec), "image-*")); len(leaked) > 0 {
 		t.Errorf("copies on disk: %v", leaked)
 	}
+}
+
+// TestProgramIsFoundWhateverTheChildMoves gives the program the very number to
+// which a child moves the pipe it reports a failed exec on.
+func TestProgramIsFoundWhateverTheChildMoves(t *testing.T) {
+	var low []*os.File // free again by the time that pipe is made
+	for range 8 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		low = append(low, f)
+	}
+	img, p := self(t), mustOpenPipes(t)
+	next := int(p.highest()) + 1
+	fd, err := unix.FcntlInt(img.file.Fd(), unix.F_DUPFD_CLOEXEC, next)
+	if err != nil || fd != next {
+		t.Fatalf("the program got descriptor %d, %v; want %d", fd, err, next)
+	}
+	moved := &Image{digest: img.digest, file: os.NewFile(uintptr(fd), "moved"), exec: fmt.Sprintf("/proc/self/fd/%d", fd)}
+	defer moved.Close()
+	for _, f := range low {
+		_ = f.Close()
+	}
+	r := withImage(moved, "env", shortDir(t), NewLog(slog.New(&records{}), redactToken, time.Now))
+	for _, dir := range []string{homeIn(r.dir), tempIn(r.dir)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.launch(p); err != nil {
+		t.Fatalf("launch: %v", err)
+	}
+	handshakeOf(t, r)
+	if err := r.Kill(t.Context()); err != nil {
+		t.Error(err)
+	}
+	await(t, r.Drained(), "drained")
+}
+
+func mustOpenPipes(t *testing.T) *pipes {
+	t.Helper()
+	p, err := openPipes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxImage bounds a connector binary, which is held in memory.
@@ -75,24 +77,44 @@ func (i *Image) Close() error {
 	return err
 }
 
-// path returns what to execute. It verifies a script once more: ErrChanged.
-func (i *Image) path() (string, error) {
-	if !i.script {
-		return i.exec, nil
+// clearance is how far above the child's own descriptors the program's is.
+const clearance = 64
+
+// open returns what to execute in a child whose descriptors go up to highest, and
+// a function to call once it runs. It verifies a script once more: ErrChanged.
+//
+// Between fork and exec the child moves descriptors to the numbers just above
+// those it passes on, whatever is there. /proc/self means the child by then, so
+// the program needs a number that is out of the way.
+func (i *Image) open(highest uintptr) (path string, release func(), err error) {
+	switch {
+	case i.script:
+		return i.exec, func() {}, i.verify()
+	case i.file == nil:
+		return i.exec, func() {}, nil
 	}
+	fd, err := unix.FcntlInt(i.file.Fd(), unix.F_DUPFD_CLOEXEC, int(highest)+clearance)
+	if err != nil {
+		return "", nil, fmt.Errorf("copy descriptor of program: %w", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), func() { _ = unix.Close(fd) }, nil
+}
+
+// verify hashes a script again.
+func (i *Image) verify() error {
 	f, err := os.Open(i.exec)
 	if err != nil {
-		return "", fmt.Errorf("open script: %w", err)
+		return fmt.Errorf("open script: %w", err)
 	}
 	defer f.Close()
 	digest, err := Digest(io.LimitReader(f, maxImage+1))
 	if err != nil {
-		return "", fmt.Errorf("read script: %w", err)
+		return fmt.Errorf("read script: %w", err)
 	}
 	if digest != i.digest {
-		return "", fmt.Errorf("%s: %w", i.exec, ErrChanged)
+		return fmt.Errorf("%s: %w", i.exec, ErrChanged)
 	}
-	return i.exec, nil
+	return nil
 }
 
 // fixBytes copies src into sealed memory, or into a private file where the

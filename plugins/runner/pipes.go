@@ -29,6 +29,11 @@ func openPipes() (*pipes, error) {
 	return &p, nil
 }
 
+// highest returns the highest descriptor the child is given.
+func (p *pipes) highest() uintptr {
+	return max(p.stdin.child.Fd(), p.stdout.child.Fd(), p.stderr.child.Fd())
+}
+
 // closeChildEnds closes what the child has its own copies of.
 func (p *pipes) closeChildEnds() {
 	for _, f := range []*os.File{p.stdin.child, p.stdout.child, p.stderr.child} {

@@ -86,21 +86,26 @@ func (r *Runner) Start(ctx context.Context) error {
 			return fmt.Errorf("start connector: %w", err)
 		}
 	}
-	path, err := r.cfg.Image.path()
-	if err != nil {
-		return fmt.Errorf("start connector: %w", err)
-	}
 	p, err := openPipes()
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
-	started := make(chan error)
-	go r.supervise(r.command(path, p), p, started)
-	if err := <-started; err != nil {
+	if err := r.launch(p); err != nil {
 		p.close()
 		return errors.Join(fmt.Errorf("start connector: %w", err), os.RemoveAll(r.dir))
 	}
 	return nil
+}
+
+func (r *Runner) launch(p *pipes) error {
+	path, release, err := r.cfg.Image.open(p.highest())
+	if err != nil {
+		return err
+	}
+	defer release()
+	started := make(chan error)
+	go r.supervise(r.command(path, p), p, started)
+	return <-started
 }
 
 func (r *Runner) command(path string, p *pipes) *exec.Cmd {
