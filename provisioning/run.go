@@ -115,11 +115,7 @@ func (r *run) mapped(p Profile) error {
 // CompileMapping checks a target's mapping against the attributes its connector
 // declares. The error joins [*mapping.Problem]s.
 func CompileMapping(rules []AttributeMapping, declared []sdk.Attribute) (*mapping.Mapping, error) {
-	var out []mapping.Rule
-	for _, m := range rules {
-		out = append(out, mapping.Rule{Attribute: m.Attribute, Source: m.Source, Constant: m.Constant})
-	}
-	return mapping.Compile(out, declared)
+	return mapping.Compile(mappingRules(rules), declared)
 }
 
 // configurationError is a mapping that no longer fits its connector: no retry

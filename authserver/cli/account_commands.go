@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -67,12 +66,17 @@ func loginOf(ctx context.Context, s *daemon.System, id provisioning.UserID) stri
 type accountShowCommand struct {
 	User   string `arg:"" help:"Login or id."`
 	Target string `arg:"" help:"Name of the target."`
+	Values bool   `help:"Read the profile now and show the values it is mapped to. No value is ever recorded, so these are not those of an earlier attempt."`
 }
 
 // accountHistory is what show prints.
 type accountHistory struct {
 	Account  accountView   `json:"account"`
 	Attempts []attemptView `json:"attempts"`
+	// Mapping tells what the account's attributes are made of. Values are the
+	// profile's of now, and there only when they are asked for.
+	Mapping      []provisioning.MappedAttribute `json:"mapping,omitempty"`
+	MappingError string                         `json:"mapping_error,omitempty"`
 }
 
 // Run shows an account.
@@ -82,7 +86,8 @@ func (c accountShowCommand) Run(r *run) error {
 		if err != nil {
 			return about(u.Login+" in "+c.Target, err)
 		}
-		return r.print(h, func(w io.Writer) { printHistory(w, h) })
+		h = h.mappingOf(ctx, s, c.Values)
+		return r.print(h, func(w io.Writer) { printHistory(w, h, c.Values) })
 	})
 }
 
@@ -99,10 +104,10 @@ func historySince(ctx context.Context, s *daemon.System, user provisioning.UserI
 	attempts = slices.DeleteFunc(attempts, func(a provisioning.Attempt) bool {
 		return !a.EndedAt.IsZero() && !a.EndedAt.After(since)
 	})
-	return accountHistory{viewAccount(a, loginOf(ctx, s, user), time.Now()), list(attempts, viewAttempt)}, err
+	return accountHistory{Account: viewAccount(a, loginOf(ctx, s, user), time.Now()), Attempts: list(attempts, viewAttempt)}, err
 }
 
-func printHistory(w io.Writer, h accountHistory) {
+func printHistory(w io.Writer, h accountHistory, values bool) {
 	a := h.Account
 	row(w, "user:", a.owner())
 	row(w, "target:", a.Target)
@@ -110,6 +115,7 @@ func printHistory(w io.Writer, h accountHistory) {
 	row(w, "desired:", fmt.Sprintf("%s, revision %d (applied %d)", a.Desired, a.DesiredRev, a.AppliedRev))
 	row(w, "external id:", dash(a.ExternalID))
 	row(w, "next try:", a.next())
+	printMapping(w, "", h, values)
 	printFailure(w, "", a)
 	for _, attempt := range h.Attempts {
 		printAttempt(w, attempt)
@@ -157,15 +163,18 @@ type accountRetryCommand struct {
 	User   string `arg:"" optional:"" help:"Login or id."`
 	Target string `arg:"" optional:"" help:"Name of the target."`
 	Failed bool   `help:"Retry every failed account instead of one."`
+	Within string `name:"target" help:"With --failed: only those of this target."`
 }
 
 // Run makes accounts due at once. A running server picks them up within seconds.
 func (c accountRetryCommand) Run(r *run) error {
-	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") {
+	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") || !c.Failed && c.Within != "" {
 		return fmt.Errorf("%w: name a user and a target, or --failed", errUsage)
 	}
 	if c.Failed {
-		return r.with(func(ctx context.Context, s *daemon.System) error { return retryFailed(ctx, r, s) })
+		return r.with(func(ctx context.Context, s *daemon.System) error {
+			return retryFailed(ctx, r, s, provisioning.TargetName(c.Within))
+		})
 	}
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
 		err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
@@ -176,23 +185,17 @@ func (c accountRetryCommand) Run(r *run) error {
 	})
 }
 
-func retryFailed(ctx context.Context, r *run, s *daemon.System) error {
-	filter, n := provisioning.AccountFilter{State: provisioning.StateFailed, Limit: maxList}, 0
-	for {
-		accounts, err := s.Accounts.List(ctx, filter)
-		if err != nil {
-			return err
+// retryFailed makes every failed account due, of one target if it is named. Nobody
+// waits for them: they queue behind sign-ins.
+func retryFailed(ctx context.Context, r *run, s *daemon.System, target provisioning.TargetName) error {
+	if target != "" {
+		if _, err := s.Targets.Get(ctx, target); err != nil {
+			return about(fmt.Sprintf("target %q", target), err)
 		}
-		for _, a := range accounts {
-			if err := s.Lifecycle.Retry(ctx, a.User, a.Target); err != nil && !errors.Is(err, provisioning.ErrAccountNotFound) {
-				return err
-			}
-			n++
-		}
-		if len(accounts) < maxList {
-			return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
-		}
-		last := accounts[len(accounts)-1]
-		filter.AfterUser, filter.AfterTarget = last.User, last.Target
 	}
+	n, err := s.Accounts.RetryFailed(ctx, target, time.Now())
+	if err != nil {
+		return err
+	}
+	return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
 }

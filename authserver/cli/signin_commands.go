@@ -19,9 +19,10 @@ type signinCommands struct {
 
 type signinExplainCommand struct {
 	Reference string `arg:"" help:"As the page showed it."`
+	Values    bool   `help:"Read the profile now and show the values it is mapped to. No value is ever recorded, so these are not those of the sign-in."`
 }
 
-// explanation is everything recorded of one sign-in. It holds names of
+// explanation is everything recorded of one sign-in. What is recorded are names of
 // attributes, never values.
 type explanation struct {
 	Reference   string                `json:"reference"`
@@ -44,7 +45,10 @@ func (c signinExplainCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(e, func(w io.Writer) { printExplanation(w, e) })
+		for i, h := range e.Accounts {
+			e.Accounts[i] = h.mappingOf(ctx, s, c.Values)
+		}
+		return r.print(e, func(w io.Writer) { printExplanation(w, e, c.Values) })
 	})
 }
 
@@ -98,7 +102,7 @@ func explainAccounts(ctx context.Context, s *daemon.System, e explanation) ([]ac
 	return out, nil
 }
 
-func printExplanation(w io.Writer, e explanation) {
+func printExplanation(w io.Writer, e explanation, values bool) {
 	row(w, "reference:", e.Reference)
 	row(w, "application:", e.Application)
 	row(w, "user:", strings.TrimSpace(e.Login+" "+string(e.User)))
@@ -117,6 +121,8 @@ func printExplanation(w io.Writer, e explanation) {
 	}
 	for _, h := range e.Accounts {
 		row(w, "account in "+string(h.Account.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", h.Account.State, h.Account.ExternalID)))
+		row(w, "  rules:", "none in this version")
+		printMapping(w, "  ", h, values)
 		printFailure(w, "  ", h.Account)
 		for _, attempt := range h.Attempts {
 			printAttempt(w, attempt)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,11 @@ import (
 )
 
 type targetCommands struct {
-	List   targetListCommand   `cmd:"" help:"List targets."`
-	Show   targetShowCommand   `cmd:"" help:"Show a target's configuration without its secrets."`
-	Check  targetCheckCommand  `cmd:"" help:"Check the connection to a target, step by step."`
-	Delete targetDeleteCommand `cmd:"" help:"Delete a target that nothing is bound to."`
+	List      targetListCommand      `cmd:"" help:"List targets."`
+	Show      targetShowCommand      `cmd:"" help:"Show a target's configuration without its secrets."`
+	Check     targetCheckCommand     `cmd:"" help:"Check the connection to a target, step by step."`
+	Reconcile targetReconcileCommand `cmd:"" help:"Compare a target's accounts with the ledger and report how they differ."`
+	Delete    targetDeleteCommand    `cmd:"" help:"Delete a target that nothing is bound to."`
 }
 
 type targetListCommand struct{}
@@ -50,6 +52,14 @@ func (c targetShowCommand) Run(r *run) error {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
 		v := viewTarget(t)
+		last, err := s.Reconciliations.Last(ctx, t.Name)
+		if err != nil {
+			return err
+		}
+		if last != nil {
+			drift := viewDrift(*last)
+			v.LastReconciliation = &drift
+		}
 		return r.print(v, func(w io.Writer) {
 			row(w, "name:", t.Name)
 			row(w, "connector:", t.Connector)
@@ -63,6 +73,10 @@ func (c targetShowCommand) Run(r *run) error {
 			row(w, "adopt:", t.Adopt)
 			row(w, "on_user_delete:", t.OnUserDelete)
 			row(w, "revision:", t.Revision)
+			row(w, "reconcile_every:", cmp.Or(v.ReconcileEvery, "never"))
+			if v.LastReconciliation != nil {
+				row(w, "reconciled "+when(last.EndedAt)+":", v.LastReconciliation.summary())
+			}
 		})
 	})
 }

@@ -92,19 +92,26 @@ func viewBinding(b provisioning.Binding) bindingView {
 }
 
 type targetView struct {
-	Name         provisioning.TargetName         `json:"name"`
-	Connector    string                          `json:"connector"`
-	Config       json.RawMessage                 `json:"config"`
-	Secrets      []string                        `json:"secrets"` // names of those that are set
-	Mapping      []provisioning.AttributeMapping `json:"mapping,omitempty"`
-	Adopt        provisioning.AdoptPolicy        `json:"adopt"`
-	OnUserDelete provisioning.DeletePolicy       `json:"on_user_delete"`
-	Revision     int64                           `json:"revision"`
+	Name               provisioning.TargetName         `json:"name"`
+	Connector          string                          `json:"connector"`
+	Config             json.RawMessage                 `json:"config"`
+	Secrets            []string                        `json:"secrets"` // names of those that are set
+	Mapping            []provisioning.AttributeMapping `json:"mapping,omitempty"`
+	Adopt              provisioning.AdoptPolicy        `json:"adopt"`
+	OnUserDelete       provisioning.DeletePolicy       `json:"on_user_delete"`
+	Revision           int64                           `json:"revision"`
+	ReconcileEvery     string                          `json:"reconcile_every,omitempty"`
+	LastReconciliation *driftReportView                `json:"last_reconciliation,omitempty"` // only of one target
 }
 
 func viewTarget(t provisioning.Target) targetView {
+	every := ""
+	if t.ReconcileEvery > 0 {
+		every = t.ReconcileEvery.String()
+	}
 	return targetView{
-		Name: t.Name, Connector: t.Connector, Config: t.Config, Secrets: append([]string{}, slices.Sorted(maps.Keys(t.Secrets))...),
+		ReconcileEvery: every,
+		Name:           t.Name, Connector: t.Connector, Config: t.Config, Secrets: append([]string{}, slices.Sorted(maps.Keys(t.Secrets))...),
 		Mapping: t.Mapping, Adopt: t.Adopt, OnUserDelete: t.OnUserDelete, Revision: t.Revision,
 	}
 }

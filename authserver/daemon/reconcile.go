@@ -55,6 +55,16 @@ func (s *System) reconcile(ctx context.Context, target provisioning.TargetName, 
 	return report, true, s.Reconciliations.Finish(end, owner, report)
 }
 
+// Mapping returns what a target's attributes are made of, by name.
+func (s *System) Mapping(ctx context.Context, target provisioning.TargetName) ([]provisioning.MappedAttribute, error) {
+	return s.reconciler.Engine.Mapping(ctx, target)
+}
+
+// Preview is Mapping with the values the user's profile gives now.
+func (s *System) Preview(ctx context.Context, user provisioning.UserID, target provisioning.TargetName) ([]provisioning.MappedAttribute, error) {
+	return s.reconciler.Engine.Preview(ctx, user, target)
+}
+
 // startSchedule reconciles targets as their schedules say until ctx ends; the
 // channel closes then.
 func (s *System) startSchedule(ctx context.Context) <-chan struct{} {

@@ -38,9 +38,6 @@ type entry struct {
 // take the declared defaults. An owner attribute always holds the user's id. The
 // error joins every [*Problem].
 func Compile(rules []Rule, declared []sdk.Attribute) (*Mapping, error) {
-	if rules == nil {
-		rules = defaults(declared)
-	}
 	byName := make(map[string]sdk.Attribute, len(declared))
 	for _, a := range declared {
 		byName[a.Name] = a
@@ -48,7 +45,7 @@ func Compile(rules []Rule, declared []sdk.Attribute) (*Mapping, error) {
 	m := &Mapping{}
 	mapped := map[string]bool{}
 	var problems []error
-	for _, r := range withOwner(rules, declared) {
+	for _, r := range Effective(rules, declared) {
 		a, ok := byName[r.Attribute]
 		e, message := compile(r, a)
 		switch {
@@ -69,6 +66,15 @@ func Compile(rules []Rule, declared []sdk.Attribute) (*Mapping, error) {
 		return nil, errors.Join(problems...)
 	}
 	return m, nil
+}
+
+// Effective returns the rules as [Compile] understands them: the declared
+// defaults if there are none, and the owner's.
+func Effective(rules []Rule, declared []sdk.Attribute) []Rule {
+	if rules == nil {
+		rules = defaults(declared)
+	}
+	return withOwner(rules, declared)
 }
 
 func defaults(declared []sdk.Attribute) []Rule {
