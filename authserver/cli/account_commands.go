@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -163,18 +164,15 @@ type accountRetryCommand struct {
 	User   string `arg:"" optional:"" help:"Login or id."`
 	Target string `arg:"" optional:"" help:"Name of the target."`
 	Failed bool   `help:"Retry every failed account instead of one."`
-	Within string `name:"target" help:"With --failed: only those of this target."`
 }
 
 // Run makes accounts due at once. A running server picks them up within seconds.
 func (c accountRetryCommand) Run(r *run) error {
-	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") || !c.Failed && c.Within != "" {
+	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") {
 		return fmt.Errorf("%w: name a user and a target, or --failed", errUsage)
 	}
 	if c.Failed {
-		return r.with(func(ctx context.Context, s *daemon.System) error {
-			return retryFailed(ctx, r, s, provisioning.TargetName(c.Within))
-		})
+		return r.with(func(ctx context.Context, s *daemon.System) error { return retryFailed(ctx, r, s) })
 	}
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
 		err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
@@ -185,17 +183,23 @@ func (c accountRetryCommand) Run(r *run) error {
 	})
 }
 
-// retryFailed makes every failed account due, of one target if it is named. Nobody
-// waits for them: they queue behind sign-ins.
-func retryFailed(ctx context.Context, r *run, s *daemon.System, target provisioning.TargetName) error {
-	if target != "" {
-		if _, err := s.Targets.Get(ctx, target); err != nil {
-			return about(fmt.Sprintf("target %q", target), err)
+func retryFailed(ctx context.Context, r *run, s *daemon.System) error {
+	filter, n := provisioning.AccountFilter{State: provisioning.StateFailed, Limit: maxList}, 0
+	for {
+		accounts, err := s.Accounts.List(ctx, filter)
+		if err != nil {
+			return err
 		}
+		for _, a := range accounts {
+			if err := s.Lifecycle.Retry(ctx, a.User, a.Target); err != nil && !errors.Is(err, provisioning.ErrAccountNotFound) {
+				return err
+			}
+			n++
+		}
+		if len(accounts) < maxList {
+			return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
+		}
+		last := accounts[len(accounts)-1]
+		filter.AfterUser, filter.AfterTarget = last.User, last.Target
 	}
-	n, err := s.Accounts.RetryFailed(ctx, target, time.Now())
-	if err != nil {
-		return err
-	}
-	return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
 }
