@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -25,13 +24,14 @@ type accountListCommand struct {
 	User   string `help:"Login or id."`
 	Target string `help:"Only this target."`
 	State  string `help:"Only this state: pending, in_sync, retrying, failed, suspended or absent." enum:",pending,in_sync,retrying,failed,suspended,absent" default:""`
+	Held   bool   `help:"Only those whose suspension or deletion waits for: anteroom target approve."`
 	Limit  int    `help:"At most this many." default:"100"`
 }
 
 // Run lists accounts.
 func (c accountListCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		filter := provisioning.AccountFilter{Target: provisioning.TargetName(c.Target), State: provisioning.State(c.State), Limit: c.Limit}
+		filter := provisioning.AccountFilter{Target: provisioning.TargetName(c.Target), State: provisioning.State(c.State), Held: c.Held, Limit: c.Limit}
 		if c.User != "" {
 			u, err := findUser(ctx, s, c.User)
 			if err != nil {
@@ -164,15 +164,18 @@ type accountRetryCommand struct {
 	User   string `arg:"" optional:"" help:"Login or id."`
 	Target string `arg:"" optional:"" help:"Name of the target."`
 	Failed bool   `help:"Retry every failed account instead of one."`
+	Within string `name:"target" help:"With --failed: only those of this target."`
 }
 
 // Run makes accounts due at once. A running server picks them up within seconds.
 func (c accountRetryCommand) Run(r *run) error {
-	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") {
+	if c.Failed == (c.User != "" || c.Target != "") || (c.User == "") != (c.Target == "") || !c.Failed && c.Within != "" {
 		return fmt.Errorf("%w: name a user and a target, or --failed", errUsage)
 	}
 	if c.Failed {
-		return r.with(func(ctx context.Context, s *daemon.System) error { return retryFailed(ctx, r, s) })
+		return r.with(func(ctx context.Context, s *daemon.System) error {
+			return retryFailed(ctx, r, s, provisioning.TargetName(c.Within))
+		})
 	}
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
 		err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
@@ -183,23 +186,17 @@ func (c accountRetryCommand) Run(r *run) error {
 	})
 }
 
-func retryFailed(ctx context.Context, r *run, s *daemon.System) error {
-	filter, n := provisioning.AccountFilter{State: provisioning.StateFailed, Limit: maxList}, 0
-	for {
-		accounts, err := s.Accounts.List(ctx, filter)
-		if err != nil {
-			return err
+// retryFailed makes every failed account due, of one target if it is named. Nobody
+// waits for them: they queue behind sign-ins.
+func retryFailed(ctx context.Context, r *run, s *daemon.System, target provisioning.TargetName) error {
+	if target != "" {
+		if _, err := s.Targets.Get(ctx, target); err != nil {
+			return about(fmt.Sprintf("target %q", target), err)
 		}
-		for _, a := range accounts {
-			if err := s.Lifecycle.Retry(ctx, a.User, a.Target); err != nil && !errors.Is(err, provisioning.ErrAccountNotFound) {
-				return err
-			}
-			n++
-		}
-		if len(accounts) < maxList {
-			return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
-		}
-		last := accounts[len(accounts)-1]
-		filter.AfterUser, filter.AfterTarget = last.User, last.Target
 	}
+	n, err := s.Accounts.RetryFailed(ctx, target, time.Now())
+	if err != nil {
+		return err
+	}
+	return r.print(map[string]int{"due": n}, func(w io.Writer) { row(w, plural(n, "account is", "accounts are")+" due") })
 }

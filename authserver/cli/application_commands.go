@@ -160,7 +160,8 @@ type applicationDeleteCommand struct {
 	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
 }
 
-// Run deletes an application with its bindings; accounts stay.
+// Run deletes an application with its bindings, whose on_loss policies say what
+// becomes of the accounts.
 func (c applicationDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		if err := s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID)); err != nil {

@@ -19,7 +19,11 @@ type targetCommands struct {
 	Show      targetShowCommand      `cmd:"" help:"Show a target's configuration without its secrets."`
 	Check     targetCheckCommand     `cmd:"" help:"Check the connection to a target, step by step."`
 	Reconcile targetReconcileCommand `cmd:"" help:"Compare a target's accounts with the ledger and report how they differ."`
+	Approve   targetApproveCommand   `cmd:"" help:"Let held accounts be suspended or deleted, or keep them."`
 	Delete    targetDeleteCommand    `cmd:"" help:"Delete a target that nothing is bound to."`
+
+	Maintenance targetMaintenanceCommand `cmd:"" help:"Hold up all work of a target, or let it go on."`
+	Resume      targetResumeCommand      `cmd:"" help:"End a pause, and try a target that is down now."`
 }
 
 type targetListCommand struct{}
@@ -31,10 +35,14 @@ func (targetListCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		return r.print(list(targets, viewTarget), func(w io.Writer) {
-			row(w, "NAME", "CONNECTOR", "ADOPT", "ON USER DELETE", "REVISION")
+		states, err := targetStates(ctx, s)
+		if err != nil {
+			return err
+		}
+		return r.print(list(targets, states.view), func(w io.Writer) {
+			row(w, "NAME", "CONNECTOR", "ADOPT", "ON USER DELETE", "REVISION", "STATE")
 			for _, t := range targets {
-				row(w, t.Name, t.Connector, t.Adopt, t.OnUserDelete, t.Revision)
+				row(w, t.Name, t.Connector, t.Adopt, t.OnUserDelete, t.Revision, states[t.Name])
 			}
 		})
 	})
@@ -51,7 +59,11 @@ func (c targetShowCommand) Run(r *run) error {
 		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
-		v := viewTarget(t)
+		states, err := targetStates(ctx, s)
+		if err != nil {
+			return err
+		}
+		v := states.view(t)
 		last, err := s.Reconciliations.Last(ctx, t.Name)
 		if err != nil {
 			return err
@@ -73,6 +85,7 @@ func (c targetShowCommand) Run(r *run) error {
 			row(w, "adopt:", t.Adopt)
 			row(w, "on_user_delete:", t.OnUserDelete)
 			row(w, "revision:", t.Revision)
+			printTargetState(w, v)
 			row(w, "reconcile_every:", cmp.Or(v.ReconcileEvery, "never"))
 			if v.LastReconciliation != nil {
 				row(w, "reconciled "+when(last.EndedAt)+":", v.LastReconciliation.summary())
@@ -144,7 +157,7 @@ func (c targetDeleteCommand) Run(r *run) error {
 type bindingCommands struct {
 	List   bindingListCommand   `cmd:"" help:"List bindings, with what each combination of options does."`
 	Set    bindingSetCommand    `cmd:"" help:"Create or change a binding."`
-	Delete bindingDeleteCommand `cmd:"" help:"Delete a binding; accounts stay."`
+	Delete bindingDeleteCommand `cmd:"" help:"Delete a binding; its on_loss policy says what becomes of the accounts."`
 }
 
 type bindingListCommand struct{}
@@ -166,7 +179,7 @@ func (bindingListCommand) Run(r *run) error {
 }
 
 type bindingSetCommand struct {
-	ClientID        string         `arg:"" name:"client_id" help:"The application's client_id."`
+	ClientID        string         `arg:"" name:"client_id" help:"The application's client_id; (default) for users of no application."`
 	Target          string         `arg:"" help:"Name of the target."`
 	Blocking        *bool          `help:"No account, no token." negatable:""`
 	JITOutbound     *bool          `name:"jit-outbound" help:"Make accounts at sign-in." negatable:""`
@@ -174,6 +187,9 @@ type bindingSetCommand struct {
 	OnCreateFailure string         `enum:"deny,allow," default:"" help:"deny or allow a sign-in whose account could not be made."`
 	OnUpdateFailure string         `enum:"deny,allow," default:"" help:"deny or allow a sign-in whose account could not be updated."`
 	OnRefresh       string         `enum:"check,ensure,skip," default:"" help:"check, ensure or skip at a refresh."`
+	OnRuleDeny      string         `enum:"skip,refuse," default:"" help:"skip the target for users whom rules deny, or refuse their sign-in."`
+	OnRuleError     string         `enum:"refuse,skip," default:"" help:"refuse a sign-in about which rules give no decision, or skip the target."`
+	OnLoss          string         `enum:"keep,suspend,delete," default:"" help:"keep, suspend or delete accounts that are no longer granted."`
 	ReportOnly      *bool          `help:"Decide and record, never hold or refuse." negatable:""`
 }
 
@@ -186,7 +202,7 @@ func (c bindingSetCommand) Run(r *run) error {
 	}
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		client, target := provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target)
-		if _, err := s.Applications.Get(ctx, client); err != nil {
+		if _, err := s.Applications.Get(ctx, client); err != nil && client != provisioning.DefaultClient {
 			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
 		if _, err := s.Targets.Get(ctx, target); err != nil {
@@ -220,19 +236,23 @@ func (c bindingSetCommand) apply(b *provisioning.Binding) {
 	if c.Timeout != nil {
 		b.Timeout = *c.Timeout
 	}
-	if c.OnCreateFailure != "" {
-		b.OnCreateFailure = provisioning.FailurePolicy(c.OnCreateFailure)
-	}
-	if c.OnUpdateFailure != "" {
-		b.OnUpdateFailure = provisioning.FailurePolicy(c.OnUpdateFailure)
-	}
-	if c.OnRefresh != "" {
-		b.OnRefresh = provisioning.RefreshPolicy(c.OnRefresh)
+	given(&b.OnCreateFailure, c.OnCreateFailure)
+	given(&b.OnUpdateFailure, c.OnUpdateFailure)
+	given(&b.OnRuleDeny, c.OnRuleDeny)
+	given(&b.OnRuleError, c.OnRuleError)
+	given(&b.OnRefresh, c.OnRefresh)
+	given(&b.OnLoss, c.OnLoss)
+}
+
+// given sets a policy to the value of a flag that was given.
+func given[T ~string](policy *T, value string) {
+	if value != "" {
+		*policy = T(value)
 	}
 }
 
 type bindingDeleteCommand struct {
-	ClientID string `arg:"" name:"client_id" help:"The application's client_id."`
+	ClientID string `arg:"" name:"client_id" help:"The application's client_id; (default) for users of no application."`
 	Target   string `arg:"" help:"Name of the target."`
 }
 

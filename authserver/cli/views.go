@@ -78,7 +78,10 @@ type bindingView struct {
 	Timeout         string                     `json:"timeout"`
 	OnCreateFailure provisioning.FailurePolicy `json:"on_create_failure"`
 	OnUpdateFailure provisioning.FailurePolicy `json:"on_update_failure"`
+	OnRuleDeny      provisioning.RulePolicy    `json:"on_rule_deny"`
+	OnRuleError     provisioning.RulePolicy    `json:"on_rule_error"`
 	OnRefresh       provisioning.RefreshPolicy `json:"on_refresh"`
+	OnLoss          provisioning.LossPolicy    `json:"on_loss"`
 	ReportOnly      bool                       `json:"report_only"`
 	Explanation     string                     `json:"explanation"`
 }
@@ -86,7 +89,8 @@ type bindingView struct {
 func viewBinding(b provisioning.Binding) bindingView {
 	return bindingView{
 		Application: b.Client, Target: b.Target, Blocking: b.Blocking, EnableRules: b.EnableRules, JITOutbound: b.JITOutbound,
-		Timeout: b.Timeout.String(), OnCreateFailure: b.OnCreateFailure, OnUpdateFailure: b.OnUpdateFailure, OnRefresh: b.OnRefresh,
+		Timeout: b.Timeout.String(), OnCreateFailure: b.OnCreateFailure, OnUpdateFailure: b.OnUpdateFailure,
+		OnRuleDeny: b.OnRuleDeny, OnRuleError: b.OnRuleError, OnRefresh: b.OnRefresh, OnLoss: b.OnLoss,
 		ReportOnly: b.ReportOnly, Explanation: b.Explain(),
 	}
 }
@@ -102,6 +106,11 @@ type targetView struct {
 	Revision           int64                           `json:"revision"`
 	ReconcileEvery     string                          `json:"reconcile_every,omitempty"`
 	LastReconciliation *driftReportView                `json:"last_reconciliation,omitempty"` // only of one target
+
+	MaxConcurrency int             `json:"max_concurrency"`
+	RatePerMinute  int             `json:"rate_per_minute"` // 0 for no limit
+	Maintenance    bool            `json:"maintenance"`
+	State          targetStateView `json:"state"`
 }
 
 func viewTarget(t provisioning.Target) targetView {

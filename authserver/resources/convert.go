@@ -21,6 +21,7 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 		out.OnUserDelete = provisioning.DeletePolicy(t.OnUserDelete)
 	}
 	out.ReconcileEvery = reconcileEvery(t.ReconcileEvery)
+	t.limit(&out)
 	for _, m := range t.Mapping {
 		out.Mapping = append(out.Mapping, provisioning.AttributeMapping(m))
 	}
@@ -37,6 +38,7 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 func exportTarget(t provisioning.Target) (Target, error) {
 	out := Target{Name: string(t.Name), Connector: t.Connector, Groups: t.Groups, Adopt: string(t.Adopt), OnUserDelete: string(t.OnUserDelete)}
 	out.ReconcileEvery = exportReconcile(t.ReconcileEvery)
+	out.exportLimits(t)
 	for name := range t.Secrets {
 		if out.Secrets == nil {
 			out.Secrets = map[string]SecretRef{}

@@ -32,6 +32,10 @@ type Target struct {
 	// ReconcileEvery is how often the ledger is compared with the target, such as
 	// 24h; left out, never.
 	ReconcileEvery string `yaml:"reconcile_every,omitempty" json:"reconcile_every,omitempty"`
+	MaxConcurrency *int   `yaml:"max_concurrency,omitempty" json:"max_concurrency,omitempty"`
+	RatePerMinute  int    `yaml:"rate_per_minute,omitempty" json:"rate_per_minute,omitempty"`
+	// Maintenance left out keeps what is set: it is switched by hand, too.
+	Maintenance *bool `yaml:"maintenance,omitempty" json:"maintenance,omitempty"`
 }
 
 // Mapping gives one attribute its value.

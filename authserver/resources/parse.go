@@ -117,6 +117,7 @@ func (t Target) check(path string, p *Problems) {
 	oneOf(p, path+"adopt", t.Adopt, provisioning.AdoptNever, provisioning.AdoptIfUnclaimed, provisioning.AdoptAlways)
 	oneOf(p, path+"on_user_delete", t.OnUserDelete, provisioning.DeleteSuspend, provisioning.DeleteDelete)
 	checkReconcile(path+"reconcile_every", t.ReconcileEvery, p)
+	t.checkLimits(path, p)
 	for name, ref := range t.Secrets {
 		checkRef(path+"secrets."+name, &ref, p)
 	}

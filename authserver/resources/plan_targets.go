@@ -25,6 +25,9 @@ func (p *planner) target(ctx context.Context, path string, t Target) error {
 	if err != nil {
 		return fmt.Errorf("target %s: %w", t.Name, err)
 	}
+	if t.Maintenance == nil {
+		wanted.Maintenance = current.Maintenance
+	}
 	p.backend.checkTarget(ctx, path, wanted, &p.problems)
 	c, err := compareTargets(current, known, wanted)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -119,6 +120,9 @@ func (s *Bindings) Delete(ctx context.Context, client provisioning.ClientID, tar
 		}
 		return beginSweep(ctx, s.db, lost)
 	})
+	if errors.Is(err, provisioning.ErrBindingNotFound) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("delete binding: %w", err)
 	}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+type targetApproveCommand struct {
+	Name   string `arg:"" help:"Name of the target."`
+	Reject bool   `help:"Keep the accounts as they are instead."`
+}
+
+// Run decides on the accounts of a target that are held. A running server picks
+// them up within seconds.
+func (c targetApproveCommand) Run(r *run) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		target := provisioning.TargetName(c.Name)
+		if _, err := s.Targets.Get(ctx, target); err != nil {
+			return about(fmt.Sprintf("target %q", c.Name), err)
+		}
+		decide, verb := s.Accounts.Approve, "approved"
+		if c.Reject {
+			decide, verb = s.Accounts.Reject, "rejected"
+		}
+		n, err := decide(ctx, target, time.Now())
+		if err != nil {
+			return about(fmt.Sprintf("target %q", c.Name), err)
+		}
+		return r.print(map[string]int{verb: n}, func(w io.Writer) {
+			row(w, plural(n, "held account is", "held accounts are")+" "+verb)
+		})
+	})
+}
