@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
 )
@@ -168,10 +169,13 @@ func (s *stack) allArrive(t *testing.T, rp *relyingParty, pages []visit) {
 func follow(ctx context.Context, b *browser.Browser, page *browser.Page) (*url.URL, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for page.Location == nil {
 		if page.Refresh == 0 {
 			return nil, fmt.Errorf("page %q at %s does not go on by itself: %s", page.Title, page.URL, page.Text)
 		}
+		<-tick.C
 		next, err := b.Get(ctx, page.URL.String())
 		if err != nil {
 			return nil, err

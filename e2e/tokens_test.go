@@ -136,6 +136,7 @@ func (s *stack) withTokens(t *testing.T, login string) answer {
 }
 
 func TestRefreshRotatesAndReuseEndsTheFamily(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database})
@@ -176,6 +177,7 @@ func (s *stack) revoked(t *testing.T, tokens answer) {
 }
 
 func TestDisabledUserGetsNothingMore(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database})
@@ -228,6 +230,7 @@ func later(t *testing.T, a answer) {
 }
 
 func TestRefreshWithEnsureIsPutOffWhileTheTargetIsDown(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		t.Parallel()
 		up, _ := startElimity(t)
@@ -262,6 +265,7 @@ func (s *stack) revokesWhenReused(t *testing.T, old, fresh answer) {
 
 // What a refresh waits for a moment, it also tells the outcome of.
 func TestRefreshWithEnsureWaitsForQuickWork(t *testing.T) {
+	t.Parallel()
 	up, _ := startElimity(t)
 	s := startStack(t, up, stackOptions{binding: "blocking: true, on_refresh: ensure"})
 	tokens := s.withTokens(t, "ada")
@@ -291,6 +295,7 @@ func TestRefreshWithEnsureWaitsForQuickWork(t *testing.T) {
 // An application becomes Blocking while a user has tokens and no account: the
 // refresh is put off, not refused, and the token is good afterwards.
 func TestRefreshIsPutOffUntilTheFirstAccountIsThere(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		t.Parallel()
 		up, _ := startElimity(t)
@@ -311,6 +316,7 @@ func TestRefreshIsPutOffUntilTheFirstAccountIsThere(t *testing.T) {
 // The default checks the ledger alone: an update that is due, or fails, does not
 // hold a refresh up; on_refresh skip does not even look.
 func TestRefreshGoesOnWhileAnUpdateIsDue(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []string{"check", "skip"} {
 		t.Run(policy, func(t *testing.T) {
 			up, _ := startElimity(t)
@@ -329,6 +335,7 @@ func TestRefreshGoesOnWhileAnUpdateIsDue(t *testing.T) {
 // Several who redeem one code: one gets tokens, and then loses them, since one of
 // the others stole the code (RFC 6749 section 4.1.2).
 func TestCodeRedeemedInParallelSucceedsOnceAndIsThenRevoked(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database})
@@ -355,6 +362,7 @@ func TestCodeRedeemedInParallelSucceedsOnceAndIsThenRevoked(t *testing.T) {
 }
 
 func TestRefreshTokenUsedInParallelSucceedsOnceAndIsThenRevoked(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database})
@@ -381,6 +389,7 @@ func TestRefreshTokenUsedInParallelSucceedsOnceAndIsThenRevoked(t *testing.T) {
 }
 
 func TestUserinfoTellsTheAccountsByGetAndPost(t *testing.T) {
+	t.Parallel()
 	up, _ := startElimity(t)
 	s := startStack(t, up, stackOptions{})
 	tokens := s.withTokens(t, "ada")
@@ -432,6 +441,7 @@ func registered() (yaml string, grants map[string][]string) {
 // Whatever an application registered, only the code flow issues at the
 // authorization endpoint.
 func TestAuthorizationEndpointRefusesEveryOtherResponseType(t *testing.T) {
+	t.Parallel()
 	up, _ := startElimity(t)
 	yaml, grants := registered()
 	s := startStack(t, up, stackOptions{more: yaml})
@@ -468,6 +478,7 @@ func TestAuthorizationEndpointRefusesEveryOtherResponseType(t *testing.T) {
 
 // Nothing but the three grants is answered, and each only to who registered it.
 func TestTokenEndpointRefusesEveryOtherGrant(t *testing.T) {
+	t.Parallel()
 	up, _ := startElimity(t)
 	yaml, grants := registered()
 	s := startStack(t, up, stackOptions{more: yaml})
@@ -525,6 +536,7 @@ func TestTokenEndpointRefusesEveryOtherGrant(t *testing.T) {
 // One credential is enough for nothing without the other: no endpoint issues to
 // who cannot authenticate.
 func TestTokenEndpointRefusesWrongClients(t *testing.T) {
+	t.Parallel()
 	up, _ := startElimity(t)
 	s := startStack(t, up, stackOptions{})
 	r, callback := s.withCode(t, "ada")
