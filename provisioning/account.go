@@ -53,6 +53,8 @@ type Account struct {
 	// CreateSent is set before a create goes out and cleared once its end is
 	// known. While it is set the target may have an account we do not know of.
 	CreateSent bool
+	// TargetRev is the target's revision that the account was last in sync with.
+	TargetRev int64
 	// Sent holds a keyed digest per attribute as last sent, so that an update
 	// sends only what differs without the ledger keeping values.
 	Sent map[string]string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
@@ -328,6 +329,37 @@ func TestTargetChangedForMany(t *testing.T) {
 		if n := l.count("desired_rev = 2"); n != len(users) {
 			l.Errorf("%d accounts made due once, want %d", n, len(users))
 		}
+	})
+}
+
+// An account that was in sync before the target changed proves nothing after it,
+// even where the sweep has not come yet: a sign-in waits, and brings it forward.
+func TestTargetChangedBeforeTheSweep(t *testing.T) {
+	each(t, func(l *lab) {
+		l.sweep(members{})
+		l.ok(l.db.InTx(l.Context(), func(ctx context.Context) error {
+			for _, u := range crowd(provisioning.SweepBatch) {
+				if err := l.Accounts.Want(ctx, provisioning.Wish{User: u, Targets: []provisioning.TargetName{"dir"}}, l.Now().Add(time.Hour)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		l.person("zoe") // after the first batch
+		l.start("zoe")
+		l.runDue()
+		l.decided(request("zoe"), provisioning.VerdictPermit, "")
+		l.target(func(x *provisioning.Target) { x.Config = []byte(`{"a":1}`) })
+		l.decided(request("zoe"), provisioning.VerdictWait, "")
+		if d := l.start("zoe"); d.Verdict != provisioning.VerdictWait || l.account("zoe").Trigger != provisioning.TriggerSignIn {
+			l.Errorf("start = %+v, want to wait for work that is due", d)
+		}
+		for l.account("zoe").State != provisioning.StateInSync {
+			if l.runDue() == 0 {
+				l.Fatal("the work of the sign-in is not due")
+			}
+		}
+		l.decided(request("zoe"), provisioning.VerdictPermit, "")
 	})
 }
 

@@ -214,6 +214,7 @@ func (r *run) result(failure *sdk.Error) Result {
 		a, r.outcome = r.withheld(a), OutcomeHeld
 	case failure == nil:
 		a.State, a.Outcome, a.AppliedRev = r.reached(), r.outcome, r.lease.Account.DesiredRev
+		a.TargetRev = r.target.Revision
 		a.Kind, a.Detail, a.Field, a.Attempts = "", "", "", 0
 		a.FirstFailedAt, a.NextAttemptAt = zeroTime, zeroTime
 	default:

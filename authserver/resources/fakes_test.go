@@ -104,6 +104,9 @@ func (m *memory) Validate(_ context.Context, connector string, cfg sdk.RawConfig
 }
 
 func (m *memory) CheckMapping(_ context.Context, t provisioning.Target) error {
+	if t.Name == "nogroups" && t.Groups != nil {
+		return ErrGroups
+	}
 	if len(t.Mapping) > 0 && t.Mapping[0].Attribute == "nope" {
 		return errors.New("the connector has no attribute nope")
 	}

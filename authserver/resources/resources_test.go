@@ -4,10 +4,12 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/provisioning"
 )
 
 const example = `
@@ -129,6 +131,66 @@ func TestBindingLeftOutIsRemovedOnlyWhenListed(t *testing.T) {
 	}
 }
 
+// Every option is parsed, shown, stored and exported, and nothing of it changes
+// when it is applied again.
+func TestEveryOptionOfABinding(t *testing.T) {
+	b, m := newBackend(t)
+	options := "timeout: 20s, on_create_failure: allow, on_update_failure: allow, on_rule_deny: refuse, on_rule_error: skip, on_refresh: skip, on_loss: delete, report_only: true"
+	text := strings.Replace(example, "jit_outbound: true}", "jit_outbound: false, "+options+"}", 1) + "default_bindings: [{target: directory, on_loss: suspend}]\n"
+	text = strings.Replace(text, "secrets: {token", "groups: {staff: [all, everybody]}, secrets: {token", 1)
+	first := apply(t, b, text)
+	for _, option := range strings.Split(options, ", ") {
+		if !strings.Contains(first, "outbound_provisioning.directory."+option) {
+			t.Errorf("apply does not say %q:\n%s", option, first)
+		}
+	}
+	want := provisioning.Binding{
+		Client: "payroll", Target: "directory", Blocking: true, Timeout: 20 * time.Second,
+		OnCreateFailure: provisioning.FailureAllow, OnUpdateFailure: provisioning.FailureAllow,
+		OnRuleDeny: provisioning.RuleRefuse, OnRuleError: provisioning.RuleSkip, OnRefresh: provisioning.RefreshSkip,
+		OnLoss: provisioning.LossDelete, ReportOnly: true,
+	}
+	if diff := cmp.Diff(want, m.bound["payroll/directory"]); diff != "" {
+		t.Errorf("binding (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string][]string{"staff": {"all", "everybody"}}, m.goals["directory"].Groups); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+	if got := apply(t, b, text); got != "no changes\n" {
+		t.Errorf("second apply:\n%s", got)
+	}
+	doc, err := b.Export(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported, err := doc.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := apply(t, b, string(exported)); got != "no changes\n" {
+		t.Errorf("apply of the export:\n%s\nof\n%s", got, exported)
+	}
+}
+
+// The default bindings are removed when they are left out of a list, and left
+// alone when there is no list.
+func TestDefaultBindings(t *testing.T) {
+	b, m := newBackend(t)
+	if got := apply(t, b, example+"default_bindings: [{target: directory}]\n"); !strings.Contains(got, "+ bindings (default)") && !strings.Contains(got, "~ bindings (default)") {
+		t.Errorf("apply does not speak of the default bindings:\n%s", got)
+	}
+	there := func() bool { _, ok := m.bound["(default)/directory"]; return ok }
+	if !there() {
+		t.Fatalf("bindings = %v, want the default one", m.bound)
+	}
+	if got := apply(t, b, example); got != "no changes\n" || !there() {
+		t.Errorf("without a list: %s", got)
+	}
+	if apply(t, b, example+"default_bindings: []\n"); there() || len(m.bound) != 1 {
+		t.Errorf("bindings = %v after an empty list, want the application's alone", m.bound)
+	}
+}
+
 func TestGeneratedSecretIsToldOnce(t *testing.T) {
 	b, _ := newBackend(t)
 	text := "applications: [{client_id: crm, redirect_uris: [https://crm.example/cb]}]"
@@ -171,6 +233,13 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"binding", "applications: [{client_id: a, redirect_uris: [https://a/cb], outbound_provisioning: [{target: nope}]}]", "applications[0].outbound_provisioning[0].target"},
 		{"policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, timeout: 2h, on_create_failure: maybe, enable_rules: true, rule_sets: [x]}, {target: t}]}]",
 			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[0].rule_sets applications[0].outbound_provisioning[1].target"},
+		{"new policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, on_rule_deny: keep, on_rule_error: keep, on_loss: skip}]}]",
+			"applications[0].outbound_provisioning[0].on_rule_deny applications[0].outbound_provisioning[0].on_rule_error applications[0].outbound_provisioning[0].on_loss"},
+		{"default bindings", "default_bindings: [{target: t, timeout: 1h}, {target: t}, {}]", "default_bindings[0].timeout default_bindings[1].target default_bindings[2].target"},
+		{"default bindings of nothing", "default_bindings: [{target: nope}]", "default_bindings[0].target"},
+		{"the default client", "applications: [{client_id: (default), redirect_uris: [https://a/cb]}]", "applications[0].client_id"},
+		{"groups", "targets: [{name: a, connector: scim2, groups: {}}, {name: b, connector: scim2, groups: {x: [], y: [\"\"]}}]", "targets[0].groups targets[1].groups.x targets[1].groups.y"},
+		{"groups unknown", "targets: [{name: nogroups, connector: scim2, groups: {x: [y]}}]", "targets[0].groups"},
 		{"application", "applications: [{client_id: a, redirect_uris: [nope]}]", "applications[0].redirect_uris[0]"},
 		{"public secret", "applications: [{client_id: a, auth_method: none, secret: {env: CLIENT}, redirect_uris: [https://a/cb]}]", "applications[0].secret"},
 		{"home", "users: [{login: ann, home: nope}]", "users[0].home"},

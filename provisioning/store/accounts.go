@@ -19,7 +19,7 @@ func NewAccounts(db *sqldb.DB) *Accounts { return &Accounts{db} }
 
 const accountColumns = `user_id, target, desired, desired_rev, applied_rev, state, external_id, created, adopted,
 	suspended, create_sent, sent, outcome, kind, detail, field, attempts, first_failed_at, next_attempt_at,
-	cause, fence, lease_until, updated_at, client_id, lost, held`
+	cause, fence, lease_until, updated_at, client_id, lost, held, target_rev`
 
 const defaultLimit = 100
 
@@ -109,11 +109,20 @@ func (s *Accounts) Forfeit(ctx context.Context, l provisioning.Loss, now time.Ti
 	return nil
 }
 
+// outdated is true of an account a that a change of its target has yet to reach.
+const outdated = `EXISTS (SELECT 1 FROM sweep w WHERE w.target = a.target AND w.cause = 'changed' AND w.client_id = ''
+	AND w.after_user < a.user_id AND w.target_rev > a.target_rev)`
+
 // Hasten makes accounts that wait for their next try due at once, and puts those
-// that wait in the background ahead of it.
+// that wait in the background ahead of it: for a change of the target, too.
 func (s *Accounts) Hasten(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) error {
 	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
-		_, err := s.db.Exec(ctx, `UPDATE account SET next_attempt_at = CASE WHEN next_attempt_at > $1 THEN $1 ELSE next_attempt_at END, cause = 'sign_in'
+		_, err := s.db.Exec(ctx, `UPDATE account AS a SET `+bump+`, sent = '{}' WHERE user_id = $2 AND target = $3
+			AND state = 'in_sync' AND `+outdated, sqldb.Micros(now), user, target)
+		if err != nil {
+			return err
+		}
+		_, err = s.db.Exec(ctx, `UPDATE account SET next_attempt_at = CASE WHEN next_attempt_at > $1 THEN $1 ELSE next_attempt_at END, cause = 'sign_in'
 			WHERE user_id = $2 AND target = $3 AND lease_until <= $1
 				AND (state = 'retrying' AND next_attempt_at > $1 OR state = 'pending' AND cause = 'background' AND next_attempt_at > 0)`,
 			sqldb.Micros(now), user, target)
@@ -190,7 +199,7 @@ func scanAccount(row scanner) (provisioning.Account, error) {
 	var firstFailed, next, lease, updated int64
 	err := row.Scan(&a.User, &a.Target, &a.Desired, &a.DesiredRev, &a.AppliedRev, &a.State, &a.ExternalID, &a.Created, &a.Adopted,
 		&a.Suspended, &a.CreateSent, &sent, &a.Outcome, &a.Kind, &a.Detail, &a.Field, &a.Attempts, &firstFailed, &next,
-		&a.Trigger, &a.Fence, &lease, &updated, &a.Client, &a.Lost, &a.Held)
+		&a.Trigger, &a.Fence, &lease, &updated, &a.Client, &a.Lost, &a.Held, &a.TargetRev)
 	if err != nil {
 		return a, err
 	}

@@ -144,11 +144,11 @@ func scanBinding(row scanner) (provisioning.Binding, error) {
 	return b, nil
 }
 
-// standings is one read: the primary keys of both tables serve it.
+// standings is one read: the primary keys of all tables serve it.
 const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
 		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only,
 		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.attempts,
-		a.next_attempt_at, a.lease_until, a.updated_at, a.cause,
+		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, ` + outdated + `,
 		t.maintenance, s.kind, s.opened_at, s.probe_at, s.probe_until, s.paused_until
 	FROM binding b JOIN target t ON t.name = b.target JOIN target_state s ON s.target = b.target
 	LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
@@ -172,10 +172,11 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 	var b provisioning.Binding
 	held := provisioning.TargetState{}
 	var timeout int64
+	var stale bool
 	var desired, state, external, kind, cause sql.NullString
 	var opened, probeAt, probeUntil, paused int64
 	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
-	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated, &cause,
+	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated, &cause, &stale,
 		&held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
 	if err := row.Scan(dest...); err != nil {
 		return provisioning.Standing{}, err
@@ -192,6 +193,12 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
 			Trigger: provisioning.Trigger(cause.String),
 		}
+	}
+	if stale && out.Account.State == provisioning.StateInSync {
+		// As it will be once the sweep comes there: what is in sync with another
+		// configuration proves nothing.
+		out.Account.State, out.Account.Trigger = provisioning.StatePending, provisioning.TriggerBackground
+		out.Account.DesiredRev++
 	}
 	return out, nil
 }

@@ -16,7 +16,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		args  []any
 		want  []string
 	}{
-		{"standings", standings, []any{"app", "ann"}, []string{"SEARCH b USING PRIMARY KEY (client_id=?)", "SEARCH a USING PRIMARY KEY (user_id=? AND target=?)"}},
+		{"standings", standings, []any{"app", "ann"}, []string{"SEARCH b USING PRIMARY KEY (client_id=?)", "SEARCH a USING PRIMARY KEY (user_id=? AND target=?)", "SEARCH w USING PRIMARY KEY (target=? AND cause=? AND client_id=?)"}},
 		{"claim waited", claimWaitedSQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING INDEX account_waited (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
 		{"claim any", claimAnySQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING COVERING INDEX account_due (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
 		{"leased", leased, []any{"dir", 1}, []string{"USING COVERING INDEX account_leased (target=? AND lease_until>?)"}},

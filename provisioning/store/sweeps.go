@@ -18,8 +18,9 @@ func NewSweeps(db *sqldb.DB) *Sweeps { return &Sweeps{NewAccounts(db)} }
 
 // beginSweep begins a sweep, or begins it anew.
 func beginSweep(ctx context.Context, db *sqldb.DB, s provisioning.Sweep) error {
-	_, err := db.Exec(ctx, `INSERT INTO sweep (target, cause, client_id, on_loss, after_user) VALUES ($1, $2, $3, $4, '')
-		ON CONFLICT (target, cause, client_id) DO UPDATE SET on_loss = excluded.on_loss, after_user = ''`, s.Target, s.Cause, s.Client, s.OnLoss)
+	_, err := db.Exec(ctx, `INSERT INTO sweep (target, cause, client_id, on_loss, after_user, target_rev)
+		VALUES ($1, $2, $3, $4, '', (SELECT revision FROM target WHERE name = $1))
+		ON CONFLICT (target, cause, client_id) DO UPDATE SET on_loss = excluded.on_loss, after_user = '', target_rev = excluded.target_rev`, s.Target, s.Cause, s.Client, s.OnLoss)
 	if err != nil {
 		return fmt.Errorf("begin sweep: %w", err)
 	}

@@ -15,6 +15,8 @@ ALTER TABLE account ADD COLUMN lost BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE account ADD COLUMN held BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE account ADD COLUMN admitted_rev BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE account ADD COLUMN admitted_at BIGINT NOT NULL DEFAULT 0;
+-- target_rev is the target's revision that the account was last in sync with.
+ALTER TABLE account ADD COLUMN target_rev BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX account_target ON account (target, user_id);
 CREATE INDEX account_held ON account (target, user_id) WHERE held;
 CREATE INDEX account_admitted ON account (target, admitted_at) WHERE admitted_at > 0;
@@ -27,13 +29,15 @@ CREATE TABLE deprovisioning (
     counted_at BIGINT NOT NULL
 ) {{WITHOUT ROWID}};
 
--- Work over many users, a batch at a time: after_user is how far it came.
+-- Work over many users, a batch at a time: after_user is how far it came, and
+-- target_rev the target's revision that it carries out.
 CREATE TABLE sweep (
     target     TEXT {{BINARY}} NOT NULL REFERENCES target (name) ON DELETE CASCADE,
     cause      TEXT NOT NULL,
     client_id  TEXT {{BINARY}} NOT NULL,
     on_loss    TEXT NOT NULL,
     after_user TEXT {{BINARY}} NOT NULL,
+    target_rev BIGINT NOT NULL,
     batches    BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (target, cause, client_id)
 ) {{WITHOUT ROWID}};
@@ -44,6 +48,7 @@ DROP TABLE deprovisioning;
 DROP INDEX account_admitted;
 DROP INDEX account_held;
 DROP INDEX account_target;
+ALTER TABLE account DROP COLUMN target_rev;
 ALTER TABLE account DROP COLUMN admitted_at;
 ALTER TABLE account DROP COLUMN admitted_rev;
 ALTER TABLE account DROP COLUMN held;
