@@ -142,34 +142,3 @@ func TestFiftySignInsMakeOneAccount(t *testing.T) {
 		}
 	}, store.Migrations())
 }
-
-// BenchmarkBackground reports accounts per second against an instant target.
-func BenchmarkBackground(b *testing.B) {
-	db := sqldbtest.SQLite(b, store.Migrations())
-	stores := bind(b, db)
-	for i := range b.N {
-		user := provisioning.UserID(fmt.Sprintf("user%07d", i))
-		if err := stores.Accounts.Want(b.Context(), provisioning.Wish{User: user, Targets: []provisioning.TargetName{"dir"}, Trigger: provisioning.TriggerBackground}, time.Now()); err != nil {
-			b.Fatal(err)
-		}
-	}
-	target := &instant{}
-	i := newInstance(b, db, target)
-	b.ResetTimer()
-	i.runner.Start(b.Context())
-	for {
-		due, err := stores.Accounts.Due(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if len(due) == 0 {
-			break
-		}
-		<-time.After(time.Millisecond)
-	}
-	b.StopTimer()
-	if err := i.runner.Stop(b.Context()); err != nil {
-		b.Error(err)
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accounts/s")
-}
