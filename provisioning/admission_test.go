@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,27 +212,21 @@ func TestHeldWithTwoWorkers(t *testing.T) {
 	each(t, func(l *lab) {
 		users := l.staff(3 * provisioning.MinDeprovisions)
 		l.disable(users...)
-		var mu sync.Mutex
-		claimed := 0
+		var claimed atomic.Int64
 		l.race(2, func() error {
-			for {
-				leases, err := l.Accounts.Claim(l.Context(), "dir", fmt.Sprint("w", claimed), l.Now(), l.Now().Add(provisioning.LeaseFor), 2)
-				mu.Lock()
-				claimed += len(leases)
-				done := claimed >= len(users)
-				mu.Unlock()
+			for claimed.Load() < int64(len(users)) {
+				leases, err := l.Accounts.Claim(l.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.LeaseFor), 2)
 				if err != nil {
 					return err
 				}
+				claimed.Add(int64(len(leases)))
 				for _, lease := range leases {
 					if err := l.engine.Run(l.Context(), lease); err != nil {
 						return err
 					}
 				}
-				if done {
-					return nil
-				}
 			}
+			return nil
 		})
 		l.drain()
 		l.share(users, provisioning.MinDeprovisions, 2*provisioning.MinDeprovisions)
