@@ -63,9 +63,8 @@ func TestTwentyTabsOfOneBrowserMakeOneAccount(t *testing.T) {
 			if i == 0 {
 				return open[0], nil
 			}
-			a := open[i]
-			a.page, err = b.Get(ctx, a.page.URL.String())
-			return a, err
+			page, err := b.Get(ctx, open[i].page.URL.String())
+			return visit{open[i].request, b, page}, err
 		})
 		release()
 		s.allArrive(t, rp, pages)
