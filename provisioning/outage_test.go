@@ -246,3 +246,41 @@ func TestStoppedRunsOpenNothing(t *testing.T) {
 		t.Errorf("stopped runs changed the health: %+v", h)
 	}
 }
+
+// Who waits at a sign-in waits through one retry, ahead of the background; after
+// that the work is the background's, until a sign-in asks for it again.
+func TestFirstRetryIsStillTheSignIns(t *testing.T) {
+	l := liteLab(t)
+	l.world.failing("lookup", down())
+	l.start("ann")
+	for i, want := range []provisioning.Trigger{provisioning.TriggerSignIn, provisioning.TriggerBackground, provisioning.TriggerBackground} {
+		l.runDue()
+		if a := l.account("ann"); a.Trigger != want {
+			t.Errorf("after failure %d the trigger is %s, want %s", i+1, a.Trigger, want)
+		}
+		l.advance(l.account("ann").NextAttemptAt.Sub(l.Now()))
+	}
+	l.runDue()
+	l.advance(10 * time.Second)
+	l.start("ann")
+	if a := l.account("ann"); a.Trigger != provisioning.TriggerSignIn || a.NextAttemptAt.After(l.Now()) {
+		t.Errorf("after another sign-in: %s, due at %s; want it due for that", a.Trigger, a.NextAttemptAt)
+	}
+}
+
+// A sign-in puts work that waits in a backlog ahead of it.
+func TestSignInRaisesBackgroundWork(t *testing.T) {
+	l := liteLab(t)
+	for i := range 20 {
+		user := provisioning.UserID(fmt.Sprintf("user%02d", i))
+		l.person(user)
+		l.ok(l.lifecycle.Registered(t.Context(), user, "app"))
+		l.advance(time.Second)
+	}
+	l.start("user19")
+	leases, err := l.Accounts.Claim(t.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.LeaseFor), 1)
+	l.ok(err)
+	if len(leases) != 1 || leases[0].Account.User != "user19" {
+		t.Errorf("claimed %+v, want the one that a sign-in waits for", leases)
+	}
+}

@@ -1,11 +1,15 @@
 package runner_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/runner"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 	"github.com/anteroom-id/anteroom/provisioning/store"
@@ -78,4 +82,52 @@ func TestSignInPassesTheBacklog(t *testing.T) {
 			t.Errorf("%d accounts of the backlog went first", n)
 		}
 	}, store.Migrations())
+}
+
+// A rate keeps work that is due waiting; the runner looks again when there may be
+// a token, not at the next poll.
+func TestLooksAgainForTheNextToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &metered{queue: newQueue(), every: 700 * time.Millisecond}
+		q.add("dir", time.Now().Add(-2), time.Now().Add(-1), time.Now())
+		ran := make(chan time.Time, 3)
+		r := runner.New(runner.Options{Queue: q, Worker: workerFunc(func(context.Context, provisioning.Lease) error {
+			ran <- time.Now()
+			return nil
+		}), Owner: "w", Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+		r.Start(t.Context())
+		defer stop(t, r)
+		first := <-ran
+		for i := 1; i < 3; i++ {
+			if after := (<-ran).Sub(first); after != time.Duration(i)*q.every {
+				t.Errorf("run %d began %s after the first, want %s", i+1, after, time.Duration(i)*q.every)
+			}
+		}
+	})
+}
+
+// metered is a queue that gives one lease per interval.
+type metered struct {
+	*queue
+	every time.Duration
+	last  time.Time
+}
+
+// Due implements runner.Queue.
+func (q *metered) Due(ctx context.Context) (map[provisioning.TargetName]provisioning.Due, error) {
+	out, err := q.queue.Due(ctx)
+	for target, d := range out {
+		d.Every = q.every
+		out[target] = d
+	}
+	return out, err
+}
+
+// Claim implements runner.Queue.
+func (q *metered) Claim(ctx context.Context, target provisioning.TargetName, owner string, now, until time.Time, limit int) ([]provisioning.Lease, error) {
+	if now.Sub(q.last) < q.every {
+		return nil, nil
+	}
+	q.last = now
+	return q.queue.Claim(ctx, target, owner, now, until, 1)
 }

@@ -23,6 +23,7 @@ func health(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("pause", healthPause(open))
 	t.Run("new credentials", healthRenewed(open))
 	t.Run("resume", healthResume(open))
+	t.Run("retry of all that failed", healthRetryFailed(open))
 	t.Run("contention", healthContention(open))
 	t.Run("one probe among many", healthProbeContention(open))
 }
@@ -371,5 +372,31 @@ func healthProbeContention(open func(t *testing.T) *sqldb.DB) func(t *testing.T)
 			total += n
 		}
 		f.equal("probes", 1, total)
+	}
+}
+
+func healthRetryFailed(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
+	return func(t *testing.T) {
+		f := setUp(t, open)
+		f.putTarget(full("b"))
+		f.wantMany(2, Epoch())
+		f.ok(f.Accounts.Want(t.Context(), provisioning.Wish{User: "u00", Targets: []provisioning.TargetName{"b"}, Trigger: provisioning.TriggerSignIn}, Epoch()))
+		for _, l := range f.claims(2, Epoch()) {
+			a := l.Account
+			a.State, a.Kind, a.NextAttemptAt, a.FirstFailedAt = provisioning.StateFailed, sdk.KindInvalid, time.Time{}, Epoch()
+			f.ok(f.Accounts.Finish(t.Context(), l, provisioning.Result{Rev: 1, Account: a}))
+		}
+		for _, tt := range []struct {
+			target provisioning.TargetName
+			want   int
+		}{{"b", 0}, {"dir", 2}, {"", 0}} {
+			n, err := f.Accounts.RetryFailed(t.Context(), tt.target, Epoch().Add(time.Minute))
+			f.ok(err)
+			f.equal("failed accounts of "+string(tt.target), tt.want, n)
+		}
+		a := f.account("u01")
+		if a.State != provisioning.StatePending || a.Trigger != provisioning.TriggerBackground || a.Attempts != 0 || a.DesiredRev != 1 || !a.NextAttemptAt.Equal(Epoch().Add(time.Minute)) {
+			t.Errorf("account = %+v, want it due in the background at the same revision", a)
+		}
 	}
 }
