@@ -102,10 +102,15 @@ func (g *Gate) Start(ctx context.Context, r Request) (Decision, error) {
 	return d, nil
 }
 
-// Look returns the decision as it would be now. It changes and records nothing;
-// the decision has no id.
+// Look returns the decision as it would be now. It records nothing; the decision
+// has no id. But somebody is watching, so work that waits for its next try after
+// a failure is tried ahead of time, as [hastenAfter] allows: a page goes on soon
+// after the target came back.
 func (g *Gate) Look(ctx context.Context, r Request) (Decision, error) {
-	d, _, err := g.look(ctx, r)
+	d, rulings, err := g.look(ctx, r)
+	if err == nil {
+		err = g.enqueue(ctx, r, rulings, func(out ruling) bool { return out.work == workHasten })
+	}
 	if err != nil {
 		return Decision{}, fmt.Errorf("look at decision: %w", err)
 	}

@@ -228,6 +228,33 @@ func TestHastenAtSignIn(t *testing.T) {
 	l.decided(request("ann"), provisioning.VerdictPermit, "")
 }
 
+// A page that somebody watches goes on soon after the target came back, not when
+// the backoff ends.
+func TestLookingTriesAheadOfTime(t *testing.T) {
+	l := liteLab(t)
+	l.world.failing("lookup", down())
+	l.start("ann")
+	for range 5 {
+		l.runDue()
+		l.advance(l.account("ann").NextAttemptAt.Sub(l.Now()))
+	}
+	l.runDue()
+	l.world.mend()
+	look := func() {
+		if _, err := l.gate.Look(t.Context(), request("ann")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if look(); l.runDue() != 0 {
+		t.Error("a look right after a failure tried again")
+	}
+	l.advance(10 * time.Second)
+	if look(); l.runDue() != 1 {
+		t.Error("a later look did not try again")
+	}
+	l.decided(request("ann"), provisioning.VerdictPermit, "")
+}
+
 func TestOutOfTime(t *testing.T) {
 	l := liteLab(t)
 	l.start("ann")
