@@ -21,6 +21,7 @@ import (
 // TestBrowser uses the pages as people do, in one Chromium with a fresh profile
 // for each test.
 func TestBrowser(t *testing.T) {
+	long(t)
 	chromium := startChromium(t)
 	for name, test := range map[string]func(*testing.T, context.Context){
 		"recorder sees what it should":        recorderSees,

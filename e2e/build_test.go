@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,13 +10,34 @@ import (
 	"testing"
 )
 
+// TestMain removes what the tests built.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "anteroom-e2e")
+	if err != nil {
+		log.Fatal(err)
+	}
+	buildRoot = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// long marks a test with real processes or a browser, which takes its time: it is
+// part of `make test`, where CI is true, and not of a plain `go test ./...`.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") != "true" {
+		t.Skip("a long test with real processes: make test runs it")
+	}
+}
+
+// buildRoot is the run's folder, made by TestMain.
+var buildRoot string
+
 // binaries builds the server and the connector once per run, as a user would
 // have them, and returns the folder they are in.
 var binaries = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "anteroom-e2e")
-	if err != nil {
-		return "", err
-	}
+	dir := buildRoot
 	for out, pkg := range map[string]string{
 		"anteroom":                            ".",
 		"connectors/anteroom-connector-scim2": "./plugins/connectors/scim2/anteroom-connector-scim2",

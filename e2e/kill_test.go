@@ -158,6 +158,7 @@ func (d *deployment) checkCreates(t *testing.T, fate fate) {
 }
 
 func TestServerKilledDuringCreate(t *testing.T) {
+	long(t)
 	t.Parallel()
 	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
@@ -174,6 +175,7 @@ func TestServerKilledDuringCreate(t *testing.T) {
 }
 
 func TestConnectorKilledDuringCreate(t *testing.T) {
+	long(t)
 	t.Parallel()
 	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
@@ -192,6 +194,7 @@ func TestConnectorKilledDuringCreate(t *testing.T) {
 // A server that is told to stop does not wait for a target that hangs, and does
 // not make the next one wait for its lease.
 func TestServerStoppedDuringCreate(t *testing.T) {
+	long(t)
 	t.Parallel()
 	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
@@ -208,6 +211,7 @@ func TestServerStoppedDuringCreate(t *testing.T) {
 
 // What a stopping server has under way, it finishes if it can.
 func TestServerStoppedFinishesTheCreate(t *testing.T) {
+	long(t)
 	t.Parallel()
 	slow := fate{"slow", faultproxy.Delay(2 * time.Second), false}
 	runDeployed(t, "", slow, func(t *testing.T, d *deployment, p *process, _ fate) {
@@ -231,6 +235,7 @@ func TestServerStoppedFinishesTheCreate(t *testing.T) {
 // account is due and nobody works on it. What the dead server held counts
 // against the target's bound until its leases end.
 func TestServerKilledBeforeFirstCall(t *testing.T) {
+	long(t)
 	t.Parallel()
 	together(t, []testCase{
 		{"sqlite", func(t *testing.T) { killedBeforeFirstCall(t, "") }},
@@ -314,6 +319,7 @@ func (b *balancer) turn(p *process) { b.to.Store(&url.URL{Scheme: "http", Host: 
 // A sign-in belongs to no server: begun on one, it is waited for and finished on
 // another while the first does the work.
 func TestSignInMovesBetweenServers(t *testing.T) {
+	long(t)
 	t.Parallel()
 	d, lb, first, second := startPair(t)
 	const slow = 3 * time.Second
@@ -333,6 +339,7 @@ func TestSignInMovesBetweenServers(t *testing.T) {
 
 // A server that dies leaves its work to the others.
 func TestOtherServerTakesOverFromKilledOne(t *testing.T) {
+	long(t)
 	t.Parallel()
 	var cases []testCase
 	for _, fate := range fates() {

@@ -27,6 +27,7 @@ import (
 // TestScripts runs the real command as an admin would, one script a topic. What
 // the scripts have beyond testscript's own commands is in scriptCommands.
 func TestScripts(t *testing.T) {
+	long(t)
 	connectors := connectorsDir(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: scriptCommands(),
