@@ -134,15 +134,16 @@ func TestHeldApproved(t *testing.T) {
 // What an admin approved does not count against the next single user.
 func TestApprovedDoesNotCount(t *testing.T) {
 	l := liteLab(t)
-	users := l.staff(provisioning.MinDeprovisions + 6)
+	users := l.staff(2*provisioning.MinDeprovisions + 1)
+	last := users[len(users)-1]
 	l.disable(users[:len(users)-1]...)
 	l.drain()
+	l.advance(provisioning.DeprovisionWindow - time.Minute)
 	_, err := l.Accounts.Approve(t.Context(), "dir", l.Now())
 	l.ok(err)
-	l.advance(provisioning.DeprovisionWindow - time.Minute)
-	l.drain() // the five approved ones, late in the hour
-	l.advance(2 * time.Minute)
-	l.disable(users[len(users)-1])
+	l.drain()
+	l.advance(2 * time.Minute) // what was admitted by itself is out of the window
+	l.disable(last)
 	l.drain()
 	l.share(users, len(users), 0)
 }

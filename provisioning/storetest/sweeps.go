@@ -2,6 +2,10 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -13,6 +17,7 @@ func sweeps(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("lose", sweepLose(open))
 	t.Run("forfeit", sweepForfeit(open))
 	t.Run("admission", admission(open))
+	t.Run("admission contended", admissionContended(open))
 }
 
 // next returns the sweep that is next, "" as its cause when there is none.
@@ -118,5 +123,41 @@ func admission(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		_, err = f.Accounts.Admit(t.Context(), stale, Epoch())
 		f.is(err, provisioning.ErrLeaseLost)
 		f.ok(f.db.InTx(t.Context(), func(ctx context.Context) error { _, err := f.Accounts.Approve(ctx, "dir", Epoch()); return err }))
+	}
+}
+
+// However many ask at once, no more are admitted than may go.
+func admissionContended(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
+	return func(t *testing.T) {
+		f := setUp(t, open)
+		for i := range 3 * provisioning.MinDeprovisions {
+			f.want(provisioning.UserID(fmt.Sprintf("u%02d", i)), Epoch())
+		}
+		var leases []provisioning.Lease
+		for range 3 * provisioning.MinDeprovisions { // a few at a time, as the target's limit allows
+			for _, l := range f.claim("w", Epoch()) {
+				leases = append(leases, l)
+				_, err := f.db.Exec(t.Context(), "UPDATE account SET next_attempt_at = 0, lease_until = 0 WHERE user_id = $1", l.Account.User)
+				f.ok(err)
+			}
+		}
+		f.equal("leases", 3*provisioning.MinDeprovisions, len(leases))
+		var admitted atomic.Int64
+		errs := make([]error, len(leases))
+		begin := make(chan struct{})
+		var wg sync.WaitGroup
+		for i, l := range leases {
+			wg.Go(func() {
+				<-begin
+				ok, err := f.Accounts.Admit(t.Context(), l, Epoch())
+				if errs[i] = err; ok {
+					admitted.Add(1)
+				}
+			})
+		}
+		close(begin)
+		wg.Wait()
+		f.ok(errors.Join(errs...))
+		f.equal("admitted", int64(provisioning.MinDeprovisions), admitted.Load())
 	}
 }
