@@ -109,6 +109,20 @@ func open() string {
 	)
 }
 
+func whileHeld() string {
+	held := func(edit func(*Binding)) func(*Standing, *Request) {
+		return func(s *Standing, _ *Request) {
+			s.State.Maintenance = true
+			edit(&s.Binding)
+		}
+	}
+	return byRow(
+		column{"sign-in", held(func(*Binding) {})},
+		column{"`on_create_failure: allow`", held(func(b *Binding) { b.OnCreateFailure = FailureAllow })},
+		column{"`on_update_failure: allow`", held(func(b *Binding) { b.OnUpdateFailure = FailureAllow })},
+	)
+}
+
 func laterGrants() string {
 	refresh := func(p RefreshPolicy) func(*Standing, *Request) {
 		return func(s *Standing, r *Request) { s.Binding.OnRefresh, r.Grant = p, GrantRefresh }
@@ -178,6 +192,11 @@ No success, no token: only an account that is in sync, or a policy that says so,
 through at once, work under way only after `+"`timeout`"+`.
 
 %s
+## While the target's work is held up
+
+The target is in maintenance, asked for a pause, or is down. The account is as above; the binding is blocking.
+
+%s
 ## Bindings that never hold a sign-in
 
 The user goes on; the work is done in the background. `+"`report_only`"+` records what a blocking binding would have said.
@@ -194,5 +213,5 @@ A denial means that the target is not for this user: they go on without it, unle
 unless `+"`on_rule_error: skip`"+`. An account that a denial takes away (`+"`on_loss`"+`) is kept while another binding of the target may want it. Where rules
 permit, the tables above apply. No rule of any kind keeps an account from being suspended or deleted.
 
-%s`, signIns(), open(), laterGrants(), rules())
+%s`, signIns(), whileHeld(), open(), laterGrants(), rules())
 }
