@@ -143,7 +143,7 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 // ourselves. A connector that could not be opened was not a call that the target
 // answered, but as good as one it did not.
 func (r *run) observed(failure *sdk.Error, stopped bool) Observation {
-	o := Observation{Probe: r.lease.Probe, Repeated: r.lease.Account.Attempts > 1}
+	o := Observation{Probe: r.lease.Probe, Repeated: r.lease.Account.Kind != "" || r.lease.Account.Attempts > 1}
 	if stopped {
 		return o
 	}

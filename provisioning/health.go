@@ -62,8 +62,9 @@ type Observation struct {
 	Called     bool     // the target was called, or failed to be; else the run says nothing of it
 	Kind       sdk.Kind // of the failure, "" for none
 	RetryAfter time.Duration
-	// Repeated is set when the account has failed before: one account that the
-	// target chokes on must not stop all others.
+	// Repeated is set when the account has failed since it last ended well: one that
+	// the target chokes on must not stop all others, however often its owner
+	// presses Retry.
 	Repeated bool
 }
 

@@ -177,7 +177,7 @@ func TestPoisonedAccountOpensNothing(t *testing.T) {
 	l.start("ann")
 	for range 8 {
 		l.runDue()
-		l.advance(l.account("ann").NextAttemptAt.Sub(l.Now()))
+		l.ok(l.gate.Retry(t.Context(), request("ann"))) // and presses Retry each time
 	}
 	if l.health().Open() {
 		t.Errorf("one account opened the breaker: %+v", l.health())

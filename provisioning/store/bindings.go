@@ -149,8 +149,9 @@ const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enabl
 		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only,
 		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.attempts,
 		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, ` + outdated + `,
-		t.maintenance, s.kind, s.opened_at, s.probe_at, s.probe_until, s.paused_until
-	FROM binding b JOIN target t ON t.name = b.target JOIN target_state s ON s.target = b.target
+		t.maintenance, COALESCE(s.kind, ''), COALESCE(s.opened_at, 0), COALESCE(s.probe_at, 0),
+		COALESCE(s.probe_until, 0), COALESCE(s.paused_until, 0)
+	FROM binding b JOIN target t ON t.name = b.target LEFT JOIN target_state s ON s.target = b.target
 	LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
 	WHERE b.client_id = $1 ORDER BY b.position, b.target`
 

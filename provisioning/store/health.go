@@ -72,17 +72,17 @@ func (s *Health) observe(ctx context.Context, target provisioning.TargetName, o 
 	before := t.Health
 	t.Health = before.After(o, now)
 	if before.Open() && !t.Health.Open() {
-		if err := s.recover(ctx, target, now); err != nil {
+		if err := s.hastenFailed(ctx, target, now); err != nil {
 			return err
 		}
 	}
 	return writeThrottle(ctx, s.db, t)
 }
 
-// recover makes due what failed because the target was away: the pauses of those
+// hastenFailed makes due what failed because the target was away: the pauses of those
 // accounts were for a target that is back. They are few, since an open breaker
 // lets only probes go.
-func (s *Health) recover(ctx context.Context, target provisioning.TargetName, now time.Time) error {
+func (s *Health) hastenFailed(ctx context.Context, target provisioning.TargetName, now time.Time) error {
 	_, err := s.db.Exec(ctx, `UPDATE account SET next_attempt_at = $1 WHERE target = $2 AND next_attempt_at > 0 AND next_attempt_at > $1
 		AND state = 'retrying' AND lease_until <= $1 AND kind IN ('transient', 'outcome_unknown', 'unauthorized')`, sqldb.Micros(now), target)
 	if err != nil {

@@ -177,6 +177,13 @@ func healthMaintenance(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		}
 		f.ok(f.Targets.SetMaintenance(t.Context(), "dir", false))
 		f.claims(1, Epoch())
+
+		// A binding never drops out of what the gate checks.
+		_, err = f.db.Exec(t.Context(), "DELETE FROM target_state")
+		f.ok(err)
+		standings, err = f.Bindings.Standings(t.Context(), "app", "ann")
+		f.ok(err)
+		f.equal("bindings", 1, len(standings))
 	}
 }
 
