@@ -31,6 +31,9 @@ const (
 func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	defer close(s.done)
 	handler, err := s.Handler(ctx)
+	if ctx.Err() != nil {
+		return listener.Close() // stopped before it began
+	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
