@@ -27,8 +27,9 @@ test: setup peers build ## everything: a test that lacks its server fails
 fast: ## what needs no server
 	$(GO) test ./...
 
-bench: ## figures and ratios, in one run
-	$(GO) test -run '^$$' -bench . -benchmem ./provisioning/... ./authserver/...
+bench: ## the figures of docs/performance.md, in one run of about three minutes
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 2000x ./provisioning/runner
+	$(GO) test -run '^$$' -bench 'CodeFlow|Refresh' -benchmem -benchtime 1000x ./authserver/op
 
 fuzz: ## each fuzz target for ten seconds
 	.ci/fuzz 10s

@@ -19,6 +19,7 @@ func BenchmarkCodeFlow(b *testing.B) {
 					b.Fatalf("token = %d %s", w.Code, w.Body)
 				}
 			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "flows/s")
 		})
 	}
 }
