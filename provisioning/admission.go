@@ -11,7 +11,7 @@ import (
 // away. What is over the bound is held until an admin approves or rejects it.
 type Admission interface {
 	// Admit reports whether the leased account may be suspended or deleted, and
-	// counts it if so. Asked again for the same revision, or within the hour, it
+	// counts it if so. One that is held may not before an admin approved. Asked again for the same revision, or within the hour, it
 	// answers the same without counting twice. It returns [ErrLeaseLost].
 	Admit(ctx context.Context, l Lease, now time.Time) (bool, error)
 }

@@ -90,7 +90,11 @@ func TestMassDeprovisioningIsHeld(t *testing.T) {
 		}
 		l.here("ann")
 		l.mirrors("ann", true)
-		l.advance(2 * provisioning.DeprovisionWindow) // time alone lets nothing go
+		l.advance(2 * provisioning.DeprovisionWindow) // neither time nor other changes let anything go
+		for _, a := range l.held() {
+			l.ok(l.lifecycle.Changed(l.Context(), a.User))
+		}
+		l.target(func(x *provisioning.Target) { x.Config = []byte(`{"a":1}`) })
 		l.drain()
 		l.share(users, provisioning.MinDeprovisions, 5)
 	})

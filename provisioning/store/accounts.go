@@ -26,12 +26,13 @@ const defaultLimit = 100
 // rearm makes a row due at $1 as if it had never failed. A row that is leased
 // stays with its worker; what it finds then is written over this.
 const rearm = `state = CASE WHEN applied_rev < desired_rev THEN 'pending' ELSE state END, attempts = 0, first_failed_at = 0,
-	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1, held = FALSE`
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
 
 // bump is rearm for a change: the work is due again even after a running worker
-// is done.
+// is done. Neither of the two ends a hold: unrelated changes let nothing go that
+// waits for an admin.
 const bump = `desired_rev = desired_rev + 1, state = 'pending', attempts = 0, first_failed_at = 0, cause = 'background',
-	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1, held = FALSE`
+	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
 
 // Get returns one account, or [provisioning.ErrAccountNotFound].
 func (s *Accounts) Get(ctx context.Context, user provisioning.UserID, target provisioning.TargetName) (provisioning.Account, error) {
@@ -138,7 +139,7 @@ func (s *Accounts) Retry(ctx context.Context, user provisioning.UserID, targets 
 	counts := map[provisioning.TargetName]int64{}
 	err := s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
 		n, err := s.db.Exec(ctx, `UPDATE account SET desired_rev = CASE WHEN applied_rev < desired_rev THEN desired_rev ELSE desired_rev + 1 END,
-				state = 'pending', attempts = 0, first_failed_at = 0, sent = '{}', cause = 'manual', updated_at = $1, held = FALSE,
+				state = 'pending', attempts = 0, first_failed_at = 0, sent = '{}', cause = 'manual', updated_at = $1,
 				next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END
 			WHERE user_id = $2 AND target = $3`, sqldb.Micros(now), user, target)
 		counts[target] = n
@@ -166,7 +167,7 @@ func (s *Accounts) Change(ctx context.Context, user provisioning.UserID, now tim
 func (s *Accounts) Desire(ctx context.Context, user provisioning.UserID, from []provisioning.Desired, to provisioning.Desired, now time.Time) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		for _, f := range from {
-			_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+", desired = $4, lost = lost AND $4 <> 'absent' WHERE user_id = $2 AND desired = $3 AND NOT (lost AND $4 = 'present')",
+			_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+", desired = $4, lost = lost AND $4 <> 'absent', held = held AND $4 <> 'present' WHERE user_id = $2 AND desired = $3 AND NOT (lost AND $4 = 'present')",
 				sqldb.Micros(now), user, f, to)
 			if err != nil {
 				return fmt.Errorf("change accounts: %w", err)

@@ -20,8 +20,8 @@ const recountAfter = 10 * time.Minute
 func (s *Accounts) Admit(ctx context.Context, l provisioning.Lease, now time.Time) (bool, error) {
 	admitted := false
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
-		var err error
-		if admitted, err = s.wasAdmitted(ctx, l, now); err != nil || admitted {
+		known, err := s.wasAdmitted(ctx, l, now)
+		if admitted = known; err != nil || known || l.Account.Held {
 			return err
 		}
 		if admitted, err = s.room(ctx, l.Account.Target, now); err != nil || !admitted {
@@ -83,8 +83,9 @@ func (s *Accounts) recount(ctx context.Context, target provisioning.TargetName, 
 const heldRows = ` WHERE (user_id, target) IN (SELECT user_id, target FROM account WHERE target = $2 AND held ORDER BY user_id LIMIT $3)`
 
 // approve lets held accounts go. It does not count them, so that the next single
-// account is not held for what an admin approved.
-const approve = `UPDATE account SET held = FALSE, admitted_rev = desired_rev, admitted_at = 0, updated_at = $1,
+// account is not held for what an admin approved. The revision grows, so that a
+// worker that was just told to hold does not write that over it.
+const approve = `UPDATE account SET held = FALSE, desired_rev = desired_rev + 1, admitted_rev = desired_rev + 1, admitted_at = 0, updated_at = $1,
 	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END`
 
 // reject leaves an account as it is in the target. One that no binding wanted is
@@ -93,8 +94,7 @@ const approve = `UPDATE account SET held = FALSE, admitted_rev = desired_rev, ad
 const reject = `UPDATE account SET held = FALSE, updated_at = $1, cause = 'background',
 	desired = CASE WHEN external_id = '' THEN 'absent' WHEN suspended AND NOT lost THEN 'suspended' ELSE 'present' END,
 	state = CASE WHEN external_id = '' THEN 'absent' WHEN lost THEN 'pending' WHEN suspended THEN 'suspended' ELSE 'in_sync' END,
-	desired_rev = CASE WHEN lost THEN desired_rev + 1 ELSE desired_rev END,
-	applied_rev = CASE WHEN lost THEN applied_rev ELSE desired_rev END,
+	desired_rev = desired_rev + 1, applied_rev = CASE WHEN lost THEN applied_rev ELSE desired_rev + 1 END,
 	next_attempt_at = CASE WHEN lost AND external_id <> '' THEN CAST($1 AS BIGINT) ELSE 0 END,
 	lost = FALSE`
 

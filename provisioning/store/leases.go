@@ -105,7 +105,7 @@ const finish = `UPDATE account SET lease_owner = '', lease_until = 0,
 	cause = CASE WHEN desired_rev > $1 THEN cause ELSE $8 END,
 	applied_rev = $9, external_id = $10, created = $11, adopted = $12, suspended = $13, create_sent = $14,
 	sent = $15, outcome = $16, kind = $17, detail = $18, field = $19, updated_at = $4,
-	held = CASE WHEN desired_rev > $1 THEN FALSE ELSE $20 END, target_rev = $21`
+	held = CASE WHEN desired_rev > $1 THEN held ELSE $20 END, target_rev = $21`
 
 // Finish writes a run's result and the end of its attempt together. It returns
 // [provisioning.ErrLeaseLost] and changes nothing of the account when another
