@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,7 +26,7 @@ func health(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("resume", healthResume(open))
 	t.Run("retry of all that failed", healthRetryFailed(open))
 	t.Run("contention", healthContention(open))
-	t.Run("one probe among many", healthProbeContention(open))
+	t.Run("one probe over all", healthProbeContention(open))
 }
 
 // limit sets the limits of dir.
@@ -356,29 +357,39 @@ func healthContention(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 	}
 }
 
+// While one claim has not committed, another of the same target waits for it: of
+// both exactly one may probe.
 func healthProbeContention(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 	return func(t *testing.T) {
-		const workers = 8
 		f := setUp(t, open)
 		f.wantMany(10, Epoch())
 		f.breakOpen(Epoch())
-		probes := make([]int, workers)
-		errs := make([]error, workers)
-		var wg sync.WaitGroup
-		for w := range workers {
-			wg.Go(func() {
-				at := Epoch().Add(time.Minute)
-				got, err := f.Accounts.Claim(t.Context(), "dir", fmt.Sprint(w), at, at.Add(time.Minute), 4)
-				probes[w], errs[w] = len(got), err
-			})
+		at := Epoch().Add(time.Minute)
+		type claimed struct {
+			leases []provisioning.Lease
+			err    error
 		}
-		wg.Wait()
-		f.ok(errors.Join(errs...))
-		total := 0
-		for _, n := range probes {
-			total += n
+		second := make(chan claimed, 1)
+		var first []provisioning.Lease
+		f.ok(f.db.InTx(t.Context(), func(ctx context.Context) error {
+			var err error
+			first, err = f.Accounts.Claim(ctx, "dir", "w1", at, at.Add(time.Minute), 4)
+			go func() {
+				leases, err := f.Accounts.Claim(t.Context(), "dir", "w2", at, at.Add(time.Minute), 4)
+				second <- claimed{leases, err}
+			}()
+			select {
+			case got := <-second:
+				second <- got
+			case <-time.After(100 * time.Millisecond): // it waits, as it should
+			}
+			return err
+		}))
+		got := <-second
+		f.ok(got.err)
+		if len(first) != 1 || len(got.leases) != 0 {
+			t.Errorf("%d and %d probes, want one and none", len(first), len(got.leases))
 		}
-		f.equal("probes", 1, total)
 	}
 }
 
