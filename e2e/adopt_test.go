@@ -16,6 +16,7 @@ import (
 // Three policies against an account that is there before its user ever signed
 // in, on three servers. The claimed one has the externalId of somebody else.
 func TestAccountThatIsThereIsAdoptedByPolicy(t *testing.T) {
+	long(t)
 	t.Parallel()
 	cases := map[string]map[bool]bool{ // policy → claimed → adopted
 		"if_unclaimed": {false: true, true: false},

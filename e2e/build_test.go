@@ -22,12 +22,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// long marks a test with real processes or a browser, which takes its time: it is
+// long marks a test with real processes, foreign servers or a browser, or one that
+// has to wait, which takes its time: it is
 // part of `make test`, where CI is true, and not of a plain `go test ./...`.
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
-		t.Skip("a long test with real processes: make test runs it")
+		t.Skip("a long test: make test runs it")
 	}
 }
 

@@ -33,6 +33,7 @@ const hurried = "blocking: true, timeout: 1s"
 // when the user goes back. The account appears by itself once the target is
 // there again.
 func TestBlockingWithoutTargetGivesNoCodeAndMakesTheAccountLater(t *testing.T) {
+	long(t)
 	t.Parallel()
 	down := map[string]func(t *testing.T, database string) (s *stack, end func()){
 		"answers 503": func(t *testing.T, database string) (*stack, func()) {

@@ -25,6 +25,7 @@ import (
 // exists, and the second costs the target nothing, with servers and clients
 // nobody here wrote.
 func TestFirstSignInMakesOneAccountBeforeTheCodeTheSecondCallsNobody(t *testing.T) {
+	long(t)
 	t.Parallel()
 	eachServer(t, func(t *testing.T, up upstream) {
 		eachDatabase(t, func(t *testing.T, database string) {
@@ -81,6 +82,7 @@ func firstAndSecondSignIn(t *testing.T, s *stack, c client, login string) {
 }
 
 func TestChangedAttributeIsOneWriteWithThatAttributeAlone(t *testing.T) {
+	long(t)
 	t.Parallel()
 	eachServer(t, func(t *testing.T, up upstream) {
 		eachDatabase(t, func(t *testing.T, database string) {
