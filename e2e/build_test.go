@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 }
 
 // long marks a test with real processes, foreign servers or a browser, or one that
-// has to wait, which takes its time: it is
-// part of `make test`, where CI is true, and not of a plain `go test ./...`.
+// has to wait: it is part of `make test`, where CI is true, and not of a plain
+// `go test ./...`.
 func long(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
