@@ -2,7 +2,6 @@ package provisioning
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -16,18 +15,6 @@ const (
 // Wait blocks until the verdict is no longer wait or ctx ends, and returns the
 // last decision it saw, as [Gate.Look] would. The end of ctx is not an error.
 func (g *Gate) Wait(ctx context.Context, r Request) (Decision, error) {
-	return g.await(ctx, r, func(d Decision) bool { return d.Verdict != VerdictWait })
-}
-
-// Watch is [Gate.Wait] that also returns when there is something else to show
-// than what seen has.
-func (g *Gate) Watch(ctx context.Context, r Request, seen Decision) (Decision, error) {
-	return g.await(ctx, r, func(d Decision) bool {
-		return d.Verdict != VerdictWait || !slices.Equal(d.Findings, seen.Findings)
-	})
-}
-
-func (g *Gate) await(ctx context.Context, r Request, enough func(Decision) bool) (Decision, error) {
 	g.Notifier.join(r.User)
 	defer g.Notifier.leave(r.User)
 	timer := time.NewTimer(pollFirst)
@@ -41,7 +28,7 @@ func (g *Gate) await(ctx context.Context, r Request, enough func(Decision) bool)
 			return last, nil
 		case err != nil:
 			return Decision{}, err
-		case enough(d):
+		case d.Verdict != VerdictWait:
 			return d, nil
 		}
 		last = d

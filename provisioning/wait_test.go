@@ -100,23 +100,6 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestWatchReturnsOnAnythingToShow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		gate, s := waiting(nil)
-		seen, err := gate.Look(t.Context(), request("ann"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.AfterFunc(2*time.Second, func() {
-			s.set(func(s *shelf) { s.account.LeaseUntil = time.Now().Add(time.Minute) })
-		})
-		d, err := gate.Watch(t.Context(), request("ann"), seen)
-		if err != nil || d.Verdict != provisioning.VerdictWait || d.Findings[0].Progress != provisioning.ProgressWorking {
-			t.Errorf("watch = %+v, %v; want still waiting, now being worked on", d, err)
-		}
-	})
-}
-
 func TestWaitReportsALedgerFailure(t *testing.T) {
 	gate, s := waiting(nil)
 	boom := errors.New("boom")
