@@ -13,7 +13,9 @@ import (
 )
 
 // Load reads the file (none if path is ""), lets the environment override it and
-// checks the result. The error is [Problems] when the content is at fault.
+// checks the result. The error is [Problems] when the content is at fault; the
+// Config then has the values of the keys without a problem, so that they can be
+// checked further, and is good for nothing else.
 func Load(path string, getenv func(string) string) (Config, error) {
 	var raw []byte
 	if path != "" {
@@ -38,7 +40,7 @@ func Parse(raw []byte, getenv func(string) string) (Config, error) {
 	}
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
-		return Config{}, problems
+		return c, problems
 	}
 	return c, nil
 }

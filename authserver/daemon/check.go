@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
@@ -25,49 +27,61 @@ type Problem struct {
 // can be reached, its version.
 func Check(ctx context.Context, path string, getenv func(string) string, dev bool) []Problem {
 	c, err := config.Load(path, getenv)
-	if problems, ok := config.IsProblems(err); ok {
-		out := make([]Problem, len(problems))
-		for i, p := range problems {
-			out[i] = Problem(p)
-		}
-		return out
-	}
-	if err != nil {
+	found, atFault := config.IsProblems(err)
+	if err != nil && !atFault {
 		return []Problem{{"(file)", err.Error()}}
 	}
 	c.Dev = dev
-	if problems := checkFiles(ctx, c); len(problems) > 0 {
+	var problems []Problem
+	for _, p := range found {
+		problems = append(problems, Problem(p))
+	}
+	problems = append(problems, checkFiles(ctx, c)...)
+	if len(problems) > 0 {
+		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
 		return problems
 	}
 	s, err := Open(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return []Problem{{"(start)", err.Error()}}
 	}
-	problems := s.checkResources(ctx)
+	problems = s.checkResources(ctx)
 	if err := s.Close(); err != nil {
 		problems = append(problems, Problem{"(stop)", err.Error()})
 	}
 	return problems
 }
 
+// checkFiles looks at what the configuration names. A key without a value has a
+// problem of its own already.
 func checkFiles(ctx context.Context, c config.Config) []Problem {
 	var out []Problem
-	if _, err := keys.LoadSealer(c.SecretsKeyFile); err != nil {
-		out = append(out, Problem{"secrets_key_file", err.Error()})
+	if c.SecretsKeyFile != "" {
+		if _, err := keys.LoadSealer(c.SecretsKeyFile); err != nil {
+			out = append(out, Problem{"secrets_key_file", err.Error()})
+		}
 	}
-	if info, err := os.Stat(c.ConnectorsDir); err != nil {
-		out = append(out, Problem{"connectors.dir", err.Error()})
-	} else if !info.IsDir() {
-		out = append(out, Problem{"connectors.dir", c.ConnectorsDir + " is not a folder"})
+	if c.ConnectorsDir != "" {
+		if info, err := os.Stat(c.ConnectorsDir); err != nil {
+			out = append(out, Problem{"connectors.dir", err.Error()})
+		} else if !info.IsDir() {
+			out = append(out, Problem{"connectors.dir", c.ConnectorsDir + " is not a folder"})
+		}
 	}
-	db, err := sqldb.Open(ctx, c.Database.Reveal())
-	if err == nil {
-		err = db.Close()
-	}
-	if err != nil {
-		out = append(out, Problem{"database", err.Error()})
+	if c.Database != "" {
+		if err := checkDatabase(ctx, c); err != nil {
+			out = append(out, Problem{"database", err.Error()})
+		}
 	}
 	return out
+}
+
+func checkDatabase(ctx context.Context, c config.Config) error {
+	db, err := sqldb.Open(ctx, c.Database.Reveal())
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 func (s *System) checkResources(ctx context.Context) []Problem {
