@@ -5,7 +5,7 @@ BIN     := bin
 PLUGINS := connectors
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo demo-check test fast bench fuzz generate setup peers clean
+.PHONY: build demo demo-check test fast chaos bench fuzz generate setup peers clean
 
 build: ## the server and the first-party connectors
 	$(GO) build -trimpath -o $(BIN)/anteroom .
@@ -26,6 +26,9 @@ test: setup peers build ## everything: a test that lacks its server fails
 
 fast: ## what needs no server
 	$(GO) test ./...
+
+chaos: ## ten minutes of killed servers and connectors and a directory that misbehaves
+	CI=true ANTEROOM_CHAOS=$${ANTEROOM_CHAOS:-10m} $(GO) test -count 1 -timeout 2h -v -run TestChaos ./e2e
 
 bench: ## the figures of docs/performance.md, in one run of about three minutes
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 2000x ./provisioning/runner
