@@ -30,7 +30,7 @@ fast: ## what needs no server
 chaos: ## ten minutes of killed servers and connectors and a directory that misbehaves
 	CI=true ANTEROOM_CHAOS=$${ANTEROOM_CHAOS:-10m} $(GO) test -count 1 -timeout 2h -v -run TestChaos ./e2e
 
-bench: ## the figures of docs/performance.md, in one run of about three minutes
+bench: ## the figures of docs/performance.md, in one run
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 2000x ./provisioning/runner
 	$(GO) test -run '^$$' -bench 'CodeFlow|Refresh' -benchmem -benchtime 1000x ./authserver/op
 
