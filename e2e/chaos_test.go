@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -261,11 +263,16 @@ func (c *chaos) telling(upstream http.Handler) http.Handler {
 // what would be a second account in a system that does not.
 func (c *chaos) watch(upstream http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler) // the client died while it sent
+		}
+		r.Body = io.NopCloser(bytes.NewReader(sent))
 		answer := httptest.NewRecorder()
 		upstream.ServeHTTP(answer, r)
 		if r.Method == http.MethodPost && answer.Code == http.StatusConflict {
 			c.mu.Lock()
-			c.blind = append(c.blind, answer.Body.String())
+			c.blind = append(c.blind, string(sent))
 			c.mu.Unlock()
 		}
 		for name, values := range answer.Header() {
@@ -466,6 +473,9 @@ func (c *chaos) ledger(t *testing.T) map[string]ledgerRow {
 
 func (c *chaos) check(t *testing.T) {
 	t.Helper()
+	if len(c.faults) < 3 {
+		t.Errorf("hardly anything went wrong: %v", c.faults)
+	}
 	for _, body := range c.blind {
 		t.Errorf("a create of an account that was there: %s", body)
 	}
