@@ -33,7 +33,7 @@ func (serveCommand) Run(r *run) error {
 }
 
 type demoCommand struct {
-	Check      bool   `help:"Do the walk headless and print what was seen."`
+	Check      bool   `help:"Do the walk headless, on any free ports, and print what was seen."`
 	Connectors string `help:"Folder of connector binaries." default:"connectors" placeholder:"DIR"`
 	Listen     string `help:"Address of the server; the application and the directory take the next two ports." default:"127.0.0.1:8080"`
 }

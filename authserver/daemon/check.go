@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
@@ -58,7 +59,7 @@ func checkFiles(ctx context.Context, c config.Config) []Problem {
 	var out []Problem
 	if c.SecretsKeyFile != "" {
 		if _, err := keys.LoadSealer(c.SecretsKeyFile); err != nil {
-			out = append(out, Problem{"secrets_key_file", err.Error()})
+			out = append(out, Problem{"secrets_key_file", strings.TrimPrefix(err.Error(), "secrets_key_file: ")})
 		}
 	}
 	if c.ConnectorsDir != "" {
