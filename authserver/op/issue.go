@@ -65,12 +65,9 @@ func (p *Provider) follow(w http.ResponseWriter, r *http.Request, s *flow.SignIn
 // act makes one step. It writes the response if and only if the error is nil.
 func (p *Provider) act(w http.ResponseWriter, r *http.Request, s *flow.SignIn, step flow.Step) error {
 	switch step.Action {
-	case flow.ActionAuthenticate:
-		return seePage(w, pathSignIn, s)
-	case flow.ActionRegister:
-		return seePage(w, pathRegister, s)
-	case flow.ActionWait:
-		return seePage(w, pathWait, s)
+	case flow.ActionAuthenticate, flow.ActionRegister, flow.ActionWait:
+		redirect(w, flow.Location(s, step))
+		return nil
 	case flow.ActionIssue:
 		return p.issue(w, r, s)
 	case flow.ActionReplay:
@@ -95,11 +92,6 @@ func (p *Provider) expired(w http.ResponseWriter, r *http.Request, s *flow.SignI
 		Code: CodeExpired, Description: "This sign-in is over. Go back to the application and start again.",
 		Reference: s.Reference, App: app.Name, Link: app.InitiateLoginURI,
 	})
-	return nil
-}
-
-func seePage(w http.ResponseWriter, path string, s *flow.SignIn) error {
-	redirect(w, path+"?"+url.Values{paramSignIn: {string(s.ID)}}.Encode())
 	return nil
 }
 

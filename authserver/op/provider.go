@@ -24,19 +24,14 @@ const (
 	PathDiscovery      = "/.well-known/openid-configuration"
 	PathServerMetadata = "/.well-known/oauth-authorization-server"
 	PathAuthorize      = "/oauth2/authorize"
-	PathResume         = "/oauth2/authorize/resume"
+	PathResume         = flow.ResumePath
 	PathToken          = "/oauth2/token"
 	PathUserinfo       = "/oauth2/userinfo"
 	PathKeys           = "/oauth2/jwks"
 )
 
-// The pages of the flow.
-const (
-	pathSignIn   = "/sign-in"
-	pathRegister = "/register"
-	pathWait     = "/wait"
-	paramSignIn  = "sign_in"
-)
+// paramSignIn is what the flow's links to PathResume carry.
+const paramSignIn = "sign_in"
 
 // The protocol's words.
 const (
