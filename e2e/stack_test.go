@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -78,12 +77,8 @@ func startStack(t *testing.T, up upstream, o stackOptions) *stack {
 func (s *stack) open(t *testing.T, o stackOptions) {
 	t.Helper()
 	dir := t.TempDir()
-	keyset, err := keys.GenerateKeyset()
-	if err != nil {
-		t.Fatal(err)
-	}
 	keyFile := filepath.Join(dir, "keys.json")
-	if err := os.WriteFile(keyFile, []byte(keyset.Reveal()), 0o600); err != nil {
+	if err := keys.CreateKeysetFile(keyFile); err != nil {
 		t.Fatal(err)
 	}
 	if o.database == "" {

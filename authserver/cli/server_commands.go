@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime/debug"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
@@ -100,17 +99,8 @@ type keyGenerateCommand struct {
 
 // Run writes a new keyset that only its owner can read.
 func (c keyGenerateCommand) Run(r *run) error {
-	keyset, err := keys.GenerateKeyset()
-	if err != nil {
+	if err := keys.CreateKeysetFile(c.File); err != nil {
 		return err
-	}
-	f, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write keyset: %w", err)
-	}
-	_, err = f.WriteString(keyset.Reveal())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write keyset: %w", errors.Join(err, os.Remove(c.File))) // half a keyset is none
 	}
 	return r.did(done{Object: "keyset", Name: c.File, Result: "written"},
 		"wrote %s; keep a copy: without it the secrets in the database are lost", c.File)

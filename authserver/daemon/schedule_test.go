@@ -17,12 +17,8 @@ import (
 func openSystem(t *testing.T) *System {
 	t.Helper()
 	dir := t.TempDir()
-	keyset, err := keys.GenerateKeyset()
-	if err != nil {
-		t.Fatal(err)
-	}
 	keyFile := filepath.Join(dir, "keys.json")
-	if err := os.WriteFile(keyFile, []byte(keyset.Reveal()), 0o600); err != nil {
+	if err := keys.CreateKeysetFile(keyFile); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "connectors"), 0o700); err != nil {

@@ -126,12 +126,8 @@ func (d *demo) close() error {
 // setUp opens the system on a fresh database and applies the demo's resources,
 // as an admin would.
 func (d *demo) setUp(ctx context.Context, o Options, log *slog.Logger) error {
-	keyset, err := keys.GenerateKeyset()
-	if err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
 	keyFile := filepath.Join(d.dir, "keys.json")
-	if err := os.WriteFile(keyFile, []byte(keyset.Reveal()), 0o600); err != nil {
+	if err := keys.CreateKeysetFile(keyFile); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	cfg, err := config.Parse(nil, func(name string) string {

@@ -65,7 +65,7 @@ func LoadSealer(path string) (*Sealer, error) {
 
 // CreateKeysetFile writes a fresh keyset to a new file that only its owner may
 // read. A file that is there already is an error (fs.ErrExist): overwriting it
-// would lose every sealed value.
+// would lose every sealed value. A write that fails leaves no file behind.
 func CreateKeysetFile(path string) error {
 	text, err := GenerateKeyset()
 	if err != nil {
@@ -73,11 +73,11 @@ func CreateKeysetFile(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("secrets_key_file: %w", err)
+		return fmt.Errorf("write keyset: %w", err)
 	}
 	_, err = f.WriteString(text.Reveal())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("secrets_key_file: %w", err)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write keyset: %w", errors.Join(err, os.Remove(path))) // half a keyset is none
 	}
 	return nil
 }
