@@ -282,6 +282,9 @@ type Field struct {
 	Enum          []string               `protobuf:"bytes,5,rep,name=enum,proto3" json:"enum,omitempty"`
 	Required      bool                   `protobuf:"varint,6,opt,name=required,proto3" json:"required,omitempty"`
 	Secret        bool                   `protobuf:"varint,7,opt,name=secret,proto3" json:"secret,omitempty"`
+	Order         int32                  `protobuf:"varint,8,opt,name=order,proto3" json:"order,omitempty"` // where it stands in a form: ascending, as listed where equal
+	Group         string                 `protobuf:"bytes,9,opt,name=group,proto3" json:"group,omitempty"`  // the heading it stands under, "" for none
+	When          *Condition             `protobuf:"bytes,10,opt,name=when,proto3" json:"when,omitempty"`   // unset: it always applies
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -365,6 +368,82 @@ func (x *Field) GetSecret() bool {
 	return false
 }
 
+func (x *Field) GetOrder() int32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *Field) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Field) GetWhen() *Condition {
+	if x != nil {
+		return x.When
+	}
+	return nil
+}
+
+// Condition holds while a field listed before has one of the values, in text
+// form. Where it does not hold, the field it belongs to is not shown, not required
+// and not used.
+type Condition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	Values        []string               `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Condition) Reset() {
+	*x = Condition{}
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Condition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Condition) ProtoMessage() {}
+
+func (x *Condition) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Condition.ProtoReflect.Descriptor instead.
+func (*Condition) Descriptor() ([]byte, []int) {
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Condition) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Condition) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // Attribute is one attribute an account can carry.
 type Attribute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -384,7 +463,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[5]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +475,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[5]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +488,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{5}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Attribute) GetName() string {
@@ -491,7 +570,7 @@ type ValidateConfigRequest struct {
 
 func (x *ValidateConfigRequest) Reset() {
 	*x = ValidateConfigRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[6]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +582,7 @@ func (x *ValidateConfigRequest) String() string {
 func (*ValidateConfigRequest) ProtoMessage() {}
 
 func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[6]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +595,7 @@ func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigRequest.ProtoReflect.Descriptor instead.
 func (*ValidateConfigRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{6}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ValidateConfigRequest) GetConfig() *Config {
@@ -535,7 +614,7 @@ type ValidateConfigResponse struct {
 
 func (x *ValidateConfigResponse) Reset() {
 	*x = ValidateConfigResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[7]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +626,7 @@ func (x *ValidateConfigResponse) String() string {
 func (*ValidateConfigResponse) ProtoMessage() {}
 
 func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[7]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +639,7 @@ func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigResponse.ProtoReflect.Descriptor instead.
 func (*ValidateConfigResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{7}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ValidateConfigResponse) GetProblems() []*Problem {
@@ -581,7 +660,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[8]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -593,7 +672,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[8]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -606,7 +685,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{8}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Problem) GetField() string {
@@ -633,7 +712,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[9]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +724,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[9]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +737,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{9}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigureRequest) GetInstance() *InstanceRef {
@@ -683,7 +762,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[10]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +774,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[10]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +787,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{10}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{11}
 }
 
 type ReleaseRequest struct {
@@ -720,7 +799,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[11]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +811,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[11]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +824,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{11}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReleaseRequest) GetInstance() *InstanceRef {
@@ -763,7 +842,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[12]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +854,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[12]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +867,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{12}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{13}
 }
 
 type CheckRequest struct {
@@ -800,7 +879,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[13]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +891,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[13]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +904,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{13}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CheckRequest) GetInstance() *InstanceRef {
@@ -844,7 +923,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[14]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +935,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[14]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +948,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{14}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CheckResponse) GetSteps() []*CheckStep {
@@ -891,7 +970,7 @@ type CheckStep struct {
 
 func (x *CheckStep) Reset() {
 	*x = CheckStep{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[15]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +982,7 @@ func (x *CheckStep) String() string {
 func (*CheckStep) ProtoMessage() {}
 
 func (x *CheckStep) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[15]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +995,7 @@ func (x *CheckStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckStep.ProtoReflect.Descriptor instead.
 func (*CheckStep) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{15}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckStep) GetName() string {
@@ -959,7 +1038,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[16]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1050,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[16]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1063,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{16}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Operation) GetId() string {
@@ -1021,7 +1100,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[17]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1112,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[17]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1125,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{17}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Account) GetId() string {
@@ -1087,7 +1166,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[18]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1178,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[18]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1191,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{18}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetRequest) GetInstance() *InstanceRef {
@@ -1138,7 +1217,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[19]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1229,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[19]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1242,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{19}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetResponse) GetAccount() *Account {
@@ -1184,7 +1263,7 @@ type LookupRequest struct {
 
 func (x *LookupRequest) Reset() {
 	*x = LookupRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[20]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1275,7 @@ func (x *LookupRequest) String() string {
 func (*LookupRequest) ProtoMessage() {}
 
 func (x *LookupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[20]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1288,7 @@ func (x *LookupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupRequest.ProtoReflect.Descriptor instead.
 func (*LookupRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{20}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LookupRequest) GetInstance() *InstanceRef {
@@ -1242,7 +1321,7 @@ type LookupResponse struct {
 
 func (x *LookupResponse) Reset() {
 	*x = LookupResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[21]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1333,7 @@ func (x *LookupResponse) String() string {
 func (*LookupResponse) ProtoMessage() {}
 
 func (x *LookupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[21]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1346,7 @@ func (x *LookupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupResponse.ProtoReflect.Descriptor instead.
 func (*LookupResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{21}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LookupResponse) GetAccounts() []*Account {
@@ -1289,7 +1368,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[22]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1380,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[22]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1393,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{22}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateRequest) GetInstance() *InstanceRef {
@@ -1345,20 +1424,89 @@ func (x *CreateRequest) GetActive() bool {
 	return false
 }
 
-// Fields 2 to 9 of the answers to writes are kept for an outcome other than
-// "done" (pending with a handle to poll, an action somebody must take). A host
-// that does not know them finds neither an account nor done, and takes the call
-// for failed, never for done.
+// Pending is the outcome of a write that the target has accepted and not done
+// yet, because somebody must approve it or a job must run.
+//
+// It stands in place of the account or of done, never beside it. Fields 3 to 9
+// of the answers to writes are kept for further outcomes (an action somebody must
+// take). A host that does not know an outcome finds neither an account nor done,
+// and takes the call for failed, never for done.
+type Pending struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the host should look again, in milliseconds; it keeps to bounds of its
+	// own.
+	PollAfterMs int64 `protobuf:"varint,1,opt,name=poll_after_ms,json=pollAfterMs,proto3" json:"poll_after_ms,omitempty"`
+	// For the person who waits: one plain sentence, no markup, no secrets.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// The id of the account, if the target has given one already: the host then
+	// polls with Get, and with Lookup otherwise.
+	AccountId     string `protobuf:"bytes,3,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pending) Reset() {
+	*x = Pending{}
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pending) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pending) ProtoMessage() {}
+
+func (x *Pending) ProtoReflect() protoreflect.Message {
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pending.ProtoReflect.Descriptor instead.
+func (*Pending) Descriptor() ([]byte, []int) {
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Pending) GetPollAfterMs() int64 {
+	if x != nil {
+		return x.PollAfterMs
+	}
+	return 0
+}
+
+func (x *Pending) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Pending) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
 type CreateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       *Account               `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[23]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1518,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[23]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,12 +1531,19 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{23}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateResponse) GetAccount() *Account {
 	if x != nil {
 		return x.Account
+	}
+	return nil
+}
+
+func (x *CreateResponse) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
 	}
 	return nil
 }
@@ -1407,7 +1562,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[24]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1574,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[24]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1587,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{24}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateRequest) GetInstance() *InstanceRef {
@@ -1480,13 +1635,14 @@ func (x *UpdateRequest) GetClear() []string {
 type UpdateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       *Account               `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateResponse) Reset() {
 	*x = UpdateResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[25]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1654,7 @@ func (x *UpdateResponse) String() string {
 func (*UpdateResponse) ProtoMessage() {}
 
 func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[25]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,12 +1667,19 @@ func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
 func (*UpdateResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{25}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UpdateResponse) GetAccount() *Account {
 	if x != nil {
 		return x.Account
+	}
+	return nil
+}
+
+func (x *UpdateResponse) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
 	}
 	return nil
 }
@@ -1533,7 +1696,7 @@ type SetActiveRequest struct {
 
 func (x *SetActiveRequest) Reset() {
 	*x = SetActiveRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[26]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1708,7 @@ func (x *SetActiveRequest) String() string {
 func (*SetActiveRequest) ProtoMessage() {}
 
 func (x *SetActiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[26]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1721,7 @@ func (x *SetActiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetActiveRequest.ProtoReflect.Descriptor instead.
 func (*SetActiveRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{26}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetActiveRequest) GetInstance() *InstanceRef {
@@ -1592,13 +1755,14 @@ func (x *SetActiveRequest) GetActive() bool {
 type SetActiveResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       *Account               `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetActiveResponse) Reset() {
 	*x = SetActiveResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[27]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1774,7 @@ func (x *SetActiveResponse) String() string {
 func (*SetActiveResponse) ProtoMessage() {}
 
 func (x *SetActiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[27]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,12 +1787,19 @@ func (x *SetActiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetActiveResponse.ProtoReflect.Descriptor instead.
 func (*SetActiveResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{27}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetActiveResponse) GetAccount() *Account {
 	if x != nil {
 		return x.Account
+	}
+	return nil
+}
+
+func (x *SetActiveResponse) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
 	}
 	return nil
 }
@@ -1644,7 +1815,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[28]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1656,7 +1827,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[28]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1669,7 +1840,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{28}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteRequest) GetInstance() *InstanceRef {
@@ -1695,14 +1866,15 @@ func (x *DeleteRequest) GetId() string {
 
 type DeleteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Done          bool                   `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"` // always true
+	Done          bool                   `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"` // true, or the outcome is another
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[29]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1886,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[29]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1899,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{29}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeleteResponse) GetDone() bool {
@@ -1735,6 +1907,13 @@ func (x *DeleteResponse) GetDone() bool {
 		return x.Done
 	}
 	return false
+}
+
+func (x *DeleteResponse) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
 }
 
 type ListRequest struct {
@@ -1747,7 +1926,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[30]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1938,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[30]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1951,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{30}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListRequest) GetInstance() *InstanceRef {
@@ -1799,7 +1978,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[31]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1811,7 +1990,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[31]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1824,7 +2003,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{31}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListResponse) GetAccounts() []*Account {
@@ -1846,7 +2025,7 @@ type SetGroupsRequest struct {
 
 func (x *SetGroupsRequest) Reset() {
 	*x = SetGroupsRequest{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[32]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +2037,7 @@ func (x *SetGroupsRequest) String() string {
 func (*SetGroupsRequest) ProtoMessage() {}
 
 func (x *SetGroupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[32]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1871,7 +2050,7 @@ func (x *SetGroupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGroupsRequest.ProtoReflect.Descriptor instead.
 func (*SetGroupsRequest) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{32}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SetGroupsRequest) GetInstance() *InstanceRef {
@@ -1904,14 +2083,15 @@ func (x *SetGroupsRequest) GetGroups() []string {
 
 type SetGroupsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Done          bool                   `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"` // always true
+	Done          bool                   `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"` // true, or the outcome is another
+	Pending       *Pending               `protobuf:"bytes,2,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetGroupsResponse) Reset() {
 	*x = SetGroupsResponse{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[33]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2103,7 @@ func (x *SetGroupsResponse) String() string {
 func (*SetGroupsResponse) ProtoMessage() {}
 
 func (x *SetGroupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[33]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2116,7 @@ func (x *SetGroupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetGroupsResponse.ProtoReflect.Descriptor instead.
 func (*SetGroupsResponse) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{33}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SetGroupsResponse) GetDone() bool {
@@ -1944,6 +2124,13 @@ func (x *SetGroupsResponse) GetDone() bool {
 		return x.Done
 	}
 	return false
+}
+
+func (x *SetGroupsResponse) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
 }
 
 // Failure is a detail of the gRPC status of a failed call.
@@ -1964,7 +2151,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[34]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2163,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[34]
+	mi := &file_sdk_wire_connectorv1_connector_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2176,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{34}
+	return file_sdk_wire_connectorv1_connector_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Failure) GetKind() string {
@@ -2046,7 +2233,7 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\x06config\x18\x05 \x03(\v2\x1c.anteroom.connector.v1.FieldR\x06config\x12@\n" +
 	"\n" +
 	"attributes\x18\x06 \x03(\v2 .anteroom.connector.v1.AttributeR\n" +
-	"attributes\"\xa5\x01\n" +
+	"attributes\"\x87\x02\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
@@ -2054,7 +2241,14 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\adefault\x18\x04 \x01(\tR\adefault\x12\x12\n" +
 	"\x04enum\x18\x05 \x03(\tR\x04enum\x12\x1a\n" +
 	"\brequired\x18\x06 \x01(\bR\brequired\x12\x16\n" +
-	"\x06secret\x18\a \x01(\bR\x06secret\"\x92\x02\n" +
+	"\x06secret\x18\a \x01(\bR\x06secret\x12\x14\n" +
+	"\x05order\x18\b \x01(\x05R\x05order\x12\x14\n" +
+	"\x05group\x18\t \x01(\tR\x05group\x124\n" +
+	"\x04when\x18\n" +
+	" \x01(\v2 .anteroom.connector.v1.ConditionR\x04when\"9\n" +
+	"\tCondition\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"\x92\x02\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -2122,9 +2316,15 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x03 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"attributes\x12\x16\n" +
-	"\x06active\x18\x04 \x01(\bR\x06active\"P\n" +
+	"\x06active\x18\x04 \x01(\bR\x06active\"`\n" +
+	"\aPending\x12\"\n" +
+	"\rpoll_after_ms\x18\x01 \x01(\x03R\vpollAfterMs\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1d\n" +
+	"\n" +
+	"account_id\x18\x03 \x01(\tR\taccountId\"\x8a\x01\n" +
 	"\x0eCreateResponse\x128\n" +
-	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccountJ\x04\b\x02\x10\n" +
+	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccount\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
 	"\"\xfa\x01\n" +
 	"\rUpdateRequest\x12>\n" +
 	"\binstance\x18\x01 \x01(\v2\".anteroom.connector.v1.InstanceRefR\binstance\x12>\n" +
@@ -2132,24 +2332,27 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12)\n" +
 	"\x03set\x18\x05 \x01(\v2\x17.google.protobuf.StructR\x03set\x12\x14\n" +
-	"\x05clear\x18\x06 \x03(\tR\x05clear\"P\n" +
+	"\x05clear\x18\x06 \x03(\tR\x05clear\"\x8a\x01\n" +
 	"\x0eUpdateResponse\x128\n" +
-	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccountJ\x04\b\x02\x10\n" +
+	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccount\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
 	"\"\xba\x01\n" +
 	"\x10SetActiveRequest\x12>\n" +
 	"\binstance\x18\x01 \x01(\v2\".anteroom.connector.v1.InstanceRefR\binstance\x12>\n" +
 	"\toperation\x18\x02 \x01(\v2 .anteroom.connector.v1.OperationR\toperation\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
-	"\x06active\x18\x04 \x01(\bR\x06active\"S\n" +
+	"\x06active\x18\x04 \x01(\bR\x06active\"\x8d\x01\n" +
 	"\x11SetActiveResponse\x128\n" +
-	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccountJ\x04\b\x02\x10\n" +
+	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccount\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
 	"\"\x9f\x01\n" +
 	"\rDeleteRequest\x12>\n" +
 	"\binstance\x18\x01 \x01(\v2\".anteroom.connector.v1.InstanceRefR\binstance\x12>\n" +
 	"\toperation\x18\x02 \x01(\v2 .anteroom.connector.v1.OperationR\toperation\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"*\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"d\n" +
 	"\x0eDeleteResponse\x12\x12\n" +
-	"\x04done\x18\x01 \x01(\bR\x04doneJ\x04\b\x02\x10\n" +
+	"\x04done\x18\x01 \x01(\bR\x04done\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
 	"\"j\n" +
 	"\vListRequest\x12>\n" +
 	"\binstance\x18\x01 \x01(\v2\".anteroom.connector.v1.InstanceRefR\binstance\x12\x1b\n" +
@@ -2160,9 +2363,10 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\binstance\x18\x01 \x01(\v2\".anteroom.connector.v1.InstanceRefR\binstance\x12>\n" +
 	"\toperation\x18\x02 \x01(\v2 .anteroom.connector.v1.OperationR\toperation\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
-	"\x06groups\x18\x04 \x03(\tR\x06groups\"-\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\"g\n" +
 	"\x11SetGroupsResponse\x12\x12\n" +
-	"\x04done\x18\x01 \x01(\bR\x04doneJ\x04\b\x02\x10\n" +
+	"\x04done\x18\x01 \x01(\bR\x04done\x128\n" +
+	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
 	"\"e\n" +
 	"\aFailure\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
@@ -2196,110 +2400,118 @@ func file_sdk_wire_connectorv1_connector_proto_rawDescGZIP() []byte {
 	return file_sdk_wire_connectorv1_connector_proto_rawDescData
 }
 
-var file_sdk_wire_connectorv1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_sdk_wire_connectorv1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_sdk_wire_connectorv1_connector_proto_goTypes = []any{
 	(*InstanceRef)(nil),            // 0: anteroom.connector.v1.InstanceRef
 	(*Config)(nil),                 // 1: anteroom.connector.v1.Config
 	(*DescribeRequest)(nil),        // 2: anteroom.connector.v1.DescribeRequest
 	(*DescribeResponse)(nil),       // 3: anteroom.connector.v1.DescribeResponse
 	(*Field)(nil),                  // 4: anteroom.connector.v1.Field
-	(*Attribute)(nil),              // 5: anteroom.connector.v1.Attribute
-	(*ValidateConfigRequest)(nil),  // 6: anteroom.connector.v1.ValidateConfigRequest
-	(*ValidateConfigResponse)(nil), // 7: anteroom.connector.v1.ValidateConfigResponse
-	(*Problem)(nil),                // 8: anteroom.connector.v1.Problem
-	(*ConfigureRequest)(nil),       // 9: anteroom.connector.v1.ConfigureRequest
-	(*ConfigureResponse)(nil),      // 10: anteroom.connector.v1.ConfigureResponse
-	(*ReleaseRequest)(nil),         // 11: anteroom.connector.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),        // 12: anteroom.connector.v1.ReleaseResponse
-	(*CheckRequest)(nil),           // 13: anteroom.connector.v1.CheckRequest
-	(*CheckResponse)(nil),          // 14: anteroom.connector.v1.CheckResponse
-	(*CheckStep)(nil),              // 15: anteroom.connector.v1.CheckStep
-	(*Operation)(nil),              // 16: anteroom.connector.v1.Operation
-	(*Account)(nil),                // 17: anteroom.connector.v1.Account
-	(*GetRequest)(nil),             // 18: anteroom.connector.v1.GetRequest
-	(*GetResponse)(nil),            // 19: anteroom.connector.v1.GetResponse
-	(*LookupRequest)(nil),          // 20: anteroom.connector.v1.LookupRequest
-	(*LookupResponse)(nil),         // 21: anteroom.connector.v1.LookupResponse
-	(*CreateRequest)(nil),          // 22: anteroom.connector.v1.CreateRequest
-	(*CreateResponse)(nil),         // 23: anteroom.connector.v1.CreateResponse
-	(*UpdateRequest)(nil),          // 24: anteroom.connector.v1.UpdateRequest
-	(*UpdateResponse)(nil),         // 25: anteroom.connector.v1.UpdateResponse
-	(*SetActiveRequest)(nil),       // 26: anteroom.connector.v1.SetActiveRequest
-	(*SetActiveResponse)(nil),      // 27: anteroom.connector.v1.SetActiveResponse
-	(*DeleteRequest)(nil),          // 28: anteroom.connector.v1.DeleteRequest
-	(*DeleteResponse)(nil),         // 29: anteroom.connector.v1.DeleteResponse
-	(*ListRequest)(nil),            // 30: anteroom.connector.v1.ListRequest
-	(*ListResponse)(nil),           // 31: anteroom.connector.v1.ListResponse
-	(*SetGroupsRequest)(nil),       // 32: anteroom.connector.v1.SetGroupsRequest
-	(*SetGroupsResponse)(nil),      // 33: anteroom.connector.v1.SetGroupsResponse
-	(*Failure)(nil),                // 34: anteroom.connector.v1.Failure
-	nil,                            // 35: anteroom.connector.v1.Config.SecretsEntry
-	(*structpb.Struct)(nil),        // 36: google.protobuf.Struct
+	(*Condition)(nil),              // 5: anteroom.connector.v1.Condition
+	(*Attribute)(nil),              // 6: anteroom.connector.v1.Attribute
+	(*ValidateConfigRequest)(nil),  // 7: anteroom.connector.v1.ValidateConfigRequest
+	(*ValidateConfigResponse)(nil), // 8: anteroom.connector.v1.ValidateConfigResponse
+	(*Problem)(nil),                // 9: anteroom.connector.v1.Problem
+	(*ConfigureRequest)(nil),       // 10: anteroom.connector.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),      // 11: anteroom.connector.v1.ConfigureResponse
+	(*ReleaseRequest)(nil),         // 12: anteroom.connector.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),        // 13: anteroom.connector.v1.ReleaseResponse
+	(*CheckRequest)(nil),           // 14: anteroom.connector.v1.CheckRequest
+	(*CheckResponse)(nil),          // 15: anteroom.connector.v1.CheckResponse
+	(*CheckStep)(nil),              // 16: anteroom.connector.v1.CheckStep
+	(*Operation)(nil),              // 17: anteroom.connector.v1.Operation
+	(*Account)(nil),                // 18: anteroom.connector.v1.Account
+	(*GetRequest)(nil),             // 19: anteroom.connector.v1.GetRequest
+	(*GetResponse)(nil),            // 20: anteroom.connector.v1.GetResponse
+	(*LookupRequest)(nil),          // 21: anteroom.connector.v1.LookupRequest
+	(*LookupResponse)(nil),         // 22: anteroom.connector.v1.LookupResponse
+	(*CreateRequest)(nil),          // 23: anteroom.connector.v1.CreateRequest
+	(*Pending)(nil),                // 24: anteroom.connector.v1.Pending
+	(*CreateResponse)(nil),         // 25: anteroom.connector.v1.CreateResponse
+	(*UpdateRequest)(nil),          // 26: anteroom.connector.v1.UpdateRequest
+	(*UpdateResponse)(nil),         // 27: anteroom.connector.v1.UpdateResponse
+	(*SetActiveRequest)(nil),       // 28: anteroom.connector.v1.SetActiveRequest
+	(*SetActiveResponse)(nil),      // 29: anteroom.connector.v1.SetActiveResponse
+	(*DeleteRequest)(nil),          // 30: anteroom.connector.v1.DeleteRequest
+	(*DeleteResponse)(nil),         // 31: anteroom.connector.v1.DeleteResponse
+	(*ListRequest)(nil),            // 32: anteroom.connector.v1.ListRequest
+	(*ListResponse)(nil),           // 33: anteroom.connector.v1.ListResponse
+	(*SetGroupsRequest)(nil),       // 34: anteroom.connector.v1.SetGroupsRequest
+	(*SetGroupsResponse)(nil),      // 35: anteroom.connector.v1.SetGroupsResponse
+	(*Failure)(nil),                // 36: anteroom.connector.v1.Failure
+	nil,                            // 37: anteroom.connector.v1.Config.SecretsEntry
+	(*structpb.Struct)(nil),        // 38: google.protobuf.Struct
 }
 var file_sdk_wire_connectorv1_connector_proto_depIdxs = []int32{
-	35, // 0: anteroom.connector.v1.Config.secrets:type_name -> anteroom.connector.v1.Config.SecretsEntry
+	37, // 0: anteroom.connector.v1.Config.secrets:type_name -> anteroom.connector.v1.Config.SecretsEntry
 	4,  // 1: anteroom.connector.v1.DescribeResponse.config:type_name -> anteroom.connector.v1.Field
-	5,  // 2: anteroom.connector.v1.DescribeResponse.attributes:type_name -> anteroom.connector.v1.Attribute
-	1,  // 3: anteroom.connector.v1.ValidateConfigRequest.config:type_name -> anteroom.connector.v1.Config
-	8,  // 4: anteroom.connector.v1.ValidateConfigResponse.problems:type_name -> anteroom.connector.v1.Problem
-	0,  // 5: anteroom.connector.v1.ConfigureRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	1,  // 6: anteroom.connector.v1.ConfigureRequest.config:type_name -> anteroom.connector.v1.Config
-	0,  // 7: anteroom.connector.v1.ReleaseRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	0,  // 8: anteroom.connector.v1.CheckRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	15, // 9: anteroom.connector.v1.CheckResponse.steps:type_name -> anteroom.connector.v1.CheckStep
-	36, // 10: anteroom.connector.v1.Account.attributes:type_name -> google.protobuf.Struct
-	0,  // 11: anteroom.connector.v1.GetRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	17, // 12: anteroom.connector.v1.GetResponse.account:type_name -> anteroom.connector.v1.Account
-	0,  // 13: anteroom.connector.v1.LookupRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	17, // 14: anteroom.connector.v1.LookupResponse.accounts:type_name -> anteroom.connector.v1.Account
-	0,  // 15: anteroom.connector.v1.CreateRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	16, // 16: anteroom.connector.v1.CreateRequest.operation:type_name -> anteroom.connector.v1.Operation
-	36, // 17: anteroom.connector.v1.CreateRequest.attributes:type_name -> google.protobuf.Struct
-	17, // 18: anteroom.connector.v1.CreateResponse.account:type_name -> anteroom.connector.v1.Account
-	0,  // 19: anteroom.connector.v1.UpdateRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	16, // 20: anteroom.connector.v1.UpdateRequest.operation:type_name -> anteroom.connector.v1.Operation
-	36, // 21: anteroom.connector.v1.UpdateRequest.set:type_name -> google.protobuf.Struct
-	17, // 22: anteroom.connector.v1.UpdateResponse.account:type_name -> anteroom.connector.v1.Account
-	0,  // 23: anteroom.connector.v1.SetActiveRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	16, // 24: anteroom.connector.v1.SetActiveRequest.operation:type_name -> anteroom.connector.v1.Operation
-	17, // 25: anteroom.connector.v1.SetActiveResponse.account:type_name -> anteroom.connector.v1.Account
-	0,  // 26: anteroom.connector.v1.DeleteRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	16, // 27: anteroom.connector.v1.DeleteRequest.operation:type_name -> anteroom.connector.v1.Operation
-	0,  // 28: anteroom.connector.v1.ListRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	17, // 29: anteroom.connector.v1.ListResponse.accounts:type_name -> anteroom.connector.v1.Account
-	0,  // 30: anteroom.connector.v1.SetGroupsRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
-	16, // 31: anteroom.connector.v1.SetGroupsRequest.operation:type_name -> anteroom.connector.v1.Operation
-	2,  // 32: anteroom.connector.v1.Connector.Describe:input_type -> anteroom.connector.v1.DescribeRequest
-	6,  // 33: anteroom.connector.v1.Connector.ValidateConfig:input_type -> anteroom.connector.v1.ValidateConfigRequest
-	9,  // 34: anteroom.connector.v1.Connector.Configure:input_type -> anteroom.connector.v1.ConfigureRequest
-	11, // 35: anteroom.connector.v1.Connector.Release:input_type -> anteroom.connector.v1.ReleaseRequest
-	13, // 36: anteroom.connector.v1.Connector.Check:input_type -> anteroom.connector.v1.CheckRequest
-	18, // 37: anteroom.connector.v1.Connector.Get:input_type -> anteroom.connector.v1.GetRequest
-	20, // 38: anteroom.connector.v1.Connector.Lookup:input_type -> anteroom.connector.v1.LookupRequest
-	22, // 39: anteroom.connector.v1.Connector.Create:input_type -> anteroom.connector.v1.CreateRequest
-	24, // 40: anteroom.connector.v1.Connector.Update:input_type -> anteroom.connector.v1.UpdateRequest
-	26, // 41: anteroom.connector.v1.Connector.SetActive:input_type -> anteroom.connector.v1.SetActiveRequest
-	28, // 42: anteroom.connector.v1.Connector.Delete:input_type -> anteroom.connector.v1.DeleteRequest
-	30, // 43: anteroom.connector.v1.Connector.List:input_type -> anteroom.connector.v1.ListRequest
-	32, // 44: anteroom.connector.v1.Connector.SetGroups:input_type -> anteroom.connector.v1.SetGroupsRequest
-	3,  // 45: anteroom.connector.v1.Connector.Describe:output_type -> anteroom.connector.v1.DescribeResponse
-	7,  // 46: anteroom.connector.v1.Connector.ValidateConfig:output_type -> anteroom.connector.v1.ValidateConfigResponse
-	10, // 47: anteroom.connector.v1.Connector.Configure:output_type -> anteroom.connector.v1.ConfigureResponse
-	12, // 48: anteroom.connector.v1.Connector.Release:output_type -> anteroom.connector.v1.ReleaseResponse
-	14, // 49: anteroom.connector.v1.Connector.Check:output_type -> anteroom.connector.v1.CheckResponse
-	19, // 50: anteroom.connector.v1.Connector.Get:output_type -> anteroom.connector.v1.GetResponse
-	21, // 51: anteroom.connector.v1.Connector.Lookup:output_type -> anteroom.connector.v1.LookupResponse
-	23, // 52: anteroom.connector.v1.Connector.Create:output_type -> anteroom.connector.v1.CreateResponse
-	25, // 53: anteroom.connector.v1.Connector.Update:output_type -> anteroom.connector.v1.UpdateResponse
-	27, // 54: anteroom.connector.v1.Connector.SetActive:output_type -> anteroom.connector.v1.SetActiveResponse
-	29, // 55: anteroom.connector.v1.Connector.Delete:output_type -> anteroom.connector.v1.DeleteResponse
-	31, // 56: anteroom.connector.v1.Connector.List:output_type -> anteroom.connector.v1.ListResponse
-	33, // 57: anteroom.connector.v1.Connector.SetGroups:output_type -> anteroom.connector.v1.SetGroupsResponse
-	45, // [45:58] is the sub-list for method output_type
-	32, // [32:45] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	6,  // 2: anteroom.connector.v1.DescribeResponse.attributes:type_name -> anteroom.connector.v1.Attribute
+	5,  // 3: anteroom.connector.v1.Field.when:type_name -> anteroom.connector.v1.Condition
+	1,  // 4: anteroom.connector.v1.ValidateConfigRequest.config:type_name -> anteroom.connector.v1.Config
+	9,  // 5: anteroom.connector.v1.ValidateConfigResponse.problems:type_name -> anteroom.connector.v1.Problem
+	0,  // 6: anteroom.connector.v1.ConfigureRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	1,  // 7: anteroom.connector.v1.ConfigureRequest.config:type_name -> anteroom.connector.v1.Config
+	0,  // 8: anteroom.connector.v1.ReleaseRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	0,  // 9: anteroom.connector.v1.CheckRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	16, // 10: anteroom.connector.v1.CheckResponse.steps:type_name -> anteroom.connector.v1.CheckStep
+	38, // 11: anteroom.connector.v1.Account.attributes:type_name -> google.protobuf.Struct
+	0,  // 12: anteroom.connector.v1.GetRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	18, // 13: anteroom.connector.v1.GetResponse.account:type_name -> anteroom.connector.v1.Account
+	0,  // 14: anteroom.connector.v1.LookupRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	18, // 15: anteroom.connector.v1.LookupResponse.accounts:type_name -> anteroom.connector.v1.Account
+	0,  // 16: anteroom.connector.v1.CreateRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	17, // 17: anteroom.connector.v1.CreateRequest.operation:type_name -> anteroom.connector.v1.Operation
+	38, // 18: anteroom.connector.v1.CreateRequest.attributes:type_name -> google.protobuf.Struct
+	18, // 19: anteroom.connector.v1.CreateResponse.account:type_name -> anteroom.connector.v1.Account
+	24, // 20: anteroom.connector.v1.CreateResponse.pending:type_name -> anteroom.connector.v1.Pending
+	0,  // 21: anteroom.connector.v1.UpdateRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	17, // 22: anteroom.connector.v1.UpdateRequest.operation:type_name -> anteroom.connector.v1.Operation
+	38, // 23: anteroom.connector.v1.UpdateRequest.set:type_name -> google.protobuf.Struct
+	18, // 24: anteroom.connector.v1.UpdateResponse.account:type_name -> anteroom.connector.v1.Account
+	24, // 25: anteroom.connector.v1.UpdateResponse.pending:type_name -> anteroom.connector.v1.Pending
+	0,  // 26: anteroom.connector.v1.SetActiveRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	17, // 27: anteroom.connector.v1.SetActiveRequest.operation:type_name -> anteroom.connector.v1.Operation
+	18, // 28: anteroom.connector.v1.SetActiveResponse.account:type_name -> anteroom.connector.v1.Account
+	24, // 29: anteroom.connector.v1.SetActiveResponse.pending:type_name -> anteroom.connector.v1.Pending
+	0,  // 30: anteroom.connector.v1.DeleteRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	17, // 31: anteroom.connector.v1.DeleteRequest.operation:type_name -> anteroom.connector.v1.Operation
+	24, // 32: anteroom.connector.v1.DeleteResponse.pending:type_name -> anteroom.connector.v1.Pending
+	0,  // 33: anteroom.connector.v1.ListRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	18, // 34: anteroom.connector.v1.ListResponse.accounts:type_name -> anteroom.connector.v1.Account
+	0,  // 35: anteroom.connector.v1.SetGroupsRequest.instance:type_name -> anteroom.connector.v1.InstanceRef
+	17, // 36: anteroom.connector.v1.SetGroupsRequest.operation:type_name -> anteroom.connector.v1.Operation
+	24, // 37: anteroom.connector.v1.SetGroupsResponse.pending:type_name -> anteroom.connector.v1.Pending
+	2,  // 38: anteroom.connector.v1.Connector.Describe:input_type -> anteroom.connector.v1.DescribeRequest
+	7,  // 39: anteroom.connector.v1.Connector.ValidateConfig:input_type -> anteroom.connector.v1.ValidateConfigRequest
+	10, // 40: anteroom.connector.v1.Connector.Configure:input_type -> anteroom.connector.v1.ConfigureRequest
+	12, // 41: anteroom.connector.v1.Connector.Release:input_type -> anteroom.connector.v1.ReleaseRequest
+	14, // 42: anteroom.connector.v1.Connector.Check:input_type -> anteroom.connector.v1.CheckRequest
+	19, // 43: anteroom.connector.v1.Connector.Get:input_type -> anteroom.connector.v1.GetRequest
+	21, // 44: anteroom.connector.v1.Connector.Lookup:input_type -> anteroom.connector.v1.LookupRequest
+	23, // 45: anteroom.connector.v1.Connector.Create:input_type -> anteroom.connector.v1.CreateRequest
+	26, // 46: anteroom.connector.v1.Connector.Update:input_type -> anteroom.connector.v1.UpdateRequest
+	28, // 47: anteroom.connector.v1.Connector.SetActive:input_type -> anteroom.connector.v1.SetActiveRequest
+	30, // 48: anteroom.connector.v1.Connector.Delete:input_type -> anteroom.connector.v1.DeleteRequest
+	32, // 49: anteroom.connector.v1.Connector.List:input_type -> anteroom.connector.v1.ListRequest
+	34, // 50: anteroom.connector.v1.Connector.SetGroups:input_type -> anteroom.connector.v1.SetGroupsRequest
+	3,  // 51: anteroom.connector.v1.Connector.Describe:output_type -> anteroom.connector.v1.DescribeResponse
+	8,  // 52: anteroom.connector.v1.Connector.ValidateConfig:output_type -> anteroom.connector.v1.ValidateConfigResponse
+	11, // 53: anteroom.connector.v1.Connector.Configure:output_type -> anteroom.connector.v1.ConfigureResponse
+	13, // 54: anteroom.connector.v1.Connector.Release:output_type -> anteroom.connector.v1.ReleaseResponse
+	15, // 55: anteroom.connector.v1.Connector.Check:output_type -> anteroom.connector.v1.CheckResponse
+	20, // 56: anteroom.connector.v1.Connector.Get:output_type -> anteroom.connector.v1.GetResponse
+	22, // 57: anteroom.connector.v1.Connector.Lookup:output_type -> anteroom.connector.v1.LookupResponse
+	25, // 58: anteroom.connector.v1.Connector.Create:output_type -> anteroom.connector.v1.CreateResponse
+	27, // 59: anteroom.connector.v1.Connector.Update:output_type -> anteroom.connector.v1.UpdateResponse
+	29, // 60: anteroom.connector.v1.Connector.SetActive:output_type -> anteroom.connector.v1.SetActiveResponse
+	31, // 61: anteroom.connector.v1.Connector.Delete:output_type -> anteroom.connector.v1.DeleteResponse
+	33, // 62: anteroom.connector.v1.Connector.List:output_type -> anteroom.connector.v1.ListResponse
+	35, // 63: anteroom.connector.v1.Connector.SetGroups:output_type -> anteroom.connector.v1.SetGroupsResponse
+	51, // [51:64] is the sub-list for method output_type
+	38, // [38:51] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_sdk_wire_connectorv1_connector_proto_init() }
@@ -2307,14 +2519,14 @@ func file_sdk_wire_connectorv1_connector_proto_init() {
 	if File_sdk_wire_connectorv1_connector_proto != nil {
 		return
 	}
-	file_sdk_wire_connectorv1_connector_proto_msgTypes[17].OneofWrappers = []any{}
+	file_sdk_wire_connectorv1_connector_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sdk_wire_connectorv1_connector_proto_rawDesc), len(file_sdk_wire_connectorv1_connector_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
