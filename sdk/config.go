@@ -37,6 +37,9 @@ func configFields(t reflect.Type) []configField {
 		if wrong == "" && seen[f.Name] != "" {
 			wrong = fmt.Sprintf("the name %q is taken by field %s", f.Name, seen[f.Name])
 		}
+		if wrong == "" {
+			wrong = f.When.contradiction(fields)
+		}
 		if wrong != "" {
 			panic(fmt.Sprintf("sdk.Define: %s.%s: %s", t, sf.Name, wrong))
 		}
@@ -58,10 +61,29 @@ func readField(sf reflect.StructField, tag string) (f Field, wrong string) {
 	case !known:
 		return f, fmt.Sprintf("the type %s is not supported: use string, bool, int, time.Duration, []string or sdk.Secret", sf.Type)
 	}
-	f = Field{Name: name, Type: typ, Help: sf.Tag.Get("help"), Default: sf.Tag.Get("default"), Secret: sf.Type == secretType}
+	f = Field{
+		Name: name, Type: typ, Help: sf.Tag.Get("help"), Group: sf.Tag.Get("group"),
+		Default: sf.Tag.Get("default"), Secret: sf.Type == secretType,
+	}
 	if enum := sf.Tag.Get("enum"); enum != "" {
 		f.Enum = strings.Split(enum, ",")
 	}
+	if order := sf.Tag.Get("order"); order != "" {
+		n, err := strconv.ParseInt(order, 10, 32)
+		if err != nil {
+			return f, fmt.Sprintf("the order %q is not a whole number", order)
+		}
+		f.Order = int(n)
+	}
+	if f.When, wrong = readCondition(sf.Tag.Get("when")); wrong != "" {
+		return f, wrong
+	}
+	wrong = readOptions(&f, options)
+	return f, wrong
+}
+
+// readOptions reads what stands after the name: "required" and "secret".
+func readOptions(f *Field, options string) (wrong string) {
 	for _, option := range strings.Split(options, ",") {
 		switch option {
 		case "":
@@ -69,13 +91,13 @@ func readField(sf reflect.StructField, tag string) (f Field, wrong string) {
 			f.Required = true
 		case "secret":
 			if !f.Secret {
-				return f, "a secret must have the type sdk.Secret, or it would show itself in logs"
+				return "a secret must have the type sdk.Secret, or it would show itself in logs"
 			}
 		default:
-			return f, fmt.Sprintf("the option %q is unknown: use required or secret", option)
+			return fmt.Sprintf("the option %q is unknown: use required or secret", option)
 		}
 	}
-	return f, contradiction(f)
+	return contradiction(*f)
 }
 
 // contradiction says which parts of a field's tags exclude each other, "" if

@@ -11,7 +11,9 @@ import (
 
 // decodeConfig fills the author's struct and reports everything that is wrong,
 // in the order of the struct, then what the struct does not know. No message
-// repeats a value: a secret may have been put in the wrong place.
+// repeats a value: a secret may have been put in the wrong place. A field whose
+// condition does not hold keeps its zero value; what was given for it must still
+// be of its type.
 func decodeConfig(into reflect.Value, fields []configField, cfg RawConfig) []Problem {
 	values, problem := objectOf(cfg.Values)
 	if problem != "" {
@@ -23,20 +25,28 @@ func decodeConfig(into reflect.Value, fields []configField, cfg RawConfig) []Pro
 			problems = append(problems, Problem{Field: field, Message: message})
 		}
 	}
-	known := map[string]bool{}
+	known, texts := map[string]bool{}, map[string]string{}
 	for _, f := range fields {
 		known[f.Name] = true
 		raw, given := values[f.Name]
 		secret, secretGiven := cfg.Secrets[f.Name]
+		field := into.Field(f.index)
+		if !f.When.Holds(texts) {
+			f.Required, f.Default = false, ""
+			field = reflect.New(field.Type()).Elem() // checked, and not used
+		}
 		switch {
 		case f.Secret && given:
 			report(f.Name, "is a secret and must be given as one, not among the values")
 		case f.Secret:
-			report(f.Name, setSecret(into.Field(f.index), f, secret))
+			report(f.Name, setSecret(field, f, secret))
 		case secretGiven:
 			report(f.Name, "is not a secret and must be given among the values")
 		default:
-			report(f.Name, setValue(into.Field(f.index), f, raw))
+			report(f.Name, setValue(field, f, raw))
+		}
+		if f.When.Holds(texts) {
+			texts[f.Name] = textOf(field)
 		}
 	}
 	for _, name := range unknownNames(known, values, cfg.Secrets) {

@@ -15,15 +15,18 @@ import (
 //	type Config struct {
 //		BaseURL string        `config:"base_url,required" help:"Root of the API."`
 //		Auth    string        `config:"auth" enum:"basic,bearer" default:"bearer"`
-//		Token   sdk.Secret    `config:"token,required"`
-//		Timeout time.Duration `config:"timeout" default:"10s"`
+//		Token   sdk.Secret    `config:"token,required" when:"auth=bearer"`
+//		Timeout time.Duration `config:"timeout" default:"10s" group:"Limits" order:"10"`
 //		Cache   *cache        `config:"-"`
 //	}
 //
 // A field is a string, bool, int, [time.Duration], []string or [Secret]; a
-// Secret is never shown and arrives apart from the other values. If C or *C has
-// a method Validate() []Problem, it is asked once every field by itself is
-// right.
+// Secret is never shown and arrives apart from the other values. A field with a
+// condition ("when" names a field before it and the values it may have, separated
+// by commas) is shown, required and used only while that holds, and else keeps
+// its zero value; see [Condition]. "group" and "order" are for the form; see
+// [Description.Form]. If C or *C has a method Validate() []Problem, it is asked
+// once every field by itself is right.
 //
 // T is the author's target. What it can do beyond [Target] is read from its
 // type, so open must return the concrete type. open should not call the target

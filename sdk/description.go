@@ -1,5 +1,10 @@
 package sdk
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Description is what a connector says of itself without configuration: it is
 // pure, and the host caches it by the binary's digest.
 type Description struct {
@@ -19,6 +24,21 @@ func (d Description) Has(c Capability) bool {
 		}
 	}
 	return false
+}
+
+// Form returns the configuration fields as a form shows them: by Order, and the
+// fields of one group together, where its first field stands.
+func (d Description) Form() []Field {
+	form := slices.Clone(d.Config)
+	slices.SortStableFunc(form, func(a, b Field) int { return cmp.Compare(a.Order, b.Order) })
+	first := map[string]int{}
+	for i, f := range form {
+		if _, seen := first[f.Group]; !seen {
+			first[f.Group] = i
+		}
+	}
+	slices.SortStableFunc(form, func(a, b Field) int { return cmp.Compare(first[a.Group], first[b.Group]) })
+	return form
 }
 
 // Capability names an optional verb. Unknown ones are ignored by both sides.
@@ -56,6 +76,14 @@ type Field struct {
 	Enum     []string  `json:"enum,omitempty"`
 	Required bool      `json:"required,omitempty"`
 	Secret   bool      `json:"secret,omitempty"` // given by reference, encrypted at rest, never returned
+	// Order is where the field stands in a form: ascending, and as declared where
+	// it is equal.
+	Order int `json:"order,omitempty"`
+	// Group is the heading the field stands under, "" for none.
+	Group string `json:"group,omitempty"`
+	// When says when the field applies. Where it does not hold, the field is not
+	// shown, not required, and its value is not used.
+	When Condition `json:"when,omitzero"`
 }
 
 // Attribute is one attribute an account of this kind can carry.

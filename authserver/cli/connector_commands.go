@@ -60,14 +60,31 @@ func (c connectorInspectCommand) Run(r *run) error {
 				caps[i] = string(capability)
 			}
 			row(w, "capabilities:", strings.Join(caps, ", "))
-			for _, f := range d.Config {
-				row(w, "config "+f.Name+":", f.Type, required(f.Required), f.Help)
+			for _, f := range d.Form() {
+				row(w, "config "+f.Name+":", f.Type, fieldTraits(f), f.Help)
 			}
 			for _, a := range d.Attributes {
 				row(w, "attribute "+a.Name+":", a.Type, required(a.Required), a.Source)
 			}
 		})
 	})
+}
+
+// fieldTraits says everything about a configuration field but its name, type and
+// help.
+func fieldTraits(f sdk.Field) string {
+	traits := []string{required(f.Required)}
+	for _, t := range []struct{ name, value string }{
+		{"one of", strings.Join(f.Enum, "|")}, {"default", f.Default}, {"when", f.When.String()}, {"group", f.Group},
+	} {
+		if t.value != "" {
+			traits = append(traits, t.name+" "+t.value)
+		}
+	}
+	if f.Secret {
+		traits = append(traits, "secret")
+	}
+	return strings.Join(traits, ", ")
 }
 
 func required(b bool) string {

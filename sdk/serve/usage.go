@@ -28,7 +28,7 @@ func usage(w io.Writer, c sdk.Connector, program string) {
 	fmt.Fprintf(w, "%s %s is a connector: Anteroom starts it and talks to it.\n", d.DisplayName, d.Version)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	heading(tw, "Configuration", len(d.Config))
-	for _, f := range d.Config {
+	for _, f := range d.Form() {
 		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Name, fieldTraits(f), f.Help)
 	}
 	heading(tw, "Attributes", len(d.Attributes))
@@ -61,6 +61,9 @@ func fieldTraits(f sdk.Field) string {
 	}
 	if f.Default != "" {
 		traits = append(traits, "default "+f.Default)
+	}
+	if f.When.Field != "" {
+		traits = append(traits, "when "+f.When.String())
 	}
 	return strings.Join(traits, ", ")
 }

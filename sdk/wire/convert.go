@@ -39,6 +39,7 @@ func fieldToProto(f sdk.Field) *connectorv1.Field {
 	return &connectorv1.Field{
 		Name: f.Name, Type: string(f.Type), Help: f.Help, Default: f.Default,
 		Enum: f.Enum, Required: f.Required, Secret: f.Secret,
+		Order: int32(f.Order), Group: f.Group, When: conditionToProto(f.When),
 	}
 }
 
@@ -46,7 +47,17 @@ func fieldFromProto(p *connectorv1.Field) sdk.Field {
 	return sdk.Field{
 		Name: p.GetName(), Type: sdk.FieldType(p.GetType()), Help: p.GetHelp(), Default: p.GetDefault(),
 		Enum: p.GetEnum(), Required: p.GetRequired(), Secret: p.GetSecret(),
+		Order: int(p.GetOrder()), Group: p.GetGroup(),
+		When: sdk.Condition{Field: p.GetWhen().GetField(), Values: p.GetWhen().GetValues()},
 	}
+}
+
+// conditionToProto leaves out a condition that always holds.
+func conditionToProto(c sdk.Condition) *connectorv1.Condition {
+	if c.Field == "" {
+		return nil
+	}
+	return &connectorv1.Condition{Field: c.Field, Values: c.Values}
 }
 
 func attributeToProto(a sdk.Attribute) *connectorv1.Attribute {
