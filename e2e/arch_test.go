@@ -29,14 +29,15 @@ type rule struct {
 // applies. What is not listed is forbidden.
 var rules = []rule{
 	{"sdk", nil, "authors link the standard library only"},
+	{"sdk/sdkhttp", []string{"sdk"}, "HTTP for connectors: the standard library only, as sdk"},
 	{"sdk/wire/connectorv1", []string{"google.golang.org/grpc/...", "google.golang.org/protobuf/..."}, "generated"},
 	{"sdk/wire", []string{"sdk", "sdk/wire/connectorv1", "github.com/hashicorp/go-plugin", "google.golang.org/grpc/...", "google.golang.org/protobuf/...", "google.golang.org/genproto/googleapis/rpc/..."}, "both ends of the transport"},
 	{"sdk/serve", []string{"sdk", "sdk/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "what a connector's main calls"},
 	{"sdk/sdktest", []string{"sdk", "sdk/wire"}, "the conformance kit"},
-	{"sdk/examples/...", []string{"sdk", "sdk/serve"}, "what an author may import"},
+	{"sdk/examples/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve"}, "what an author may import"},
 	{"plugins", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "plugins/runner", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "the host; never provisioning"},
 	{"plugins/runner", []string{"github.com/hashicorp/go-plugin/runner", "golang.org/x/sys/unix"}, "child processes, knows no protocol"},
-	{"plugins/connectors/...", []string{"sdk", "sdk/serve", "self/..."}, "the same rule as for a third party"},
+	{"plugins/connectors/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "the same rule as for a third party"},
 	{"provisioning/rules/...", []string{"sdk", "provisioning/rules", "cel.dev/cel-go/..."}, "pure"},
 	{"provisioning/mapping", []string{"sdk"}, "pure"},
 	{"provisioning", []string{"sdk", "provisioning/mapping", "provisioning/rules", "github.com/google/uuid"}, "no HTTP, SQL or gRPC"},
