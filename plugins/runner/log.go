@@ -2,8 +2,6 @@ package runner
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,9 +23,10 @@ const (
 
 // Log is where everything a child prints goes. It trusts nothing of it: a line
 // is cut at 16 KiB, control characters and known secrets are taken out, 200
-// lines a second are logged and the rest is counted, and the child decides
-// neither the time nor the fields of a record. The last 200 lines are kept for a
-// crash report, logged or not.
+// lines a second are logged and the rest is counted. A line of JSON as loggers
+// write it becomes a record with its level, its message and, in a group of their
+// own, its attributes; the child decides neither the time nor the other fields.
+// The last 200 lines are kept for a crash report, logged or not.
 type Log struct {
 	redact func(string) string
 	now    func() time.Time
@@ -109,8 +108,11 @@ func (l *Log) line(stream string, line []byte, cut int) {
 		return
 	}
 	l.Flush()
-	l.Logger().Log(context.Background(), levelOf(line), "connector output",
-		"stream", stream, "line", l.sanitise(line, maxLine, cut))
+	if r, ok := parseRecord(line); ok {
+		l.log(l.Logger(), stream, r)
+		return
+	}
+	l.Logger().Info("connector output", "stream", stream, "line", l.sanitise(line, maxLine, cut))
 }
 
 // admit keeps the line for the tail and reports whether it may be logged.
@@ -161,30 +163,4 @@ func printable(r rune) rune {
 		return '\uFFFD'
 	}
 	return r
-}
-
-// levelOf reads the level of a JSON line as usual loggers write it. Anything
-// else, a number for a level included, is Info: no type is assumed of what a
-// child prints.
-func levelOf(line []byte) slog.Level {
-	var fields struct {
-		HC    any `json:"@level"`
-		Level any `json:"level"`
-	}
-	if line[0] != '{' || json.Unmarshal(line, &fields) != nil {
-		return slog.LevelInfo
-	}
-	name, ok := fields.HC.(string)
-	if !ok {
-		name, _ = fields.Level.(string)
-	}
-	switch strings.ToLower(name) {
-	case "trace", "debug":
-		return slog.LevelDebug
-	case "warn", "warning":
-		return slog.LevelWarn
-	case "error", "fatal", "panic":
-		return slog.LevelError
-	}
-	return slog.LevelInfo
 }

@@ -74,22 +74,6 @@ func TestLogSecretAtTheCut(t *testing.T) {
 	}
 }
 
-func TestLogLevels(t *testing.T) {
-	cases := map[string]slog.Level{
-		`{"@level":"warn","@message":"x"}`:   slog.LevelWarn,
-		`{"level":"ERROR","msg":"x"}`:        slog.LevelError,
-		`{"level":30,"msg":"pino"}`:          slog.LevelInfo,
-		`{"@level":{"a":1},"level":"debug"}`: slog.LevelDebug,
-		`{"@level":"warn"`:                   slog.LevelInfo,
-		`plain`:                              slog.LevelInfo,
-	}
-	for line, want := range cases {
-		if got := levelOf([]byte(line)); got != want {
-			t.Errorf("levelOf(%s) = %v, want %v", line, got, want)
-		}
-	}
-}
-
 func FuzzLog(f *testing.F) {
 	f.Add([]byte("{\"@level\":30}\n\xff\x1b[0m\nno newline"), 3)
 	f.Add([]byte("hunter2-hunter2"), 7)
