@@ -37,6 +37,10 @@ const (
 	KindOutcomeUnknown Kind = "outcome_unknown"
 	// KindInternal is a defect of the connector.
 	KindInternal Kind = "internal"
+	// KindPending is no failure: the target has accepted a write and not done it
+	// yet. RetryAfter says when to look, and Message is for the person who waits.
+	// Only a write has it; see [Pending].
+	KindPending Kind = "pending"
 )
 
 // Effect says whether the failed call changed the target.

@@ -36,7 +36,8 @@ const (
 // argument "describe" it prints the description as JSON.
 //
 // From here on, whatever the process prints on standard output goes to standard
-// error, because the host reads the handshake from the former.
+// error, because the host reads the handshake from the former; and the default
+// loggers of packages log and slog write records the host reads, one a line.
 func Connector(c sdk.Connector) {
 	os.Exit(run(c, os.Args))
 }
@@ -67,6 +68,7 @@ type process struct {
 	server  *wire.Server
 	grpc    atomic.Pointer[grpc.Server] // nil until go-plugin has made it
 	stderr  *os.File
+	log     *slog.Logger
 	restore sync.Once
 	stop    sync.Once
 }
@@ -76,7 +78,9 @@ func newProcess(c sdk.Connector) (*process, error) {
 	if err := guardHandshake(); err != nil {
 		return nil, fmt.Errorf("redirect standard output: %w", err)
 	}
-	p.server = wire.NewServer(c, slog.New(slog.NewTextHandler(p.stderr, nil)))
+	p.log = slog.New(slog.NewJSONHandler(p.stderr, nil)) // one record a line, as the host reads it
+	slog.SetDefault(p.log)
+	p.server = wire.NewServer(c, p.log)
 	return p, nil
 }
 
@@ -170,6 +174,6 @@ func (p *process) drain(limit time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := p.server.Drain(ctx); err != nil {
-		slog.New(slog.NewTextHandler(p.stderr, nil)).Warn("stop with calls running", "error", err)
+		p.log.Warn("stop with calls running", "error", err)
 	}
 }

@@ -78,7 +78,7 @@ func call[Req, Resp any](ctx context.Context, m mode, req Req, do func(context.C
 	if err := ctx.Err(); err != nil { // gRPC would return before the tracker sees it
 		return none, lost(false, "the call was given up before it began", err)
 	}
-	ctx, mark := withSentMark(ctx)
+	ctx, mark := withSentMark(outgoing(ctx))
 	resp, err := do(ctx, req)
 	if err != nil {
 		return none, decodeError(err, bool(m), mark.maybe())

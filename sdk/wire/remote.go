@@ -132,11 +132,18 @@ func yieldAccounts(page []*connectorv1.Account, yield func(sdk.Account, error) b
 	return true
 }
 
-// written is the account a write answered with. A connector that names none has
-// not said that it did anything.
-func written(resp interface{ GetAccount() *connectorv1.Account }, err error) (sdk.Account, error) {
+// written is the account a write answered with, or the id of one that is pending
+// beside [sdk.KindPending]. A connector that names neither has not said that it
+// did anything.
+func written(resp interface {
+	GetAccount() *connectorv1.Account
+	GetPending() *connectorv1.Pending
+}, err error) (sdk.Account, error) {
 	if err != nil {
 		return sdk.Account{}, err
+	}
+	if p := resp.GetPending(); p != nil {
+		return sdk.Account{ID: p.GetAccountId()}, pendingFromProto(p)
 	}
 	a, err := accountFromProto(resp.GetAccount())
 	if err != nil {
@@ -146,9 +153,15 @@ func written(resp interface{ GetAccount() *connectorv1.Account }, err error) (sd
 }
 
 // done is success only if the connector said so.
-func done(resp interface{ GetDone() bool }, err error) error {
+func done(resp interface {
+	GetDone() bool
+	GetPending() *connectorv1.Pending
+}, err error) error {
 	if err != nil {
 		return err
+	}
+	if p := resp.GetPending(); p != nil {
+		return pendingFromProto(p)
 	}
 	if !resp.GetDone() {
 		return noOutcome(nil)

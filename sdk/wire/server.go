@@ -60,7 +60,8 @@ func (s *Server) ValidateConfig(ctx context.Context, req *connectorv1.ValidateCo
 func (s *Server) Configure(ctx context.Context, req *connectorv1.ConfigureRequest) (*connectorv1.ConfigureResponse, error) {
 	return guard(ctx, s, read, func(ctx context.Context) (*connectorv1.ConfigureResponse, error) {
 		err := s.instances.configure(ctx, instanceFromProto(req.GetInstance()), func() (sdk.Target, error) {
-			return s.connector.Open(ctx, configFromProto(req.GetConfig()))
+			log := sdk.Logger(ctx).With("instance", req.GetInstance().GetInstanceId())
+			return s.connector.Open(sdk.WithLogger(ctx, log), configFromProto(req.GetConfig()))
 		})
 		return &connectorv1.ConfigureResponse{}, err
 	})
@@ -89,21 +90,22 @@ func guard[R any](ctx context.Context, s *Server, m mode, do func(context.Contex
 		return none, encodeError(&sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: "the connector process is stopping"})
 	}
 	defer s.calls.leave()
+	ctx = s.incoming(ctx)
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("connector panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			sdk.Logger(ctx).Error("connector panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			resp, err = none, encodeError(settle(broken("the connector panicked"), m))
 		}
 	}()
 	resp, err = do(ctx)
 	if err != nil {
-		return none, encodeError(s.explain(err, m))
+		return none, encodeError(explain(ctx, err, m))
 	}
 	return resp, nil
 }
 
 // explain makes an [*sdk.Error] of whatever the author returned.
-func (s *Server) explain(err error, m mode) *sdk.Error {
+func explain(ctx context.Context, err error, m mode) *sdk.Error {
 	var own *sdk.Error
 	if errors.As(err, &own) {
 		return settle(own, m)
@@ -111,7 +113,7 @@ func (s *Server) explain(err error, m mode) *sdk.Error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return lost(bool(m), "the target did not answer in time", err)
 	}
-	s.log.Error("connector returned an error without a kind", "error", err)
+	sdk.Logger(ctx).Error("connector returned an error without a kind", "error", err)
 	return settle(sdk.AsError(err), m)
 }
 
@@ -122,7 +124,7 @@ func settle(e *sdk.Error, m mode) *sdk.Error {
 	switch {
 	case m == read:
 		settled.Effect = sdk.EffectNone
-		if settled.Kind == sdk.KindOutcomeUnknown {
+		if settled.Kind == sdk.KindOutcomeUnknown || settled.Kind == sdk.KindPending {
 			settled.Kind = sdk.KindTransient
 		}
 	case settled.Effect == "":
@@ -140,6 +142,7 @@ func onTarget[R any](ctx context.Context, s *Server, m mode, ref *connectorv1.In
 			return none, err
 		}
 		defer s.instances.done(in)
+		ctx = sdk.WithLogger(ctx, sdk.Logger(ctx).With("instance", ref.GetInstanceId()))
 		return do(ctx, in.target)
 	})
 }

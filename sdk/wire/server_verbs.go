@@ -36,7 +36,11 @@ func (s *Server) Get(ctx context.Context, req *connectorv1.GetRequest) (*connect
 // Create implements the protocol.
 func (s *Server) Create(ctx context.Context, req *connectorv1.CreateRequest) (*connectorv1.CreateResponse, error) {
 	return onTarget(ctx, s, write, req.GetInstance(), func(ctx context.Context, t sdk.Target) (*connectorv1.CreateResponse, error) {
-		p, err := account(t.Create(ctx, createFromProto(req)))
+		a, err := t.Create(ctx, createFromProto(req))
+		if pending := pendingToProto(a, err); pending != nil {
+			return &connectorv1.CreateResponse{Pending: pending}, nil
+		}
+		p, err := account(a, err)
 		return &connectorv1.CreateResponse{Account: p}, err
 	})
 }
@@ -44,7 +48,11 @@ func (s *Server) Create(ctx context.Context, req *connectorv1.CreateRequest) (*c
 // Update implements the protocol.
 func (s *Server) Update(ctx context.Context, req *connectorv1.UpdateRequest) (*connectorv1.UpdateResponse, error) {
 	return onTarget(ctx, s, write, req.GetInstance(), func(ctx context.Context, t sdk.Target) (*connectorv1.UpdateResponse, error) {
-		p, err := account(t.Update(ctx, updateFromProto(req)))
+		a, err := t.Update(ctx, updateFromProto(req))
+		if pending := pendingToProto(a, err); pending != nil {
+			return &connectorv1.UpdateResponse{Pending: pending}, nil
+		}
+		p, err := account(a, err)
 		return &connectorv1.UpdateResponse{Account: p}, err
 	})
 }
@@ -56,7 +64,11 @@ func (s *Server) SetActive(ctx context.Context, req *connectorv1.SetActiveReques
 		if err != nil {
 			return nil, err
 		}
-		p, err := account(setter.SetActive(ctx, setActiveFromProto(req)))
+		a, err := setter.SetActive(ctx, setActiveFromProto(req))
+		if pending := pendingToProto(a, err); pending != nil {
+			return &connectorv1.SetActiveResponse{Pending: pending}, nil
+		}
+		p, err := account(a, err)
 		return &connectorv1.SetActiveResponse{Account: p}, err
 	})
 }
@@ -68,7 +80,11 @@ func (s *Server) Delete(ctx context.Context, req *connectorv1.DeleteRequest) (*c
 		if err != nil {
 			return nil, err
 		}
-		return &connectorv1.DeleteResponse{Done: true}, deleter.Delete(ctx, deleteFromProto(req))
+		err = deleter.Delete(ctx, deleteFromProto(req))
+		if pending := pendingToProto(sdk.Account{}, err); pending != nil {
+			return &connectorv1.DeleteResponse{Pending: pending}, nil
+		}
+		return &connectorv1.DeleteResponse{Done: true}, err
 	})
 }
 
@@ -79,7 +95,11 @@ func (s *Server) SetGroups(ctx context.Context, req *connectorv1.SetGroupsReques
 		if err != nil {
 			return nil, err
 		}
-		return &connectorv1.SetGroupsResponse{Done: true}, setter.SetGroups(ctx, setGroupsFromProto(req))
+		err = setter.SetGroups(ctx, setGroupsFromProto(req))
+		if pending := pendingToProto(sdk.Account{}, err); pending != nil {
+			return &connectorv1.SetGroupsResponse{Pending: pending}, nil
+		}
+		return &connectorv1.SetGroupsResponse{Done: true}, err
 	})
 }
 

@@ -67,6 +67,8 @@ func codeOf(k sdk.Kind) (code codes.Code, ok bool) {
 		return codes.Unimplemented, true
 	case sdk.KindOutcomeUnknown:
 		return codes.Unknown, true
+	case sdk.KindPending: // an outcome: it is never a status, and one that is counts as a defect
+		return codes.Internal, false
 	case sdk.KindInternal:
 		return codes.Internal, true
 	}
