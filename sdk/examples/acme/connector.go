@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+// This file is what you change: the functions marked 1, 2 and 3. What a user
+// looks like in the API is in user.go; config and attributes are in config.go;
+// optional.go holds what not every system can do.
+
+// target is one configured system. Its methods are called concurrently.
+type target struct {
+	config config
+	http   *http.Client
+}
+
+func open(_ context.Context, c config) (*target, error) {
+	return &target{config: c, http: &http.Client{}}, nil
+}
+
+// Close is called when the configuration is replaced.
+func (t *target) Close() error {
+	t.http.CloseIdleConnections()
+	return nil
+}
+
+// Lookup (1) finds the accounts whose attribute req.Key has the value. None is an
+// empty answer, not an error. More than asked for does no harm, an omission does.
+func (t *target) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account, error) {
+	query := url.Values{req.Key: {req.Value}}
+	var page struct{ Users []user }
+	if err := t.call(ctx, http.MethodGet, "users?"+query.Encode(), nil, &page); err != nil {
+		return nil, err
+	}
+	accounts := make([]sdk.Account, len(page.Users))
+	for i, u := range page.Users {
+		accounts[i] = u.account()
+	}
+	return accounts, nil
+}
+
+// Create (2) makes an account and returns it with the id the system gave it. A
+// name that is taken is sdk.Conflict, which the status 409 stands for already.
+func (t *target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account, error) {
+	body := maps.Clone(req.Attributes)
+	body["active"] = req.Active
+	var u user
+	err := t.call(ctx, http.MethodPost, "users", body, &u)
+	return u.account(), err
+}
+
+// Update (3) changes exactly these attributes and leaves the others alone. An
+// account that is gone is sdk.NotFound, which the status 404 stands for already.
+func (t *target) Update(ctx context.Context, req sdk.UpdateRequest) (sdk.Account, error) {
+	return t.patch(ctx, req.ID, changes(req.Set, req.Clear))
+}
+
+// changes is what a PATCH sends: new values, and null for what goes.
+func changes(set sdk.Attributes, clear []string) map[string]any {
+	body := map[string]any{}
+	maps.Copy(body, set)
+	for _, name := range clear {
+		body[name] = nil
+	}
+	return body
+}
+
+func (t *target) patch(ctx context.Context, id string, body map[string]any) (sdk.Account, error) {
+	var u user
+	err := t.call(ctx, http.MethodPatch, "users/"+url.PathEscape(id), body, &u)
+	return u.account(), err
+}
