@@ -12,6 +12,7 @@ import (
 
 type connectorCommands struct {
 	List    connectorListCommand    `cmd:"" help:"List the binaries in the connectors folder."`
+	New     connectorNewCommand     `cmd:"" help:"Make the repository of a new connector."`
 	Inspect connectorInspectCommand `cmd:"" help:"Show what a connector says of itself."`
 	Pin     connectorPinCommand     `cmd:"" help:"Trust exactly this binary; a changed one is refused."`
 }

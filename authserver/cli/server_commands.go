@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"runtime/debug"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
@@ -110,9 +112,27 @@ type versionCommand struct{}
 
 // Run prints the module's version.
 func (versionCommand) Run(r *run) error {
-	version := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		version = info.Main.Version
-	}
+	version := cmp.Or(builtVersion(), "devel")
 	return r.print(map[string]string{"version": version}, func(w io.Writer) { row(w, "anteroom", version) })
+}
+
+// builtVersion is the module's version as the binary was built from it, "" if it
+// was not from a version.
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return info.Main.Version
+}
+
+var release = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+
+// releasedVersion is builtVersion if others can fetch it, and "" for what was
+// built from a checkout.
+func releasedVersion() string {
+	if v := builtVersion(); release.MatchString(v) {
+		return v
+	}
+	return ""
 }
