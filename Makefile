@@ -3,6 +3,7 @@
 GO      ?= go
 BIN     := bin
 PLUGINS := connectors
+NPM     := e2e/peers sdk/examples/node
 export CGO_ENABLED ?= 0
 
 .PHONY: build demo demo-check test fast chaos bench fuzz generate setup peers clean
@@ -43,11 +44,11 @@ generate: ## regenerates the connector protocol; needs protoc
 setup: ## Debian packages the tests need
 	.ci/setup
 
-peers: e2e/peers/node_modules/.package-lock.json ## servers and clients from npm
+peers: $(NPM:%=%/node_modules/.package-lock.json) ## servers, clients and the Node connector's packages, from npm
 
-e2e/peers/node_modules/.package-lock.json: e2e/peers/package.json e2e/peers/package-lock.json
-	cd e2e/peers && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 clean:
-	rm -rf $(BIN) $(PLUGINS) e2e/peers/node_modules .demo
+	rm -rf $(BIN) $(PLUGINS) $(NPM:%=%/node_modules) .demo
