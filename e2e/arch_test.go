@@ -34,6 +34,7 @@ var rules = []rule{
 	{"sdk/wire", []string{"sdk", "sdk/wire/connectorv1", "github.com/hashicorp/go-plugin", "google.golang.org/grpc/...", "google.golang.org/protobuf/...", "google.golang.org/genproto/googleapis/rpc/..."}, "both ends of the transport"},
 	{"sdk/serve", []string{"sdk", "sdk/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "what a connector's main calls"},
 	{"sdk/sdktest", []string{"sdk", "sdk/wire"}, "the conformance kit"},
+	{"sdk/reference", []string{"sdk"}, "a page from a description"},
 	{"sdk/examples/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "what an author may import"},
 	{"plugins", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "plugins/runner", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "the host; never provisioning"},
 	{"plugins/runner", []string{"github.com/hashicorp/go-plugin/runner", "golang.org/x/sys/unix"}, "child processes, knows no protocol"},
