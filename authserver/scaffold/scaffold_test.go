@@ -50,7 +50,7 @@ func TestNewGo(t *testing.T) {
 	}
 	files := made(t, dir)
 	want := []string{
-		".gitignore", "Makefile", "README.md", "client.go", "cmd/fake/main.go", "config.go", "connector.go", "connector_test.go",
+		".gitignore", "Makefile", "README.md", "cmd/fake/main.go", "config.go", "connector.go", "connector_test.go",
 		"fake/fake.go", "go.mod", "main.go", "optional.go", "user.go",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {

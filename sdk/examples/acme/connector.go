@@ -5,8 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
 // This file is what you change: the functions marked 1, 2 and 3. What a user
@@ -16,16 +18,18 @@ import (
 // target is one configured system. Its methods are called concurrently.
 type target struct {
 	config config
-	http   *http.Client
+	http   *sdkhttp.Client
 }
 
 func open(_ context.Context, c config) (*target, error) {
-	return &target{config: c, http: &http.Client{}}, nil
+	return &target{config: c, http: sdkhttp.New(sdkhttp.Options{
+		Authorize: sdkhttp.Bearer(c.Token), AddressField: "base_url",
+	})}, nil
 }
 
 // Close is called when the configuration is replaced.
 func (t *target) Close() error {
-	t.http.CloseIdleConnections()
+	t.http.Close()
 	return nil
 }
 
@@ -74,4 +78,16 @@ func (t *target) patch(ctx context.Context, id string, body map[string]any) (sdk
 	var u user
 	err := t.call(ctx, http.MethodPatch, "users/"+url.PathEscape(id), body, &u)
 	return u.account(), err
+}
+
+// call makes one request. Its errors say whether the system may have been changed:
+// pass them on as they are, or make another *sdk.Error of what you know better.
+func (t *target) call(ctx context.Context, method, path string, body, into any) error {
+	answer, err := t.http.Do(ctx, sdkhttp.Request{
+		Method: method, URL: strings.TrimSuffix(t.config.BaseURL, "/") + "/" + path, Body: body,
+	})
+	if err != nil || into == nil {
+		return err
+	}
+	return answer.Decode(into)
 }

@@ -1,5 +1,5 @@
 // The configured targets of this process. Authors change nothing here.
-import {Failure} from './sdk.mjs';
+import {Failure, log} from './sdk.mjs';
 import {NotConfigured} from './wire.mjs';
 
 /**
@@ -10,9 +10,6 @@ export class Instances {
   #current = new Map(); // by instance id: {generation, target, calls, retired}
   #turn = new Map(); // by instance id: the end of the last configuration begun
   #closing = new Set();
-  #log;
-
-  constructor(log) { this.#log = log; }
 
   /** configure makes the generation current; callers of one instance take turns. */
   configure({instanceId = '', generation = '0'} = {}, open) {
@@ -68,7 +65,7 @@ export class Instances {
   #close({target}) {
     if (typeof target.close !== 'function') return;
     const closed = Promise.resolve().then(() => target.close())
-      .catch((error) => this.#log('close target', error))
+      .catch((error) => log('error', 'close target', {error: String(error)}))
       .finally(() => this.#closing.delete(closed));
     this.#closing.add(closed);
   }

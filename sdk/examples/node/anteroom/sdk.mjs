@@ -31,6 +31,20 @@ export class Failure extends Error {
   }
 }
 
+/**
+ * Pending is thrown by a write that the target has accepted and not done yet,
+ * because a job must run or somebody must approve. The host looks again after
+ * that many seconds with get or lookup, and does not repeat the write. The text is
+ * for the person who waits: one plain sentence. id is the account's, if the target
+ * has given one already.
+ */
+export class Pending extends Error {
+  constructor(pollAfter, text, {id = ''} = {}) {
+    super(text);
+    Object.assign(this, {pollAfter: Math.min(Math.max(1, pollAfter), 86_400), id});
+  }
+}
+
 /** Secret is a string that does not show itself. Call reveal() at the one place that sends it. */
 export class Secret {
   #value;
@@ -112,6 +126,11 @@ const optionalVerbs = {
   get: 'get', setActive: 'set_active', delete: 'delete', list: 'list', setGroups: 'set_groups', check: 'check',
 };
 
+/** log writes a record to the host's log. Log no user's values. */
+export function log(level, msg, fields = {}) {
+  process.stderr.write(`${JSON.stringify({level, msg, ...fields})}\n`);
+}
+
 /**
  * define makes a connector. config and attributes are objects by name; Target is
  * a class, constructed with the decoded configuration, whose methods are the
@@ -127,7 +146,7 @@ export function define({name, version, displayName = name, config = {}, attribut
     if (typeof Target.prototype[verb] !== 'function') throw new TypeError(`the target has no method ${verb}`);
   }
   const fields = Object.entries(config).map(([field, f]) => ({type: 'string', ...f, name: field}));
-  for (const f of fields) checkField(f);
+  fields.forEach((f, i) => checkField(f, fields.slice(0, i)));
   const description = {
     name, version, displayName,
     capabilities: Object.keys(optionalVerbs).filter((m) => typeof Target.prototype[m] === 'function').map((m) => optionalVerbs[m]),
@@ -171,25 +190,31 @@ export function milliseconds(text) {
   return text.startsWith('-') ? -sum : sum;
 }
 
-function checkField(f) {
+function checkField(f, earlier) {
   const wrong = (why) => { throw new TypeError(`configuration field ${f.name}: ${why}`); };
   if (!types[f.type]) wrong(`there is no type ${inspect(f.type)}`);
   if (f.secret && (f.type !== 'string' || f.default !== undefined || f.enum)) wrong('a secret is a string without default or enum');
   if (f.required && f.default !== undefined) wrong('a required field has no default');
   if (f.default !== undefined && types[f.type].read(f.default) === undefined) wrong(`its default ${types[f.type].want}`);
+  if (f.when && !earlier.some((e) => e.name === f.when.field && !e.secret && ['string', 'bool'].includes(e.type))) {
+    wrong(`its condition is not about a plain string or bool that comes before`);
+  }
 }
 
 // decode reports everything that is wrong, and repeats no value: a secret may
-// have been put in the wrong place.
+// have been put in the wrong place. A field whose condition ({field, values})
+// does not hold is left out; what was given for it must still be of its type.
 function decode(fields, values, secrets) {
   const decoded = {}, problems = [];
   if (values === null || typeof values !== 'object' || Array.isArray(values)) {
     return {decoded, problems: [{field: '', message: 'the configuration must be a JSON object'}]};
   }
-  for (const f of fields) {
+  for (const declared of fields) {
+    const applies = !declared.when || declared.when.values.includes(String(decoded[declared.when.field]));
+    const f = applies ? declared : {...declared, required: false, default: undefined};
     const {value, problem} = f.secret ? decodeSecret(f, values, secrets) : decodeValue(f, values, secrets);
     if (problem) problems.push({field: f.name, message: problem});
-    else decoded[f.name] = value;
+    else if (applies) decoded[f.name] = value;
   }
   const known = new Set(fields.map((f) => f.name));
   const given = Object.keys(values).filter((name) => values[name] !== null);

@@ -9,7 +9,7 @@ import 'reflect-metadata'; // must come before x509
 import * as x509 from '@peculiar/x509';
 import {Server, ServerCredentials} from '@grpc/grpc-js';
 import {Instances} from './instances.mjs';
-import {Failure} from './sdk.mjs';
+import {Failure, log, Pending} from './sdk.mjs';
 import {fromConfig, fromStruct, services, toAccount, toFailure, toStatus} from './wire.mjs';
 
 const cookie = ['ANTEROOM_CONNECTOR', 'd0f5b6f1-anteroom-connector'];
@@ -33,14 +33,10 @@ export function serve(connector) {
   } else {
     process.stdout.write = process.stderr.write.bind(process.stderr);
     new Process(connector).start().catch((error) => {
-      log('start', error);
+      log('error', 'cannot start', {error: error.stack});
       process.exit(1);
     });
   }
-}
-
-function log(what, error) {
-  process.stderr.write(`${what}: ${error?.stack ?? error}\n`);
 }
 
 // described has the names that every connector's "describe" prints.
@@ -52,14 +48,14 @@ function described({displayName, attributes, ...rest}) {
 function usage({displayName, version, config, attributes}) {
   const rows = (title, list, traits) => `\n${title}:\n${list.map((e) => `  ${e.name}  ${traits(e).filter(Boolean).join(', ')}  ${e.help ?? ''}\n`).join('')}`;
   process.stderr.write(`${displayName} ${version} is a connector: Anteroom starts it and talks to it.\n`
-    + rows('Configuration', config, (f) => [f.type, f.required && 'required', f.secret && 'secret', f.enum && `one of ${f.enum.join('|')}`, f.default && `default ${f.default}`])
+    + rows('Configuration', config, (f) => [f.type, f.required && 'required', f.secret && 'secret', f.enum && `one of ${f.enum.join('|')}`, f.default && `default ${f.default}`, f.when && `when ${f.when.field}=${f.when.values}`])
     + rows('Attributes', attributes, (a) => [a.type, a.required && 'required', a.correlate && 'correlates', a.owner && 'owner'])
     + `\nTo see the same as JSON:  ${process.argv[1]} describe\nTo try it out:            anteroom connector test ${process.argv[1]}\n`);
 }
 
 class Process {
   #connector;
-  #instances = new Instances(log);
+  #instances = new Instances();
   #server = new Server({'grpc.max_receive_message_length': 4 << 20});
   #socket = join(process.env.PLUGIN_UNIX_SOCKET_DIR || tmpdir(), `connector-${randomBytes(6).toString('hex')}`);
   #calls = new Set(); // what aborts each running call
@@ -129,8 +125,11 @@ class Process {
     try {
       return await run(controller.signal);
     } catch (error) {
+      if (write && error instanceof Pending) {
+        return {pending: {pollAfterMs: Math.round(error.pollAfter * 1000), text: error.message, accountId: error.id}};
+      }
       const late = controller.signal.aborted;
-      if (!(error instanceof Failure) && !late) log('the connector threw an error without a kind', error);
+      if (!(error instanceof Failure) && !late) log('error', 'connector threw an error without a kind', {error: error?.stack ?? String(error)});
       throw toFailure(error, {write, late});
     } finally {
       this.#calls.delete(abort);
