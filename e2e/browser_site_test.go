@@ -12,7 +12,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
 	"github.com/anteroom-id/anteroom/authserver/demo/rp"
 	"github.com/anteroom-id/anteroom/authserver/resources"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // site is a server, an example application and two directories: everything a

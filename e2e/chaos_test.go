@@ -25,10 +25,10 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // People register and sign in while servers and connectors are killed and the

@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // fate is what became of the create that was in flight when a process died. In

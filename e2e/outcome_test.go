@@ -15,9 +15,9 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
 	"github.com/anteroom-id/anteroom/authserver/user"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // scimError is a SCIM server's refusal.

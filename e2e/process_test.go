@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // deployment is what one or more server processes share: the database, the

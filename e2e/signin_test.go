@@ -16,9 +16,9 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
 	"github.com/anteroom-id/anteroom/authserver/user"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/e2e/peers"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // The main job: a first sign-in makes exactly one account before the code

@@ -17,10 +17,10 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/user"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // The application of every stack. Nothing listens at its redirect URI: the

@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/e2e/peers"
 	"github.com/anteroom-id/anteroom/plugins/connectors/scim2"
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // server is a SCIM server that this package did not write.

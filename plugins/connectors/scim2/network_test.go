@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
 	"github.com/anteroom-id/anteroom/plugins/connectors/scim2"
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // closedPort is an address where nobody listens.

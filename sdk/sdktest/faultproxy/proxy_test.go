@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anteroom-id/anteroom/e2e/faultproxy"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
 // upstream answers every request with its path and counts them.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"time"
 )
 
@@ -84,15 +83,22 @@ func Huge(code, size int) Fault {
 // without an answer.
 func DropReply() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, upstream http.Handler) {
-		upstream.ServeHTTP(httptest.NewRecorder(), r)
+		upstream.ServeHTTP(nowhere{}, r)
 		panic(http.ErrAbortHandler)
 	}
 }
 
+// nowhere takes an answer that nobody gets.
+type nowhere http.Header
+
+func (n nowhere) Header() http.Header         { return http.Header(n) }
+func (n nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (n nowhere) WriteHeader(int)             {}
+
 // HangReply lets the upstream do the work and never answers.
 func HangReply() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, upstream http.Handler) {
-		upstream.ServeHTTP(httptest.NewRecorder(), r)
+		upstream.ServeHTTP(nowhere{}, r)
 		<-r.Context().Done()
 	}
 }
