@@ -1,0 +1,317 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
+	"github.com/anteroom-id/anteroom/sdk/wire/connectorv1"
+)
+
+const (
+	// tolerance is how far from the deadline a request may end.
+	tolerance = 50 * time.Millisecond
+	// shortDeadline is what a call gets whose target hangs.
+	shortDeadline = 400 * time.Millisecond
+	// delay is how long a target takes that answers late.
+	delay = 500 * time.Millisecond
+)
+
+// load measures what this machine adds to anything: four times the slowest of a
+// few calls that have nothing to do.
+func (s *Session) load(ctx context.Context) (time.Duration, error) {
+	slowest := time.Duration(0)
+	for range 5 {
+		begin := time.Now()
+		if _, err := s.describe(ctx); err != nil {
+			return 0, err
+		}
+		slowest = max(slowest, time.Since(begin))
+	}
+	return 4 * slowest, nil
+}
+
+// closedAddress is a loopback address where nobody listens.
+func closedAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// delayed starts a call whose request the target answers late, and returns when
+// the target has the request.
+func (s *Session) delayed(ctx context.Context, do func() error) (ended <-chan error, err error) {
+	stop := s.proxy.Always(everything, faultproxy.Delay(delay))
+	before := s.requests()
+	done := make(chan error, 1)
+	go func() {
+		defer stop()
+		done <- do()
+	}()
+	arrived, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if s.proxy.AwaitRequests(arrived, before+1) != nil {
+		return nil, notRun("the call makes no request through the proxy")
+	}
+	return done, nil
+}
+
+func unknownChecks() []Check {
+	return []Check{
+		{ID: "unknown/reply-lost", Demand: "says outcome_unknown when the answer to a write is lost, and then finds one account", Proxy: true,
+			run: func(ctx context.Context, s *Session) error {
+				return replyLost(ctx, s, faultproxy.DropReply(), patience)
+			}},
+		{ID: "unknown/reply-late", Demand: "says outcome_unknown when the deadline ends before the answer, and then finds one account", Proxy: true,
+			run: func(ctx context.Context, s *Session) error {
+				return replyLost(ctx, s, faultproxy.HangReply(), shortDeadline)
+			}},
+	}
+}
+
+// replyLost lets the target create the account and keeps its answer.
+func replyLost(ctx context.Context, s *Session, f faultproxy.Fault, deadline time.Duration) error {
+	if _, err := s.find(ctx, s.people.next()); err != nil { // signed in, if that takes a request
+		return err
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	attributes := s.people.next()
+	limited, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	stop := s.proxy.Always(faultproxy.Request.Writes, f)
+	_, err = target.Create(limited, sdk.CreateRequest{Operation: s.operation(), Attributes: attributes, Active: true})
+	stop()
+	wrong := wantKind("Create", err, []sdk.Kind{sdk.KindOutcomeUnknown, sdk.KindTransient}, []sdk.Effect{sdk.EffectUnknown})
+	found, err := s.findOne(ctx, "after the lost answer", attributes)
+	if err == nil {
+		s.created = append(s.created, found.ID)
+	}
+	return errors.Join(wrong, err)
+}
+
+func timeChecks() []Check {
+	return []Check{
+		{ID: "time/deadline", Demand: "ends its request to the target when the deadline does, give or take 50ms", Proxy: true, run: timeDeadline},
+		{ID: "time/deadline-of-a-write", Demand: "ends a write when the deadline does, and calls it undecided", Proxy: true, run: timeDeadlineWrite},
+		{ID: "time/no-deadline", Demand: "refuses a call without a deadline", run: timeNone},
+		{ID: "time/cancel", Demand: "ends its request to the target when the host gives the call up", Proxy: true, run: timeCancel},
+		{ID: "time/alive-while-hanging", Demand: "answers other calls while the target hangs", Proxy: true, run: timeAlive},
+	}
+}
+
+// hang makes a call whose request the target never answers, and returns how long
+// after its begin the request was ended. end is told when the request is there.
+func (s *Session) hang(ctx context.Context, v verb, arrived func()) (took time.Duration, outcome, problem error) {
+	target, err := s.target(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	stop := s.proxy.Always(everything, faultproxy.Hang())
+	defer stop()
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience/3)
+	defer cancel()
+	before, begin := s.requests(), time.Now()
+	done := make(chan error, 1)
+	go func() { done <- v.call(ctx, s, target, "") }()
+	if s.proxy.AwaitRequests(wait, before+1) != nil {
+		return 0, <-done, notRun(v.name + " makes no request through the proxy")
+	}
+	arrived()
+	err = s.proxy.AwaitIdle(wait)
+	took = time.Since(begin)
+	if err != nil {
+		return took, <-done, differs("the request to the target is ended", "it is there after %s", took.Round(time.Second))
+	}
+	return took, <-done, nil
+}
+
+func (s *Session) deadline(ctx context.Context, v verb) (outcome, problem error) {
+	slack, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, shortDeadline)
+	defer cancel()
+	took, outcome, err := s.hang(ctx, v, func() {})
+	if err != nil {
+		return outcome, err
+	}
+	earliest, latest := shortDeadline-tolerance, shortDeadline+tolerance+slack
+	if took < earliest || took > latest {
+		return outcome, differs(fmt.Sprintf("the request to the target ends %s after the begin, between %s and %s", shortDeadline, earliest, latest.Round(time.Millisecond)),
+			"%s", took.Round(time.Millisecond))
+	}
+	return outcome, nil
+}
+
+func timeDeadline(ctx context.Context, s *Session) error {
+	outcome, err := s.deadline(ctx, lookupVerb())
+	if err != nil {
+		return err
+	}
+	return refused("Lookup", outcome, sdk.KindTransient)
+}
+
+func timeDeadlineWrite(ctx context.Context, s *Session) error {
+	outcome, err := s.deadline(ctx, createVerb())
+	if err != nil {
+		return err
+	}
+	return wantKind("Create", outcome, []sdk.Kind{sdk.KindOutcomeUnknown, sdk.KindTransient}, []sdk.Effect{sdk.EffectUnknown})
+}
+
+func timeNone(ctx context.Context, s *Session) error {
+	if _, err := s.target(ctx); err != nil {
+		return err
+	}
+	// The context is cut loose, and a limit of the kit's own stands in for the
+	// deadline that the connector must not see.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := time.AfterFunc(patience, cancel)
+	defer stop.Stop()
+	main := mainInstance()
+	_, err := s.subject.raw.Lookup(ctx, &connectorv1.LookupRequest{
+		Instance: &connectorv1.InstanceRef{InstanceId: main.ID, Generation: main.Generation}, Key: "kit", Value: s.run + "-nobody",
+	})
+	if code := status.Code(err); code != codes.InvalidArgument {
+		return differs("Lookup without a deadline answers INVALID_ARGUMENT", "%s", code)
+	}
+	return nil
+}
+
+func timeCancel(ctx context.Context, s *Session) error {
+	slack, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, v := range []verb{lookupVerb(), createVerb()} {
+		limited, cancel := call(ctx)
+		var cancelled time.Duration
+		begin := time.Now()
+		took, _, err := s.hang(limited, v, func() { cancelled = time.Since(begin); cancel() })
+		cancel()
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if after := took - cancelled; after > 4*tolerance+slack {
+			problems = append(problems, differs(fmt.Sprintf("the request of %s ends within %s of the cancellation", v.name, (4*tolerance+slack).Round(time.Millisecond)),
+				"%s", after.Round(time.Millisecond)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func timeAlive(ctx context.Context, s *Session) error {
+	limited, cancel := call(ctx)
+	defer cancel()
+	var answered error
+	_, _, err := s.hang(limited, lookupVerb(), func() {
+		quick, stop := context.WithTimeout(ctx, time.Second)
+		defer stop()
+		_, answered = s.subject.client.Describe(quick)
+		cancel()
+	})
+	if answered != nil {
+		return differs("Describe is answered within 1s while a Lookup waits for the target", "%s", errorText(answered))
+	}
+	return ignoreFindings(err)
+}
+
+// ignoreFindings leaves to another check what it says.
+func ignoreFindings(err error) error {
+	var o *omitted
+	if errors.As(err, &o) {
+		return err
+	}
+	return nil
+}
+
+func concurrentChecks() []Check {
+	return []Check{
+		{ID: "concurrent/hundred", Demand: "answers 100 calls at once, each with its own account", run: concurrentHundred},
+		{ID: "concurrent/writes", Demand: "creates 20 accounts at once", run: concurrentWrites},
+	}
+}
+
+func concurrentHundred(ctx context.Context, s *Session) error {
+	var all []person
+	for range 5 {
+		p, err := s.make(ctx)
+		if err != nil {
+			return err
+		}
+		all = append(all, p)
+	}
+	return together(100, func(i int) error {
+		p := all[i%len(all)]
+		found, err := s.findOne(ctx, "among 100 at once", p.sent)
+		if err == nil && found.ID != p.ID {
+			return differs("each of 100 calls finds its own account", "%q for %q", found.ID, p.ID)
+		}
+		return err
+	})
+}
+
+// together runs n calls at once and returns the first few failures.
+func together(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	wg.Wait()
+	var problems []error
+	for _, err := range errs {
+		if err != nil && len(problems) < 3 {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func concurrentWrites(ctx context.Context, s *Session) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	const n = 20
+	var sent [n]sdk.Attributes
+	var made [n]sdk.Account
+	for i := range n {
+		sent[i] = s.people.next()
+	}
+	err = together(n, func(i int) error {
+		limited, cancel := call(ctx)
+		defer cancel()
+		a, err := target.Create(limited, sdk.CreateRequest{Operation: s.operation(), Attributes: sent[i], Active: true})
+		made[i] = a
+		return unexpected("Create among 20 at once", err)
+	})
+	ids := map[string]bool{}
+	for _, a := range made {
+		ids[a.ID] = true
+		if a.ID != "" {
+			s.created = append(s.created, a.ID)
+		}
+	}
+	if err == nil && len(ids) != n {
+		return differs("20 accounts with ids of their own", "%d ids", len(ids))
+	}
+	return err
+}

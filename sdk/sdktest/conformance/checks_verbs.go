@@ -1,0 +1,372 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
+
+func lookupChecks() []Check {
+	return []Check{
+		{ID: "lookup/absent", Demand: "answers with nothing, and no error, for an account that is not there", run: lookupAbsent},
+		{ID: "lookup/every-key", Demand: "finds an account by each of its keys, with the id it was created with", run: lookupKeys},
+		{ID: "lookup/odd-value", Demand: "takes a key's value as a text, whatever is in it", run: lookupOdd},
+		{ID: "lookup/changes-nothing", Demand: "looks up without writing", Proxy: true, run: lookupReadOnly},
+	}
+}
+
+func lookupAbsent(ctx context.Context, s *Session) error {
+	found, err := s.find(ctx, s.people.next())
+	if err == nil && len(found) > 0 {
+		return differs("nobody is found", "%d accounts", len(found))
+	}
+	return err
+}
+
+func lookupKeys(ctx context.Context, s *Session) error {
+	p, err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, key := range s.people.keys() {
+		if p.sent.String(key.Name) == "" {
+			continue
+		}
+		found, err := s.findBy(ctx, key, p.sent)
+		switch {
+		case err != nil:
+			problems = append(problems, err)
+		case len(found) != 1:
+			problems = append(problems, differs("Lookup by "+key.Name+" finds one account", "%d accounts", len(found)))
+		case found[0].ID != p.ID:
+			problems = append(problems, differs("Lookup by "+key.Name+" gives the id that Create gave, "+quoted(p.ID), "%q", found[0].ID))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// lookupOdd sends what breaks queries that are put together from texts. Nobody
+// of that name is there; a target that cannot take it may say so.
+func lookupOdd(ctx context.Context, s *Session) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, key := range s.people.keys() {
+		for _, odd := range []string{`x" or "a" eq "a`, `x' OR '1'='1`, `*)(uid=*`, "a&b=c#d+e f%20", "../../etc", "søren 日本 🎉"} {
+			value := s.run + odd
+			found, err := target.Lookup(ctx, sdk.LookupRequest{Key: key.Name, Value: value})
+			found = slices.DeleteFunc(found, func(a sdk.Account) bool { return !sameValue(key, a.Attributes.String(key.Name), value) })
+			switch kind := sdk.KindOf(err); {
+			case err != nil && kind != sdk.KindInvalid && kind != sdk.KindUnsupported:
+				problems = append(problems, differs(fmt.Sprintf("Lookup by %s of %q finds nobody", key.Name, odd), "%s", errorText(err)))
+			case len(found) > 0:
+				problems = append(problems, differs(fmt.Sprintf("Lookup by %s of %q finds nobody", key.Name, odd), "%d accounts", len(found)))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func lookupReadOnly(ctx context.Context, s *Session) error {
+	if _, err := s.find(ctx, s.people.next()); err != nil { // signed in, if that takes a request
+		return err
+	}
+	before := s.proxy.Writes()
+	if _, err := s.find(ctx, s.people.next()); err != nil {
+		return err
+	}
+	if n := s.proxy.Writes() - before; n > 0 {
+		return notRun(fmt.Sprintf("Lookup makes %d requests that are not GET, which may be this target's way to read", n))
+	}
+	return nil
+}
+
+func createChecks() []Check {
+	return []Check{
+		{ID: "create/makes", Demand: "creates an account that is then found, with the same id", run: createMakes},
+		{ID: "create/keeps-attributes", Demand: "stores every attribute it is given", run: createKeeps},
+		{ID: "create/taken", Demand: "refuses a name that is taken as a conflict, and leaves one account", run: createTaken},
+		{ID: "create/same-operation", Demand: "makes one account of the same operation sent twice", run: createTwice},
+		{ID: "create/inactive", Demand: "creates a suspended account when asked to", Capability: sdk.CapabilitySetActive, run: createInactive},
+	}
+}
+
+func createMakes(ctx context.Context, s *Session) error {
+	p, err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := s.findOne(ctx, "after Create", p.sent)
+	if err == nil && found.ID != p.ID {
+		return differs("Lookup gives the id that Create gave, "+quoted(p.ID), "%q", found.ID)
+	}
+	return err
+}
+
+func createKeeps(ctx context.Context, s *Session) error {
+	p, err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	got, err := s.read(ctx, "after Create", p)
+	if err != nil {
+		return err
+	}
+	return s.people.holds("after Create", got, p.sent)
+}
+
+func createTaken(ctx context.Context, s *Session) error {
+	p, err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = target.Create(ctx, sdk.CreateRequest{Operation: s.operation(), Attributes: p.sent, Active: true})
+	if wrong := refused("Create of a name that is taken", err, sdk.KindConflict); wrong != nil {
+		return wrong
+	}
+	_, err = s.findOne(ctx, "after the conflict", p.sent)
+	return err
+}
+
+func createTwice(ctx context.Context, s *Session) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	attributes, operation := s.people.next(), s.operation()
+	first, err := target.Create(ctx, sdk.CreateRequest{Operation: operation, Attributes: attributes, Active: true})
+	if err != nil {
+		return unexpected("Create", err)
+	}
+	s.created = append(s.created, first.ID)
+	operation.Attempt = 2
+	second, err := target.Create(ctx, sdk.CreateRequest{Operation: operation, Attributes: attributes, Active: true})
+	if err == nil && second.ID != first.ID {
+		return differs("the same operation again gives the same account, "+quoted(first.ID)+", or a conflict", "%q", second.ID)
+	}
+	if err != nil {
+		if wrong := refused("the same operation again", err, sdk.KindConflict); wrong != nil {
+			return wrong
+		}
+	}
+	_, err = s.findOne(ctx, "after the same operation twice", attributes)
+	return err
+}
+
+func createInactive(ctx context.Context, s *Session) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	attributes := s.people.next()
+	a, err := target.Create(ctx, sdk.CreateRequest{Operation: s.operation(), Attributes: attributes})
+	if err != nil {
+		return unexpected("Create of a suspended account", err)
+	}
+	s.created = append(s.created, a.ID)
+	got, err := s.read(ctx, "after Create", person{a, attributes})
+	if err != nil {
+		return err
+	}
+	return wantActive("after Create with active false", got, false)
+}
+
+// wantActive accepts a target that does not say.
+func wantActive(when string, a sdk.Account, want bool) error {
+	if a.Active == nil || *a.Active == want {
+		return nil
+	}
+	return differs(fmt.Sprintf("%s the account has active %t", when, want), "%t", *a.Active)
+}
+
+func updateChecks() []Check {
+	return []Check{
+		{ID: "update/sets", Demand: "sets an attribute", run: updateSets},
+		{ID: "update/leaves-others", Demand: "changes nothing that was not named", run: updateLeaves},
+		{ID: "update/clears", Demand: "removes an attribute it is asked to clear, and only that", run: updateClears},
+		{ID: "update/clear-of-nothing", Demand: "does not mind clearing what has no value", run: updateClearsNothing},
+		{ID: "update/twice", Demand: "does the same update twice without complaint", run: updateTwice},
+		{ID: "update/keeps-id", Demand: "answers with the id it was given", run: updateKeepsID},
+		{ID: "update/missing", Demand: "answers not_found for an account that is gone", run: updateMissing},
+	}
+}
+
+// edit is an account that was changed in one attribute.
+type edit struct {
+	person
+	attribute sdk.Attribute
+	value     string
+	answer    sdk.Account
+}
+
+func (s *Session) updated(ctx context.Context) (edit, error) {
+	attribute, err := s.people.editable()
+	if err != nil {
+		return edit{}, err
+	}
+	p, err := s.make(ctx)
+	if err != nil {
+		return edit{}, err
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return edit{}, err
+	}
+	e := edit{person: p, attribute: attribute, value: "New " + s.run}
+	e.answer, err = target.Update(ctx, sdk.UpdateRequest{
+		Operation: s.operation(), ID: p.ID, Version: p.Version, Set: sdk.Attributes{attribute.Name: e.value},
+	})
+	return e, unexpected("Update of "+attribute.Name, err)
+}
+
+func updateSets(ctx context.Context, s *Session) error {
+	e, err := s.updated(ctx)
+	if err != nil {
+		return err
+	}
+	got, err := s.read(ctx, "after Update", e.person)
+	if err != nil {
+		return err
+	}
+	return s.people.holds("after Update", got, sdk.Attributes{e.attribute.Name: e.value})
+}
+
+func updateLeaves(ctx context.Context, s *Session) error {
+	e, err := s.updated(ctx)
+	if err != nil {
+		return err
+	}
+	got, err := s.read(ctx, "after Update", e.person)
+	if err != nil {
+		return err
+	}
+	others := maps.Clone(e.sent)
+	delete(others, e.attribute.Name)
+	return errors.Join(s.people.holds("after Update of "+e.attribute.Name, got, others), wantActive("after Update", got, true))
+}
+
+func updateClears(ctx context.Context, s *Session) error {
+	removed, err := s.people.removable()
+	if err != nil {
+		return err
+	}
+	p, err := s.make(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.clear(ctx, p.ID, removed.Name); err != nil {
+		return err
+	}
+	got, err := s.read(ctx, "after Update", p)
+	if err != nil {
+		return err
+	}
+	want := maps.Clone(p.sent)
+	want[removed.Name] = ""
+	return s.people.holds("after clearing "+removed.Name, got, want)
+}
+
+func (s *Session) clear(ctx context.Context, id, name string) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = target.Update(ctx, sdk.UpdateRequest{Operation: s.operation(), ID: id, Clear: []string{name}})
+	return unexpected("Update that clears "+name, err)
+}
+
+func updateClearsNothing(ctx context.Context, s *Session) error {
+	removed, err := s.people.removable()
+	if err != nil {
+		return err
+	}
+	attributes := s.people.next()
+	delete(attributes, removed.Name)
+	p, err := s.makeOf(ctx, attributes)
+	if err != nil {
+		return err
+	}
+	return s.clear(ctx, p.ID, removed.Name)
+}
+
+func updateTwice(ctx context.Context, s *Session) error {
+	e, err := s.updated(ctx)
+	if err != nil {
+		return err
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = target.Update(ctx, sdk.UpdateRequest{
+		Operation: s.operation(), ID: e.ID, Version: e.answer.Version, Set: sdk.Attributes{e.attribute.Name: e.value},
+	})
+	return unexpected("the same Update again", err)
+}
+
+func updateKeepsID(ctx context.Context, s *Session) error {
+	e, err := s.updated(ctx)
+	if err == nil && e.answer.ID != e.ID {
+		return differs("Update answers with the id "+quoted(e.ID), "%q", e.answer.ID)
+	}
+	return err
+}
+
+func updateMissing(ctx context.Context, s *Session) error {
+	edited, err := s.people.editable()
+	if err != nil {
+		return err
+	}
+	id, err := s.goneID(ctx)
+	if err != nil {
+		return err
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = target.Update(ctx, sdk.UpdateRequest{Operation: s.operation(), ID: id, Set: sdk.Attributes{edited.Name: "x"}})
+	return refused("Update of an account that is gone", err, sdk.KindNotFound)
+}
+
+// goneID is the id of no account: of one that was deleted where the connector
+// can, else a made-up one of the same form.
+func (s *Session) goneID(ctx context.Context) (string, error) {
+	p, err := s.make(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !s.desc.Has(sdk.CapabilityDelete) {
+		return alter(p.ID), nil
+	}
+	target, err := s.target(ctx)
+	if err != nil {
+		return "", err
+	}
+	return p.ID, unexpected("Delete", target.Delete(ctx, sdk.DeleteRequest{Operation: s.operation(), ID: p.ID}))
+}
+
+// alter changes letters and digits so that the form of an id stays.
+func alter(id string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return '9' - (r - '0')
+		case r >= 'a' && r <= 'f':
+			return 'f' - (r - 'a')
+		}
+		return r
+	}, id)
+}
