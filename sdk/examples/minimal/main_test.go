@@ -14,16 +14,18 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest"
 	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
-// TestMain is the connector itself when a host starts the test binary.
-func TestMain(m *testing.M) {
-	if os.Getenv(wire.Handshake().MagicCookieKey) != "" {
-		main()
-	}
-	os.Exit(m.Run())
+func TestMain(m *testing.M) { sdktest.Main(m, connector()) }
+
+// connector is what main serves.
+func connector() sdk.Connector {
+	return sdk.Define("minimal", "1.0.0", open, sdk.WithAttributes(name, title))
 }
+
+func TestConformance(t *testing.T) { sdktest.Run(t, sdktest.Options{Connector: connector()}) }
 
 func TestUnderSixtyLines(t *testing.T) {
 	b, err := os.ReadFile("main.go")
