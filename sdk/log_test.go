@@ -51,7 +51,7 @@ func TestTraceIsChecked(t *testing.T) {
 
 func TestPendingIsBounded(t *testing.T) {
 	for after, want := range map[time.Duration]time.Duration{
-		-1: time.Second, 0: time.Second, time.Minute: time.Minute, 48 * time.Hour: 24 * time.Hour,
+		-1: time.Second, 0: time.Second, time.Minute: time.Minute, 48 * time.Hour: time.Hour,
 	} {
 		e := sdk.Pending(after, "wait")
 		if e.RetryAfter != want || e.Kind != sdk.KindPending || e.Effect != sdk.EffectUnknown || e.Message != "wait" {

@@ -2,25 +2,19 @@ package wire
 
 import (
 	"time"
-	"unicode/utf8"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire/connectorv1"
 )
 
 // pendingToProto returns the outcome of a write that is accepted and not done,
-// nil for any other. An id that is not UTF-8 would make the answer unsendable:
-// the host then polls without it.
-func pendingToProto(a sdk.Account, err error) *connectorv1.Pending {
+// nil for any other.
+func pendingToProto(err error) *connectorv1.Pending {
 	if sdk.KindOf(err) != sdk.KindPending {
 		return nil
 	}
 	e := sdk.AsError(err)
-	p := &connectorv1.Pending{PollAfterMs: e.RetryAfter.Milliseconds(), Text: clean(e.Message)}
-	if utf8.ValidString(a.ID) {
-		p.AccountId = a.ID
-	}
-	return p
+	return &connectorv1.Pending{PollAfterMs: e.RetryAfter.Milliseconds(), Text: clean(e.Message)}
 }
 
 // pendingFromProto keeps to the bounds of [sdk.Pending], whatever the connector

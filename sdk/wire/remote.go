@@ -132,9 +132,8 @@ func yieldAccounts(page []*connectorv1.Account, yield func(sdk.Account, error) b
 	return true
 }
 
-// written is the account a write answered with, or the id of one that is pending
-// beside [sdk.KindPending]. A connector that names neither has not said that it
-// did anything.
+// written is the account a write answered with, or [sdk.KindPending]. A connector
+// that says neither has not said that it did anything.
 func written(resp interface {
 	GetAccount() *connectorv1.Account
 	GetPending() *connectorv1.Pending
@@ -143,7 +142,7 @@ func written(resp interface {
 		return sdk.Account{}, err
 	}
 	if p := resp.GetPending(); p != nil {
-		return sdk.Account{ID: p.GetAccountId()}, pendingFromProto(p)
+		return sdk.Account{}, pendingFromProto(p)
 	}
 	a, err := accountFromProto(resp.GetAccount())
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *Server) Get(ctx context.Context, req *connectorv1.GetRequest) (*connect
 func (s *Server) Create(ctx context.Context, req *connectorv1.CreateRequest) (*connectorv1.CreateResponse, error) {
 	return onTarget(ctx, s, write, req.GetInstance(), func(ctx context.Context, t sdk.Target) (*connectorv1.CreateResponse, error) {
 		a, err := t.Create(ctx, createFromProto(req))
-		if pending := pendingToProto(a, err); pending != nil {
+		if pending := pendingToProto(err); pending != nil {
 			return &connectorv1.CreateResponse{Pending: pending}, nil
 		}
 		p, err := account(a, err)
@@ -49,7 +49,7 @@ func (s *Server) Create(ctx context.Context, req *connectorv1.CreateRequest) (*c
 func (s *Server) Update(ctx context.Context, req *connectorv1.UpdateRequest) (*connectorv1.UpdateResponse, error) {
 	return onTarget(ctx, s, write, req.GetInstance(), func(ctx context.Context, t sdk.Target) (*connectorv1.UpdateResponse, error) {
 		a, err := t.Update(ctx, updateFromProto(req))
-		if pending := pendingToProto(a, err); pending != nil {
+		if pending := pendingToProto(err); pending != nil {
 			return &connectorv1.UpdateResponse{Pending: pending}, nil
 		}
 		p, err := account(a, err)
@@ -65,7 +65,7 @@ func (s *Server) SetActive(ctx context.Context, req *connectorv1.SetActiveReques
 			return nil, err
 		}
 		a, err := setter.SetActive(ctx, setActiveFromProto(req))
-		if pending := pendingToProto(a, err); pending != nil {
+		if pending := pendingToProto(err); pending != nil {
 			return &connectorv1.SetActiveResponse{Pending: pending}, nil
 		}
 		p, err := account(a, err)
@@ -81,7 +81,7 @@ func (s *Server) Delete(ctx context.Context, req *connectorv1.DeleteRequest) (*c
 			return nil, err
 		}
 		err = deleter.Delete(ctx, deleteFromProto(req))
-		if pending := pendingToProto(sdk.Account{}, err); pending != nil {
+		if pending := pendingToProto(err); pending != nil {
 			return &connectorv1.DeleteResponse{Pending: pending}, nil
 		}
 		return &connectorv1.DeleteResponse{Done: true}, err
@@ -96,7 +96,7 @@ func (s *Server) SetGroups(ctx context.Context, req *connectorv1.SetGroupsReques
 			return nil, err
 		}
 		err = setter.SetGroups(ctx, setGroupsFromProto(req))
-		if pending := pendingToProto(sdk.Account{}, err); pending != nil {
+		if pending := pendingToProto(err); pending != nil {
 			return &connectorv1.SetGroupsResponse{Pending: pending}, nil
 		}
 		return &connectorv1.SetGroupsResponse{Done: true}, err

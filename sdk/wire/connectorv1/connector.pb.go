@@ -1437,10 +1437,7 @@ type Pending struct {
 	// own.
 	PollAfterMs int64 `protobuf:"varint,1,opt,name=poll_after_ms,json=pollAfterMs,proto3" json:"poll_after_ms,omitempty"`
 	// For the person who waits: one plain sentence, no markup, no secrets.
-	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// The id of the account, if the target has given one already: the host then
-	// polls with Get, and with Lookup otherwise.
-	AccountId     string `protobuf:"bytes,3,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1485,13 +1482,6 @@ func (x *Pending) GetPollAfterMs() int64 {
 func (x *Pending) GetText() string {
 	if x != nil {
 		return x.Text
-	}
-	return ""
-}
-
-func (x *Pending) GetAccountId() string {
-	if x != nil {
-		return x.AccountId
 	}
 	return ""
 }
@@ -2316,12 +2306,10 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x03 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"attributes\x12\x16\n" +
-	"\x06active\x18\x04 \x01(\bR\x06active\"`\n" +
+	"\x06active\x18\x04 \x01(\bR\x06active\"A\n" +
 	"\aPending\x12\"\n" +
 	"\rpoll_after_ms\x18\x01 \x01(\x03R\vpollAfterMs\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1d\n" +
-	"\n" +
-	"account_id\x18\x03 \x01(\tR\taccountId\"\x8a\x01\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\x8a\x01\n" +
 	"\x0eCreateResponse\x128\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1e.anteroom.connector.v1.AccountR\aaccount\x128\n" +
 	"\apending\x18\x02 \x01(\v2\x1e.anteroom.connector.v1.PendingR\apendingJ\x04\b\x03\x10\n" +
