@@ -102,6 +102,9 @@ func (r *run) create(ctx context.Context) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	if e.Kind == sdk.KindPending { // CreateSent stays: until it is done nobody creates
+		return err
+	}
 	if e.Kind == sdk.KindConflict || e.Effect == sdk.EffectNone && e.Kind != sdk.KindOutcomeUnknown {
 		r.account.CreateSent = uncertain
 	}

@@ -1,6 +1,10 @@
 package provisioning
 
-import "time"
+import (
+	"time"
+
+	"github.com/anteroom-id/anteroom/sdk"
+)
 
 // Standing is a binding of an application with the account one user has there.
 type Standing struct {
@@ -93,6 +97,8 @@ func seen(s Standing, now time.Time) Finding {
 		f.Progress = ProgressDone
 	case a.Working(now):
 		f.Progress = ProgressWorking
+	case a.State == StateRetrying && a.Kind == sdk.KindPending:
+		f.Progress, f.Detail, f.RetryAt = ProgressPending, a.Detail, latest(f.RetryAt, a.NextAttemptAt)
 	case a.State == StateRetrying:
 		f.Progress, f.RetryAt = ProgressRetrying, latest(f.RetryAt, a.NextAttemptAt)
 	case a.State == StateFailed:

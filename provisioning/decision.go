@@ -67,6 +67,7 @@ type Finding struct {
 	Kind     sdk.Kind    `json:"kind,omitempty"`
 	Progress Progress    `json:"progress,omitempty"`
 	RetryAt  time.Time   `json:"retry_at,omitzero"`
+	Detail   string      `json:"detail,omitempty"` // what the connector says to the person, while Progress is pending
 	Failure  FailureCode `json:"failure,omitempty"`
 	Text     string      `json:"text,omitempty"`  // key of a localised text; goes with Failure
 	Would    Verdict     `json:"would,omitempty"` // what would have been said, if the binding did not only report
@@ -81,6 +82,7 @@ const (
 	ProgressWorking  Progress = "working"
 	ProgressDone     Progress = "done"
 	ProgressRetrying Progress = "retrying"
+	ProgressPending  Progress = "pending" // the target has accepted it and not done it yet
 	ProgressFailed   Progress = "failed"
 )
 

@@ -22,8 +22,13 @@ func (r *run) find(ctx context.Context) (*sdk.Account, error) {
 		r.unlink()
 	}
 	found, err := r.lookup(ctx)
-	if err != nil || found == nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case found == nil && r.awaited():
+		return nil, r.stillPending()
+	case found == nil:
+		return nil, nil
 	}
 	return found, r.adopt(ctx, *found)
 }

@@ -98,7 +98,8 @@ func (o Observation) sign(probing bool) sign {
 	case o.Kind == sdk.KindRateLimited:
 		return signBusy
 	case o.Kind == "", policyOf(o.Kind).code == FailureRefused,
-		o.Kind == sdk.KindForbidden, o.Kind == sdk.KindNotFound, o.Kind == sdk.KindQuota, o.Kind == sdk.KindUnsupported:
+		o.Kind == sdk.KindForbidden, o.Kind == sdk.KindNotFound, o.Kind == sdk.KindQuota, o.Kind == sdk.KindUnsupported,
+		o.Kind == sdk.KindPending:
 		return signAlive
 	case probing:
 		return signDown

@@ -24,6 +24,7 @@ const (
 	TextQuota         = "failure.quota"
 	TextUnsupported   = "failure.unsupported"
 	TextInternal      = "failure.internal"
+	TextPending       = "failure.target_pending"
 	TextOutOfTime     = "failure.out_of_time"
 	TextNoAccount     = "failure.no_account"
 	TextRules         = "failure.rules_unavailable"
@@ -65,6 +66,8 @@ func policyOf(kind sdk.Kind) kindPolicy {
 		return kindPolicy{retryNone, FailureInternal, TextUnsupported, "the connector or target cannot do this; change the policy that asks for it"}
 	case sdk.KindOutcomeUnknown:
 		return kindPolicy{retryBackoff, FailureUnavailable, TextUnavailable, "the target's answer was lost; what happened is looked up before the next try"}
+	case sdk.KindPending:
+		return kindPolicy{retryAfter, FailureUnavailable, TextPending, "the target has accepted the change and not done it yet; it is looked at again"}
 	default:
 		return kindPolicy{retryBackoff, FailureInternal, TextInternal, "the connector has a defect; see its log"}
 	}

@@ -39,18 +39,48 @@ func backoff(n int) time.Duration {
 // failed returns the account after a failure: due again later, or failed.
 func (r *run) failed(a Account, e *sdk.Error) Account {
 	now := r.Now()
-	if a.FirstFailedAt.IsZero() {
+	// To wait for the target is not to fail: the one does not count for the other.
+	if waited := a.Kind == sdk.KindPending; a.FirstFailedAt.IsZero() || waited != (e.Kind == sdk.KindPending) {
 		a.FirstFailedAt = now
 	}
 	a.Kind, a.Detail, a.Field = e.Kind, clip(e.Message), e.Field
 	mode := policyOf(e.Kind).retry
 	if mode == retryNone || now.Sub(a.FirstFailedAt) >= giveUpAfter {
 		a.State, a.NextAttemptAt = StateFailed, zeroTime
-		return a
+		return overdue(a)
 	}
 	a.State, a.NextAttemptAt = StateRetrying, now.Add(pauseFor(mode, a.Attempts, e.RetryAfter, r.Random()))
 	return a
 }
+
+// overdue is an account that is given up. A pending one is not waited for any
+// longer: whoever retries it by hand begins with a lookup, and may create.
+func overdue(a Account) Account {
+	if a.Kind == sdk.KindPending {
+		a.Kind, a.Detail = sdk.KindOutcomeUnknown, clip("accepted by the target and never done: "+a.Detail)
+	}
+	return a
+}
+
+// awaited reports whether the target has accepted a create and not done it yet,
+// as far as the last run knew.
+func (r *run) awaited() bool {
+	return r.account.CreateSent && r.account.Kind == sdk.KindPending
+}
+
+// stillPending is what becomes of a create that is awaited and not found. The
+// first poll comes when the connector said, so that a pause as long as the wait so
+// far keeps to that, and then doubles.
+func (r *run) stillPending() error {
+	e := &sdk.Error{Kind: sdk.KindPending, Effect: sdk.EffectNone, Message: r.account.Detail}
+	if since := r.account.FirstFailedAt; !since.IsZero() {
+		e.RetryAfter = max(minPoll, r.Now().Sub(since))
+	}
+	return e
+}
+
+// minPoll is the shortest pause before a pending create is looked for again.
+const minPoll = time.Second
 
 // pauseFor is how long to wait. A target that says when to come back is obeyed,
 // up to maxRetry; otherwise the pause varies by a fifth, so that accounts that

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -114,6 +116,8 @@ func (v waiting) lines(now time.Time) []web.WaitLine {
 func (v waiting) progress(f provisioning.Finding, now time.Time) string {
 	left := f.RetryAt.Sub(now)
 	switch {
+	case f.Progress == provisioning.ProgressPending && said(f.Detail) != "":
+		return v.texts.T("progress.pending_because", "text", said(f.Detail))
 	case f.Progress != provisioning.ProgressRetrying || left <= 0:
 	case left < 2*time.Minute:
 		return v.texts.T("progress.retrying_in", "seconds", int(left.Seconds())+1)
@@ -121,6 +125,19 @@ func (v waiting) progress(f provisioning.Finding, now time.Time) string {
 		return v.texts.T("progress.retrying_in_minutes", "minutes", int(left.Minutes())+1)
 	}
 	return v.texts.T("progress." + string(f.Progress))
+}
+
+// maxSaid is how much of a connector's text the page shows, in characters.
+const maxSaid = 200
+
+// said is a connector's text for the person who waits, fit for a line of the
+// page: printable, on one line, and short. The template escapes it.
+func said(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if runes := []rune(text); len(runes) > maxSaid {
+		text = string(runes[:maxSaid]) + "…"
+	}
+	return text
 }
 
 func (d *Driver) waitStatus(w http.ResponseWriter, r *http.Request) error {

@@ -83,7 +83,7 @@ type WaitStatus struct {
 // WaitLine is one target on the wait page.
 type WaitLine struct {
 	Target   string `json:"target"`
-	Progress string `json:"progress"` // queued, working, done, retrying, failed
+	Progress string `json:"progress"` // queued, working, done, retrying, pending, failed
 	Text     string `json:"text"`
 }
 

@@ -147,7 +147,7 @@ func scanBinding(row scanner) (provisioning.Binding, error) {
 // standings is one read: the primary keys of all tables serve it.
 const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
 		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only,
-		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.attempts,
+		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.detail, a.attempts,
 		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, ` + outdated + `,
 		t.maintenance, COALESCE(s.kind, ''), COALESCE(s.opened_at, 0), COALESCE(s.probe_at, 0),
 		COALESCE(s.probe_until, 0), COALESCE(s.paused_until, 0)
@@ -174,10 +174,10 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 	held := provisioning.TargetState{}
 	var timeout int64
 	var stale bool
-	var desired, state, external, kind, cause sql.NullString
+	var desired, state, external, kind, detail, cause sql.NullString
 	var opened, probeAt, probeUntil, paused int64
 	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
-	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &attempts, &next, &lease, &updated, &cause, &stale,
+	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &detail, &attempts, &next, &lease, &updated, &cause, &stale,
 		&held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
 	if err := row.Scan(dest...); err != nil {
 		return provisioning.Standing{}, err
@@ -190,7 +190,7 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 		out.Account = &provisioning.Account{
 			User: user, Target: b.Target, Desired: provisioning.Desired(desired.String),
 			DesiredRev: desiredRev.Int64, AppliedRev: appliedRev.Int64, State: provisioning.State(state.String),
-			ExternalID: external.String, Kind: sdk.Kind(kind.String), Attempts: int(attempts.Int64),
+			ExternalID: external.String, Kind: sdk.Kind(kind.String), Detail: detail.String, Attempts: int(attempts.Int64),
 			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
 			Trigger: provisioning.Trigger(cause.String),
 		}
