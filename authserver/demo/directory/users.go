@@ -148,10 +148,12 @@ func (u *users) accounts() []Account {
 	return out
 }
 
+// resource is read after mu was let go, so it must not point into the row.
 func (r *user) resource() scim.Resource {
+	created, modified := r.created, r.modified
 	return scim.Resource{
 		ID: r.id, Attributes: r.attributes,
-		Meta: scim.Meta{Created: &r.created, LastModified: &r.modified, Version: `W/"` + strconv.Itoa(r.revision) + `"`},
+		Meta: scim.Meta{Created: &created, LastModified: &modified, Version: `W/"` + strconv.Itoa(r.revision) + `"`},
 	}
 }
 
