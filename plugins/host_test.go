@@ -132,7 +132,7 @@ func TestPinnedDescriptionNeedsNoProcess(t *testing.T) {
 }
 
 func TestCallWithoutDeadlineGetsOne(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.CallTimeout = 400 * time.Millisecond }, "good")
+	b := newBench(t, func(o *Options) { o.CallTimeout = 1500 * time.Millisecond }, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
 	_, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "hang"})
