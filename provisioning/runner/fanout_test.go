@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,8 @@ func TestTargetsRunInParallel(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		target := &instant{pause: pause}
+		target := &instant{pause: pause, meet: &sync.WaitGroup{}}
+		target.meet.Add(3) // one after the other they would wait for ever
 		i := newInstance(t, db, target)
 		i.runner.Start(t.Context())
 		defer stop(t, i.runner)
@@ -45,8 +47,9 @@ func TestTargetsRunInParallel(t *testing.T) {
 		if err != nil || d.Verdict != provisioning.VerdictPermit || len(d.Findings) != 3 || target.creates.Load() != 3 {
 			t.Fatalf("wait = %s of %d targets, %v, %d accounts; want permit, 3 and 3", d.Verdict, len(d.Findings), err, target.creates.Load())
 		}
-		if took < pause || took >= 2*pause {
-			t.Errorf("three targets of %s took %s together", pause, took)
+		t.Logf("three targets of %s took %s together", pause, took)
+		if took < pause || took >= 3*pause {
+			t.Errorf("three targets of %s took %s together, want about %s", pause, took, pause)
 		}
 	}, store.Migrations())
 }

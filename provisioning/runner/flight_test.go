@@ -23,6 +23,8 @@ import (
 type instant struct {
 	creates atomic.Int64
 	pause   time.Duration
+	// meet makes every create wait for the others it counts; nil for none.
+	meet *sync.WaitGroup
 }
 
 // Connect implements provisioning.Targets.
@@ -37,6 +39,10 @@ func (c *instant) Lookup(context.Context, sdk.LookupRequest) ([]sdk.Account, err
 
 // Create implements sdk.Target.
 func (c *instant) Create(ctx context.Context, r sdk.CreateRequest) (sdk.Account, error) {
+	if c.meet != nil {
+		c.meet.Done()
+		c.meet.Wait()
+	}
 	select {
 	case <-time.After(c.pause):
 	case <-ctx.Done():
