@@ -74,7 +74,7 @@ const (
 	chaosShort = 12 * time.Second
 	// chaosDrain is for the lease of a killed worker, an open breaker after it, and
 	// the retries that follow.
-	chaosDrain = 2*provisioning.LeaseFor + patience
+	chaosDrain = 2*provisioning.DefaultLease + patience
 )
 
 func startChaos(t *testing.T, front, database string, servers []string) *chaos {

@@ -88,7 +88,7 @@ func (d *deployment) arrive(t *testing.T, login string) *arrival {
 }
 
 // afterLease is enough for what a killed worker held.
-const afterLease = provisioning.LeaseFor + patience
+const afterLease = provisioning.DefaultLease + patience
 
 // getIn reloads the wait page, as it does by itself, until the application has
 // the user. It returns the id of the account the application was told of.
@@ -202,7 +202,7 @@ func TestServerStoppedDuringCreate(t *testing.T) {
 		t.Logf("from SIGTERM to the end: %s", p.terminate(t).Round(time.Millisecond))
 		p.start(t)
 		start := time.Now()
-		id := a.getIn(t, provisioning.LeaseFor/2)
+		id := a.getIn(t, provisioning.DefaultLease/2)
 		t.Logf("from ready to the user in: %s", time.Since(start).Round(time.Millisecond))
 		d.checkOneAccount(t, "ada", id)
 		d.checkCreates(t, fate)

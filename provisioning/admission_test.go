@@ -220,7 +220,7 @@ func TestHeldWithTwoWorkers(t *testing.T) {
 		var claimed atomic.Int64
 		l.race(2, func() error {
 			for claimed.Load() < int64(len(users)) {
-				leases, err := l.Accounts.Claim(l.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.LeaseFor), 2)
+				leases, err := l.Accounts.Claim(l.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.DefaultLease), 2)
 				if err != nil {
 					return err
 				}

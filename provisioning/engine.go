@@ -75,6 +75,9 @@ type EngineOptions struct {
 	Targets   Targets
 	Users     Users
 	Notifier  *Notifier // may be nil
+	// Lease is how long the leases of this engine's runs last from each extension;
+	// 0 means DefaultLease. It should be what the leases were claimed for.
+	Lease time.Duration
 	// DigestKey keys the digests of what was sent; the ledger keeps those instead
 	// of values. At least 32 bytes.
 	DigestKey []byte
@@ -98,6 +101,12 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	if o.Admission == nil {
 		return nil, errors.New("engine: no admission: nothing would bound how many accounts are deleted")
+	}
+	if o.Lease == 0 {
+		o.Lease = DefaultLease
+	}
+	if o.Lease < MinLease {
+		return nil, fmt.Errorf("engine: a lease of %s is shorter than %s", o.Lease, MinLease)
 	}
 	return &Engine{o}, nil
 }

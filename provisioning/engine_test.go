@@ -539,7 +539,7 @@ func TestExpiredLeaseMakesNoCall(t *testing.T) {
 	l := liteLab(t)
 	l.start("ann")
 	lease := l.claim("w")[0]
-	l.advance(provisioning.LeaseFor)
+	l.advance(provisioning.DefaultLease)
 	if err := l.engine.Run(t.Context(), lease); !errors.Is(err, provisioning.ErrLeaseLost) {
 		t.Errorf("run = %v, want the lease lost", err)
 	}

@@ -47,7 +47,7 @@ func (b *breaker) claim(t *rapid.T) {
 	if n == 0 {
 		return
 	}
-	until := b.now.Add(LeaseFor)
+	until := b.now.Add(DefaultLease)
 	after, probe := throttle.Claimed(n, b.now, until)
 	if (probe != 0) != b.open {
 		t.Fatalf("probe %d, open %v", probe, b.open)
@@ -170,7 +170,7 @@ func TestEveryKindIsASign(t *testing.T) {
 	}
 	opens := map[sdk.Kind]int{sdk.KindTransient: 5, sdk.KindOutcomeUnknown: 5, sdk.KindUnauthorized: 1}
 	for _, kind := range kinds {
-		open := Health{OpenedAt: noon, ProbeAt: noon, Probe: 1, ProbeUntil: noon.Add(LeaseFor)}
+		open := Health{OpenedAt: noon, ProbeAt: noon, Probe: 1, ProbeUntil: noon.Add(DefaultLease)}
 		if got := !open.After(Observation{Probe: 1, Called: true, Kind: kind}, noon).Open(); got != closes[kind] {
 			t.Errorf("a probe that ends as %q closes: %v, want %v", kind, got, closes[kind])
 		}

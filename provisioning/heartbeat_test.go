@@ -22,8 +22,8 @@ func (b *beats) Extend(context.Context, Lease, time.Time) error { return b.err(b
 func beating(t *testing.T, answer func(n int32) error) (context.Context, *beats, *held, func()) {
 	t.Helper()
 	b := &beats{err: answer}
-	e := &Engine{EngineOptions{Ledger: b, Now: time.Now}}
-	ctx, h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(LeaseFor)})
+	e := &Engine{EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
+	ctx, h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(DefaultLease)})
 	return ctx, b, h, stop
 }
 
@@ -53,7 +53,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 		})
 		defer stop()
 		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), ErrLeaseLost) || time.Since(start) != 2*heartbeatEvery {
+		if !errors.Is(context.Cause(ctx), ErrLeaseLost) || time.Since(start) != 2*heartbeatEvery(DefaultLease) {
 			t.Errorf("ended by %v after %s, want the lost lease at the second beat", context.Cause(ctx), time.Since(start))
 		}
 	})
@@ -66,18 +66,43 @@ func TestUnextendedLeaseEndsTheRunInTime(t *testing.T) {
 		ctx, _, _, stop := beating(t, func(int32) error { return errors.New("database is away") })
 		defer stop()
 		<-ctx.Done()
-		if took := time.Since(start); took > LeaseFor-leaseMargin || took < heartbeatEvery {
+		if took := time.Since(start); took > DefaultLease-leaseMargin(DefaultLease) || took < heartbeatEvery(DefaultLease) {
 			t.Errorf("ended after %s, want between the first beat and the lease's end", took)
 		}
 	})
 }
 
+// A database that hangs is one that does not answer.
+func TestHangingDatabaseEndsTheRunInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		b := &hanging{}
+		e := &Engine{EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
+		ctx, _, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(DefaultLease)})
+		defer stop()
+		<-ctx.Done()
+		if took := time.Since(start); took > DefaultLease-leaseMargin(DefaultLease) {
+			t.Errorf("ended after %s, want before the lease's end", took)
+		}
+	})
+}
+
+// hanging is a ledger that never answers.
+type hanging struct{ Ledger }
+
+// Extend implements Ledger.
+func (*hanging) Extend(ctx context.Context, _ Lease, _ time.Time) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 func TestBudgetLeavesAMargin(t *testing.T) {
 	now := time.Now()
+	margin := leaseMargin(DefaultLease)
 	for left, want := range map[time.Duration]time.Duration{
-		LeaseFor: LeaseFor - leaseMargin, time.Hour: maxCall, leaseMargin: 0, time.Second: time.Second - leaseMargin,
+		DefaultLease: DefaultLease - margin, time.Hour: maxCall, margin: 0, time.Second: time.Second - margin,
 	} {
-		h := &held{until: now.Add(left)}
+		h := &held{lease: DefaultLease, until: now.Add(left)}
 		if got := h.budget(now); got != want {
 			t.Errorf("budget with %s left = %s, want %s", left, got, want)
 		}

@@ -162,7 +162,7 @@ func (l *lab) start(user provisioning.UserID) provisioning.Decision {
 
 func (l *lab) claim(owner string) []provisioning.Lease {
 	l.Helper()
-	leases, err := l.Accounts.Claim(l.Context(), "dir", owner, l.Now(), l.Now().Add(provisioning.LeaseFor), 10)
+	leases, err := l.Accounts.Claim(l.Context(), "dir", owner, l.Now(), l.Now().Add(provisioning.DefaultLease), 10)
 	l.ok(err)
 	return leases
 }

@@ -6,6 +6,10 @@ import "sync"
 // saves them time: they also look at the rows now and then, since the change may
 // be another instance's. The zero Notifier is ready; a nil one tells nobody.
 type Notifier struct {
+	// Tell tells other processes of a change of this one; nil when there are none.
+	// It must not block.
+	Tell func(UserID)
+
 	mu      sync.Mutex
 	waiting map[UserID]*topic
 }
@@ -15,17 +19,39 @@ type topic struct {
 	waiters int
 }
 
-// Notify wakes everybody who waits for the user.
+// Notify wakes everybody who waits for the user, here and elsewhere.
 func (n *Notifier) Notify(user UserID) {
 	if n == nil {
 		return
 	}
+	n.Wake(user)
+	if n.Tell != nil {
+		n.Tell(user)
+	}
+}
+
+// Wake wakes everybody of this process who waits for the user.
+func (n *Notifier) Wake(user UserID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if t := n.waiting[user]; t != nil {
-		close(t.changed)
-		t.changed = make(chan struct{})
+		t.wake()
 	}
+}
+
+// WakeAll wakes everybody of this process who waits: what they wait for may have
+// happened unheard.
+func (n *Notifier) WakeAll() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, t := range n.waiting {
+		t.wake()
+	}
+}
+
+func (t *topic) wake() {
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
 // join registers a waiter, who must leave.

@@ -278,7 +278,7 @@ func TestSignInRaisesBackgroundWork(t *testing.T) {
 		l.advance(time.Second)
 	}
 	l.start("user19")
-	leases, err := l.Accounts.Claim(t.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.LeaseFor), 1)
+	leases, err := l.Accounts.Claim(t.Context(), "dir", "w", l.Now(), l.Now().Add(provisioning.DefaultLease), 1)
 	l.ok(err)
 	if len(leases) != 1 || leases[0].Account.User != "user19" {
 		t.Errorf("claimed %+v, want the one that a sign-in waits for", leases)

@@ -44,7 +44,7 @@ func (c accountListCommand) Run(r *run) error {
 			return err
 		}
 		views := list(accounts, func(a provisioning.Account) accountView {
-			return viewAccount(a, loginOf(ctx, s, a.User), time.Now())
+			return viewAccount(a, loginOf(ctx, s, a.User), s.Now())
 		})
 		return r.print(views, func(w io.Writer) {
 			row(w, "USER", "TARGET", "STATE", "EXTERNAL ID", "FAILURE", "NEXT TRY")
@@ -105,7 +105,7 @@ func historySince(ctx context.Context, s *daemon.System, user provisioning.UserI
 	attempts = slices.DeleteFunc(attempts, func(a provisioning.Attempt) bool {
 		return !a.EndedAt.IsZero() && !a.EndedAt.After(since)
 	})
-	return accountHistory{Account: viewAccount(a, loginOf(ctx, s, user), time.Now()), Attempts: list(attempts, viewAttempt)}, err
+	return accountHistory{Account: viewAccount(a, loginOf(ctx, s, user), s.Now()), Attempts: list(attempts, viewAttempt)}, err
 }
 
 func printHistory(w io.Writer, h accountHistory, values bool) {
@@ -194,7 +194,7 @@ func retryFailed(ctx context.Context, r *run, s *daemon.System, target provision
 			return about(fmt.Sprintf("target %q", target), err)
 		}
 	}
-	n, err := s.Accounts.RetryFailed(ctx, target, time.Now())
+	n, err := s.Accounts.RetryFailed(ctx, target, s.Now())
 	if err != nil {
 		return err
 	}

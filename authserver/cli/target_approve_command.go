@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -27,7 +26,7 @@ func (c targetApproveCommand) Run(r *run) error {
 		if c.Reject {
 			decide, verb = s.Accounts.Reject, "rejected"
 		}
-		n, err := decide(ctx, target, time.Now())
+		n, err := decide(ctx, target, s.Now())
 		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}

@@ -67,7 +67,7 @@ func targetStates(ctx context.Context, s *daemon.System) (targetStateViews, erro
 	all, err := s.Health.List(ctx)
 	out := targetStateViews{}
 	for _, state := range all {
-		out[state.Target] = viewTargetState(state, time.Now())
+		out[state.Target] = viewTargetState(state, s.Now())
 	}
 	return out, err
 }
@@ -108,7 +108,7 @@ type targetResumeCommand struct {
 // Run has a running server try the target within seconds.
 func (c targetResumeCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.Health.Resume(ctx, provisioning.TargetName(c.Name), time.Now()); err != nil {
+		if err := s.Health.Resume(ctx, provisioning.TargetName(c.Name), s.Now()); err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
 		return r.did(done{Object: "target", Name: c.Name, Result: "resumed"}, "%s is tried again now", c.Name)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -94,7 +93,7 @@ func (c userShowCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
-		views := list(accounts, func(a provisioning.Account) accountView { return viewAccount(a, u.Login, time.Now()) })
+		views := list(accounts, func(a provisioning.Account) accountView { return viewAccount(a, u.Login, s.Now()) })
 		return r.print(userAccounts{viewUser(u), views}, func(w io.Writer) {
 			row(w, "login:", u.Login)
 			row(w, "id:", u.ID)

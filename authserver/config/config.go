@@ -26,6 +26,9 @@ type Config struct {
 	// decided. The last attempt of an account, and decisions that tokens rest on,
 	// are kept for longer.
 	KeepAttempts, KeepDecisions time.Duration
+	// Lease is how long a worker holds an account without a sign of life: the
+	// longest that the work of a server that was killed waits for another.
+	Lease time.Duration
 	// Dev accepts unpinned connectors. It is a flag of the command, never a key.
 	Dev bool
 }
@@ -74,6 +77,7 @@ func keys() []key {
 		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},
 		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
+		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
 	}
 }
@@ -98,6 +102,22 @@ func days(field func(*Config) *time.Duration) func(*Config, string) error {
 		*field(c) = time.Duration(n) * 24 * time.Hour
 		return nil
 	}
+}
+
+// The bounds of a lease: shorter ones are lost whenever the database is slow, and
+// with longer ones people wait at the page in vain.
+const (
+	minLease = 2 * time.Second
+	maxLease = 5 * time.Minute
+)
+
+func setLease(c *Config, s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < minLease || d > maxLease {
+		return fmt.Errorf("must be a duration from %s to %s, such as 30s", minLease, maxLease)
+	}
+	c.Lease = d
+	return nil
 }
 
 func setIssuer(c *Config, s string) error {

@@ -95,6 +95,18 @@ func TestRetention(t *testing.T) {
 	}
 }
 
+func TestLease(t *testing.T) {
+	tests := map[string]time.Duration{
+		"": 30 * time.Second, "2s": 2 * time.Second, "5m": 5 * time.Minute, "1s": 0, "5m1s": 0, "-30s": 0, "30": 0, "x": 0,
+	}
+	for value, want := range tests {
+		c, err := Parse([]byte(minimal), env("ANTEROOM_PROVISIONING_LEASE", value))
+		if (err == nil) != (want > 0) || err == nil && c.Lease != want {
+			t.Errorf("provisioning.lease: %q = %s, %v, want %s", value, c.Lease, err, want)
+		}
+	}
+}
+
 func TestBrokenYAMLHidesContent(t *testing.T) {
 	_, err := Parse([]byte("database: \"postgres://u:hunter2@h\n  x: ["), env())
 	if err == nil || strings.Contains(err.Error(), "hunter2") {

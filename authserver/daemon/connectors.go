@@ -60,7 +60,7 @@ func (s *System) PinConnector(ctx context.Context, name string) (sdk.Description
 	if err != nil {
 		return d, "", err
 	}
-	return d, digest, s.Pins.Put(ctx, plugins.Pin{Name: name, Digest: digest, Description: d, PinnedAt: s.now()})
+	return d, digest, s.Pins.Put(ctx, plugins.Pin{Name: name, Digest: digest, Description: d, PinnedAt: s.Now()})
 }
 
 // CheckTarget asks the connector to check the connection, step by step.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 )
 
 const (
@@ -26,10 +27,14 @@ func (s *System) startHousekeeping(ctx context.Context) <-chan struct{} {
 		defer tick.Stop()
 		prune := time.NewTicker(pruneEvery)
 		defer prune.Stop()
+		clock := time.NewTicker(sqldb.ClockEvery)
+		defer clock.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-clock.C:
+				s.lookAtClock(ctx)
 			case <-tick.C:
 				s.clean(ctx)
 			case <-prune.C:
@@ -38,6 +43,28 @@ func (s *System) startHousekeeping(ctx context.Context) <-chan struct{} {
 		}
 	}()
 	return done
+}
+
+// clockTimeout is less than a look is worth.
+const clockTimeout = 2 * time.Second
+
+// largeSkew is worth telling an admin. It does no harm here, but tokens carry the
+// database's time, and applications compare it with theirs.
+const largeSkew = 5 * time.Second
+
+func (s *System) lookAtClock(ctx context.Context) {
+	look, cancel := context.WithTimeout(ctx, clockTimeout)
+	defer cancel()
+	if err := s.clock.Look(look); err != nil {
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "clock not compared with the database's", "error", err)
+		}
+		return
+	}
+	if skew := s.clock.Skew(); skew.Abs() > largeSkew && !s.skewed {
+		s.skewed = true
+		s.log.WarnContext(ctx, "this machine's clock differs from the database's, which is used", "ahead", skew)
+	}
 }
 
 // startSweeping carries changes of bindings and targets to their users until ctx
@@ -61,12 +88,12 @@ const (
 func (s *System) cleaners() map[string]cleaner {
 	sweep := func(f func(ctx context.Context, now time.Time) (int64, error)) cleaner {
 		return func(ctx context.Context, _ int) (int, error) {
-			n, err := f(ctx, s.now())
+			n, err := f(ctx, s.Now())
 			return int(n), err
 		}
 	}
 	return map[string]cleaner{
-		"tokens": func(ctx context.Context, limit int) (int, error) { return s.tokens.DeleteExpired(ctx, s.now(), limit) },
+		"tokens": func(ctx context.Context, limit int) (int, error) { return s.tokens.DeleteExpired(ctx, s.Now(), limit) },
 		"sign-ins": sweep(func(ctx context.Context, now time.Time) (int64, error) {
 			return s.SignIns.Sweep(ctx, now.Add(-keepSignIns))
 		}),

@@ -27,7 +27,7 @@ func (s *System) Reconcile(ctx context.Context, target provisioning.TargetName, 
 	if _, err := s.Targets.Get(ctx, target); err != nil {
 		return provisioning.DriftReport{}, err
 	}
-	report, claimed, err := s.reconcile(ctx, target, repair, s.now())
+	report, claimed, err := s.reconcile(ctx, target, repair, s.Now())
 	if err == nil && !claimed {
 		err = ErrReconciling
 	}
@@ -36,7 +36,7 @@ func (s *System) Reconcile(ctx context.Context, target provisioning.TargetName, 
 
 // reconcile runs if nobody else does and the last run began at since or before.
 func (s *System) reconcile(ctx context.Context, target provisioning.TargetName, repair bool, since time.Time) (provisioning.DriftReport, bool, error) {
-	owner, now := ownerName(), s.now()
+	owner, now := ownerName(), s.Now()
 	claimed, err := s.Reconciliations.Claim(ctx, target, owner, now, now.Add(reconcileTimeout), since)
 	if err != nil || !claimed {
 		return provisioning.DriftReport{}, false, err
@@ -99,7 +99,7 @@ func (s *System) reconcileDue(ctx context.Context) error {
 		if t.ReconcileEvery <= 0 || ctx.Err() != nil {
 			continue
 		}
-		report, ran, err := s.reconcile(ctx, t.Name, false, s.now().Add(-t.ReconcileEvery))
+		report, ran, err := s.reconcile(ctx, t.Name, false, s.Now().Add(-t.ReconcileEvery))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("target %s: %w", t.Name, err))
 		} else if ran {

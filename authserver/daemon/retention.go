@@ -38,7 +38,7 @@ func (s *System) prune(ctx context.Context) {
 		if p.keep <= 0 { // a configuration that was not loaded: to keep is safe
 			continue
 		}
-		before, deleted := s.now().Add(-p.keep), 0
+		before, deleted := s.Now().Add(-p.keep), 0
 		for after, done := "", false; !done; done = after == "" {
 			next, n, err := p.step(ctx, after, before)
 			if err != nil {

@@ -16,16 +16,27 @@ import (
 
 func openSystem(t *testing.T) *System {
 	t.Helper()
+	dir := newDir(t)
+	return openSystemIn(t, dir, "sqlite://"+filepath.Join(dir, "db"))
+}
+
+// newDir returns a folder with a keyset and an empty folder of connectors.
+func newDir(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	keyFile := filepath.Join(dir, "keys.json")
-	if err := keys.CreateKeysetFile(keyFile); err != nil {
+	if err := keys.CreateKeysetFile(filepath.Join(dir, "keys.json")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "connectors"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+func openSystemIn(t *testing.T, dir, database string) *System {
+	t.Helper()
 	s, err := Open(t.Context(), config.Config{
-		Issuer: "http://127.0.0.1:1", Database: sdk.Secret("sqlite://" + filepath.Join(dir, "db")), SecretsKeyFile: keyFile,
+		Issuer: "http://127.0.0.1:1", Database: sdk.Secret(database), SecretsKeyFile: filepath.Join(dir, "keys.json"),
 		ConnectorsDir: filepath.Join(dir, "connectors"), KeepAttempts: 24 * time.Hour, KeepDecisions: 48 * time.Hour,
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {

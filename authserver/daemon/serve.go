@@ -47,7 +47,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
 	s.runner.Start(context.WithoutCancel(ctx))
 	housekeeping, sweeping := s.startHousekeeping(ctx), s.startSweeping(ctx)
-	schedule := s.startSchedule(ctx)
+	schedule, hints := s.startSchedule(ctx), s.hints.start(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
@@ -58,6 +58,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	<-housekeeping
 	<-schedule
 	<-sweeping
+	<-hints
 	return errors.Join(err, s.shutDown(srv))
 }
 
@@ -99,7 +100,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	}
 	driver := &flow.Driver{
 		SignIns: s.SignIns, Tx: s.db, Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.Gate,
-		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.now, Address: remoteAddress,
+		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: remoteAddress,
 	}
 	provider, err := s.provider(ctx, driver, pages)
 	if err != nil {
@@ -114,7 +115,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 var errPanicked = errors.New("the handler panicked; see the log")
 
 func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.Renderer) (*op.Provider, error) {
-	ring := keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.now)
+	ring := keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.Now)
 	if err := ring.Load(ctx); err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: s.tokens, Keys: ring, TokenKey: tokenKey,
 		SignIns: driver, Gate: s.Gate, Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
-		Log: s.log, Now: s.now,
+		Log: s.log, Now: s.Now,
 	})
 }
 

@@ -43,6 +43,11 @@ type System struct {
 
 	log         *slog.Logger
 	db          *sqldb.DB
+	clock       *sqldb.Clock
+	skewed      bool   // an admin was told; housekeeping's alone
+	owner       string // tells this process from every other that shares the database
+	hints       *hints
+	notifier    *provisioning.Notifier
 	sealer      *keys.Sealer
 	secrets     *keys.Secrets
 	tokens      *store.OAuth
@@ -55,8 +60,8 @@ type System struct {
 	done        chan struct{} // closed when Serve has returned
 }
 
-// now is the one clock of the system.
-func (s *System) now() time.Time { return time.Now() }
+// Now is the one clock of the system: the database's, which all instances share.
+func (s *System) Now() time.Time { return s.clock.Now() }
 
 func migrations() []sqldb.Line { return []sqldb.Line{pstore.Migrations(), store.Migrations()} }
 
@@ -72,7 +77,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*System, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &System{Config: c, log: log, db: db, sealer: sealer, done: make(chan struct{})}
+	s := &System{Config: c, log: log, db: db, owner: ownerName(), sealer: sealer, done: make(chan struct{})}
 	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -83,7 +88,12 @@ func (s *System) build(ctx context.Context) error {
 	if err := s.db.Migrate(ctx, migrations()...); err != nil {
 		return err
 	}
+	var err error
+	if s.clock, err = sqldb.NewClock(ctx, s.db, time.Now); err != nil {
+		return err
+	}
 	s.buildStores()
+	s.buildHints()
 	if err := s.buildPlugins(ctx); err != nil {
 		return err
 	}
@@ -91,11 +101,11 @@ func (s *System) build(ctx context.Context) error {
 }
 
 func (s *System) buildStores() {
-	s.Applications = store.Applications{DB: s.db, Now: s.now}
+	s.Applications = store.Applications{DB: s.db, Now: s.Now}
 	s.SignIns, s.Pins, s.tokens = store.SignIns{DB: s.db}, store.Pins{DB: s.db}, &store.OAuth{DB: s.db}
-	s.secrets = &keys.Secrets{Store: &store.Keys{DB: s.db}, Sealer: s.sealer, Now: s.now}
+	s.secrets = &keys.Secrets{Store: &store.Keys{DB: s.db}, Sealer: s.sealer, Now: s.Now}
 	s.sessions = &session.Manager{
-		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.now,
+		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.Now,
 	}
 	p := pstore.New(s.db, s.sealer)
 	s.Targets, s.Bindings, s.Accounts, s.Attempts, s.Decisions = p.Targets, p.Bindings, p.Accounts, p.Attempts, p.Decisions
@@ -103,9 +113,19 @@ func (s *System) buildStores() {
 	s.Health, s.sweeps = p.Health, p.Sweeps
 }
 
+func (s *System) buildHints() {
+	s.hints = newHints(s.db, s.owner, s.log)
+	s.notifier = &provisioning.Notifier{Tell: s.hints.changed}
+	s.hints.work, s.hints.user = func() { s.runner.Nudge() }, s.notifier.Wake
+	s.hints.missed = func() {
+		s.runner.Nudge()
+		s.notifier.WakeAll()
+	}
+}
+
 func (s *System) buildPlugins(ctx context.Context) error {
 	host, err := plugins.New(plugins.Options{
-		Dir: s.Config.ConnectorsDir, Pins: s.Pins, Dev: s.Config.Dev, Environ: os.Environ(), Logger: s.log, Now: s.now,
+		Dir: s.Config.ConnectorsDir, Pins: s.Pins, Dev: s.Config.Dev, Environ: os.Environ(), Logger: s.log, Now: s.Now,
 	})
 	if err != nil {
 		return err
@@ -122,31 +142,33 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	nudge := func() { s.runner.Nudge() }
-	notifier := &provisioning.Notifier{}
+	nudge := func() {
+		s.runner.Nudge()
+		s.hints.workDue()
+	}
 	s.Lifecycle = provisioning.NewLifecycle(provisioning.LifecycleOptions{
-		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.db, Nudge: nudge, Now: s.now,
+		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.db, Nudge: nudge, Now: s.Now,
 	})
 	people := s.buildUsers()
 	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
-		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.now,
+		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: s.Accounts, Health: s.Health, Admission: s.Accounts, Store: s.Targets, Targets: s.connections, Users: people, Notifier: notifier,
-		DigestKey: digestKey, Logger: s.log, Now: s.now, Random: rand.Float64,
+		Ledger: s.Accounts, Health: s.Health, Admission: s.Accounts, Store: s.Targets, Targets: s.connections, Users: people, Notifier: s.notifier, Lease: s.Config.Lease,
+		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
 	if err != nil {
 		return err
 	}
 	s.reconciler = provisioning.NewReconciler(provisioning.ReconcilerOptions{
-		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.now,
+		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.Now,
 	})
 	s.runner = runner.New(runner.Options{
-		Queue: s.Accounts, Worker: engine, Owner: ownerName(), Logger: s.log, Now: s.now,
+		Queue: s.Accounts, Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
 	})
 	s.Gate = provisioning.NewGate(provisioning.GateOptions{
 		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Tx: s.db, Nudge: nudge,
-		Notifier: notifier, Now: s.now,
+		Notifier: s.notifier, Now: s.Now,
 	})
 	return nil
 }
@@ -155,7 +177,7 @@ func (s *System) buildUsers() people {
 	users := store.Users{DB: s.db}
 	s.Users = people{sessions: s.sessions, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.db,
-		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.now, Log: s.log,
+		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.Now, Log: s.log,
 	}}
 	return s.Users
 }
@@ -173,6 +195,9 @@ func (s *System) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var err error
+	if s.hints != nil {
+		s.hints.flush(ctx) // of a command, which does not serve
+	}
 	if s.plugins != nil {
 		err = s.plugins.Stop(ctx)
 	}
@@ -183,7 +208,7 @@ func (s *System) Close() error {
 // given by environment variable.
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
-		Targets: targetResources{s.Targets, s.now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
+		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
 		Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }

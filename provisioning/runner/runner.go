@@ -28,14 +28,17 @@ type Worker interface {
 	Run(ctx context.Context, l provisioning.Lease) error
 }
 
-// Options are the parts of a Runner. Poll has a default.
+// Options are the parts of a Runner. Poll and Lease have defaults.
 type Options struct {
 	Queue  Queue
 	Worker Worker
 	Owner  string // names this process among all; new at every start
 	// Poll is how often the queue is looked at when nothing says it changed; 0
 	// means DefaultPoll.
-	Poll   time.Duration
+	Poll time.Duration
+	// Lease is how long accounts are claimed for; 0 means
+	// [provisioning.DefaultLease].
+	Lease  time.Duration
 	Logger *slog.Logger
 	Now    func() time.Time
 }
@@ -64,6 +67,9 @@ type Runner struct {
 func New(o Options) *Runner {
 	if o.Poll <= 0 {
 		o.Poll = DefaultPoll
+	}
+	if o.Lease <= 0 {
+		o.Lease = provisioning.DefaultLease
 	}
 	return &Runner{
 		Options: o, nudge: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
@@ -149,7 +155,7 @@ func (r *Runner) sweep(ctx context.Context) time.Duration {
 
 func (r *Runner) claim(ctx context.Context, target provisioning.TargetName, free int) {
 	now := r.Now()
-	leases, err := r.Queue.Claim(ctx, target, r.Owner, now, now.Add(provisioning.LeaseFor), free)
+	leases, err := r.Queue.Claim(ctx, target, r.Owner, now, now.Add(r.Lease), free)
 	if err != nil {
 		r.complain(ctx, "claim work", err)
 		return
