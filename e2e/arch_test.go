@@ -46,6 +46,7 @@ var rules = []rule{
 	{"provisioning/mapping", []string{"sdk"}, "pure"},
 	{"provisioning", []string{"sdk", "provisioning/mapping", "provisioning/rules", "github.com/google/uuid"}, "no HTTP, SQL or gRPC"},
 	{"provisioning/runner", []string{"provisioning", "sdk"}, "the background"},
+	{"provisioning/faultpoint", []string{"provisioning", "provisioning/runner", "sdk"}, "around what the engine uses; test builds alone"},
 	{"provisioning/sqldb", []string{"modernc.org/sqlite/...", "github.com/jackc/pgx/v5/...", "github.com/pressly/goose/v3/..."}, "both dialects in one place"},
 	{"provisioning/sqldb/sqldbtest", []string{"provisioning/sqldb"}, "a database for a test"},
 	{"provisioning/store", []string{"provisioning", "provisioning/sqldb", "sdk"}, "SQL of the ledger"},

@@ -52,6 +52,28 @@ var binaries = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// faultyBinary is the server with fault points.
+var faultyBinary = sync.OnceValues(func() (string, error) {
+	out := filepath.Join(buildRoot, "anteroom-faultpoints")
+	cmd := exec.Command("go", "build", "-tags", "faultpoints", "-o", out, ".")
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build with fault points: %w: %s", err, text)
+	}
+	return out, nil
+})
+
+func faultyBuild(t testing.TB) string {
+	t.Helper()
+	out, err := faultyBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func releaseBuild(t testing.TB) string { return filepath.Join(buildDir(t), "anteroom") }
+
 func buildDir(t testing.TB) string {
 	t.Helper()
 	dir, err := binaries()

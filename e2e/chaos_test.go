@@ -294,13 +294,27 @@ func (c *chaos) client(i int, random *rand.Rand) *http.Transport {
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if address == front {
+				servers := c.reachable()
 				mu.Lock()
-				address = c.addresses[random.IntN(len(c.addresses))]
+				address = servers[random.IntN(len(servers))]
 				mu.Unlock()
 			}
 			return dialer.DialContext(ctx, network, address)
 		},
 	}
+}
+
+func (c *chaos) reachable() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.addresses
+}
+
+// reach makes the balancer know these servers alone.
+func (c *chaos) reach(addresses ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addresses = addresses
 }
 
 func (c *chaos) relyingParty(t *testing.T) *relyingParty {
@@ -469,6 +483,35 @@ func (c *chaos) ledger(t *testing.T) map[string]ledgerRow {
 		byLogin[row.Login] = row
 	}
 	return byLogin
+}
+
+// oneAtATime checks that no two workers' results count for the same time of the
+// same account: of two that overlap, one was dropped because its lease was over.
+func (c *chaos) oneAtATime(t *testing.T) {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), c.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.Query(t.Context(), `SELECT a.user_id, a.id, a.detail, b.id, b.detail FROM attempt a
+		JOIN attempt b ON b.user_id = a.user_id AND b.target = a.target AND b.id <> a.id
+		WHERE a.ended_at > 0 AND b.ended_at > 0 AND a.detail NOT LIKE 'lease lost%' AND b.detail NOT LIKE 'lease lost%'
+			AND a.started_at <= b.started_at AND b.started_at < a.ended_at`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var user, a, detailA, b, detailB string
+		if err := rows.Scan(&user, &a, &detailA, &b, &detailB); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("two workers at once had the account of %s: attempt %s (%s) and attempt %s (%s)", user, a, detailA, b, detailB)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (c *chaos) check(t *testing.T) {

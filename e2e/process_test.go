@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
+	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
@@ -29,6 +31,8 @@ import (
 // set up with the command, as an admin would.
 type deployment struct {
 	dir       string
+	binary    string        // "" for the release build
+	lease     time.Duration // 0 for the default
 	issuer    string
 	database  string
 	directory *directory.Directory
@@ -70,15 +74,15 @@ func (d *deployment) write(t *testing.T, name, content string) {
 func (d *deployment) config(t *testing.T, listen string) string {
 	t.Helper()
 	name := "anteroom-" + strings.ReplaceAll(listen, ":", "-") + ".yaml"
-	d.write(t, name, fmt.Sprintf("issuer: %s\nlisten: %s\ndatabase: %q\nconnectors: {dir: %q}\nsecrets_key_file: %q\nlog: {level: warn}\n",
-		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json")))
+	d.write(t, name, fmt.Sprintf("issuer: %s\nlisten: %s\ndatabase: %q\nconnectors: {dir: %q}\nsecrets_key_file: %q\nlog: {level: warn}\nprovisioning: {lease: %s}\n",
+		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json"), cmp.Or(d.lease, provisioning.DefaultLease)))
 	return d.path(name)
 }
 
 // command runs the real binary and returns what it printed.
 func (d *deployment) command(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(buildDir(t), "anteroom"), append(args, "--config", d.config(t, "127.0.0.1:0"))...)
+	cmd := exec.Command(releaseBuild(t), append(args, "--config", d.config(t, "127.0.0.1:0"))...)
 	cmd.Env = environment()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -95,6 +99,8 @@ func environment() []string {
 
 // process is a running `anteroom serve`.
 type process struct {
+	binary string
+	env    []string // beside what every process has; for the next start
 	listen string
 	config string
 	cmd    *exec.Cmd
@@ -105,17 +111,23 @@ type process struct {
 // serve starts a server process and waits until it is ready.
 func (d *deployment) serve(t *testing.T, listen string) *process {
 	t.Helper()
-	p := &process{listen: listen, config: d.config(t, listen)}
+	p := d.prepare(t, listen)
 	p.start(t)
 	return p
+}
+
+// prepare returns a server process that is not started.
+func (d *deployment) prepare(t *testing.T, listen string) *process {
+	t.Helper()
+	return &process{binary: cmp.Or(d.binary, releaseBuild(t)), listen: listen, config: d.config(t, listen)}
 }
 
 // start runs the process, on the same port and database each time. It ends with
 // the test, and with the test binary: see sqldbtest on the thread.
 func (p *process) start(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(buildDir(t), "anteroom"), "serve", "--config", p.config)
-	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), t.Output(), t.Output()
+	cmd := exec.Command(p.binary, "serve", "--config", p.config)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(environment(), p.env...), t.Output(), t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	exited, started := make(chan struct{}), make(chan error)
 	p.cmd, p.exited = cmd, exited

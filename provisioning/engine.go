@@ -123,6 +123,9 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 	err := r.work(alive)
 	stop()
 	stopped := ctx.Err() != nil
+	if errors.Is(err, ErrLeaseLost) { // for all we know: Finish will say
+		stopped, err = true, errOverslept
+	}
 	var broken *ledgerError
 	if errors.As(err, &broken) {
 		return fmt.Errorf("run account: %w", broken.err)
@@ -147,6 +150,11 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 	}
 	return nil
 }
+
+// errOverslept ends a run whose lease ended first: the machine slept, or the
+// database was away. If another worker has the account by now the ledger drops
+// the result and keeps the record of the attempt.
+var errOverslept = &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: "the lease ended before the run did"}
 
 // observed is what the run says about its target: nothing when we stopped it
 // ourselves. A connector that could not be opened was not a call that the target

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -534,17 +535,50 @@ func TestChangeDuringRun(t *testing.T) {
 	l.mirrors("ann", true)
 }
 
-// A run that starts after its lease ended makes no call.
+// A run that starts after its lease ended makes no call. When nobody else has the
+// account meanwhile it is given back, to be tried again.
 func TestExpiredLeaseMakesNoCall(t *testing.T) {
 	l := liteLab(t)
 	l.start("ann")
 	lease := l.claim("w")[0]
 	l.advance(provisioning.DefaultLease)
-	if err := l.engine.Run(t.Context(), lease); !errors.Is(err, provisioning.ErrLeaseLost) {
-		t.Errorf("run = %v, want the lease lost", err)
+	l.ok(l.engine.Run(t.Context(), lease))
+	if a := l.account("ann"); a.State != provisioning.StateRetrying || a.Working(l.Now()) {
+		t.Errorf("account = %+v, want it retrying and free", a)
 	}
 	l.calls(map[string]int{})
 	l.drain()
+	l.mirrors("ann", true)
+}
+
+// What a worker did that slept through its lease is kept as a record, and has no
+// effect on the account that is another's now.
+func TestAttemptOfALostLeaseEnds(t *testing.T) {
+	l := liteLab(t)
+	l.start("ann")
+	lease := l.claim("w")[0]
+	l.world.before = func(verb string) error {
+		l.world.before = func(string) error { return nil }
+		l.advance(provisioning.DefaultLease)
+		l.runDue()
+		return nil
+	}
+	if err := l.engine.Run(t.Context(), lease); !errors.Is(err, provisioning.ErrLeaseLost) {
+		t.Errorf("run = %v, want the lease lost", err)
+	}
+	attempts := l.attempts("ann")
+	lost := 0
+	for _, a := range attempts {
+		if a.EndedAt.IsZero() {
+			t.Errorf("attempt %+v has no end", a)
+		}
+		if strings.HasPrefix(a.Detail, "lease lost") {
+			lost++
+		}
+	}
+	if len(attempts) != 2 || lost != 1 {
+		t.Errorf("attempts = %+v, want two, one of them lost", attempts)
+	}
 	l.mirrors("ann", true)
 }
 

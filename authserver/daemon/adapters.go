@@ -9,6 +9,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
+	authstore "github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -103,6 +104,17 @@ func (p provisioned) Provisioned(ctx context.Context, client provisioning.Client
 		}
 	}
 	return out, nil
+}
+
+// tokens is the token store with the transactions of a response.
+type tokens struct {
+	*authstore.OAuth
+	tx provisioning.Tx
+}
+
+// InTx implements op.Store.
+func (t tokens) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	return t.tx.InTx(ctx, fn)
 }
 
 // errorPages shows the OpenID provider's errors as pages.

@@ -15,6 +15,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/web"
+	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
 )
 
 // The limits of a connection. There is no write timeout: a wait page's events
@@ -99,7 +100,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	driver := &flow.Driver{
-		SignIns: s.SignIns, Tx: s.db, Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.Gate,
+		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.Gate,
 		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: remoteAddress,
 	}
 	provider, err := s.provider(ctx, driver, pages)
@@ -124,7 +125,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 		return nil, err
 	}
 	return op.New(op.Options{
-		Issuer: s.Config.Issuer, Applications: s.Applications, Store: s.tokens, Keys: ring, TokenKey: tokenKey,
+		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: ring, TokenKey: tokenKey,
 		SignIns: driver, Gate: s.Gate, Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
 		Log: s.log, Now: s.Now,
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
 	"github.com/anteroom-id/anteroom/provisioning/runner"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	pstore "github.com/anteroom-id/anteroom/provisioning/store"
@@ -43,6 +44,7 @@ type System struct {
 
 	log         *slog.Logger
 	db          *sqldb.DB
+	faults      *faultpoint.Faults // nil but in test builds
 	clock       *sqldb.Clock
 	skewed      bool   // an admin was told; housekeeping's alone
 	owner       string // tells this process from every other that shares the database
@@ -77,7 +79,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*System, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &System{Config: c, log: log, db: db, owner: ownerName(), sealer: sealer, done: make(chan struct{})}
+	s := &System{Config: c, log: log, db: db, owner: ownerName(), faults: faultpoint.New(os.Getenv), sealer: sealer, done: make(chan struct{})}
 	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -89,7 +91,7 @@ func (s *System) build(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.clock, err = sqldb.NewClock(ctx, s.db, time.Now); err != nil {
+	if s.clock, err = sqldb.NewClock(ctx, s.db, s.faults.Clock(time.Now)); err != nil {
 		return err
 	}
 	s.buildStores()
@@ -147,14 +149,15 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		s.hints.workDue()
 	}
 	s.Lifecycle = provisioning.NewLifecycle(provisioning.LifecycleOptions{
-		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.db, Nudge: nudge, Now: s.Now,
+		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.faults.Tx(faultpoint.CommitLifecycle, s.db), Nudge: nudge, Now: s.Now,
 	})
 	people := s.buildUsers()
 	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
 		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: s.Accounts, Health: s.Health, Admission: s.Accounts, Store: s.Targets, Targets: s.connections, Users: people, Notifier: s.notifier, Lease: s.Config.Lease,
+		Ledger: s.faults.Ledger(s.Accounts), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
+		Store: s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Notifier: s.notifier, Lease: s.Config.Lease,
 		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
 	if err != nil {
@@ -164,10 +167,10 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.Now,
 	})
 	s.runner = runner.New(runner.Options{
-		Queue: s.Accounts, Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
+		Queue: s.faults.Queue(s.Accounts), Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
 	})
 	s.Gate = provisioning.NewGate(provisioning.GateOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Tx: s.db, Nudge: nudge,
+		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
 		Notifier: s.notifier, Now: s.Now,
 	})
 	return nil
@@ -176,7 +179,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 func (s *System) buildUsers() people {
 	users := store.Users{DB: s.db}
 	s.Users = people{sessions: s.sessions, Service: &user.Service{
-		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.db,
+		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.Now, Log: s.log,
 	}}
 	return s.Users

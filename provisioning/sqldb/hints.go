@@ -14,7 +14,8 @@ import (
 const maxHint = 1024
 
 // Hint sends texts to whoever listens on the channel, in any process. A hint is
-// only that: it may be lost, and nothing may depend on it. SQLite has none.
+// only that: it may be lost, and nothing may depend on it. SQLite carries no
+// texts: there any commit is a hint, see [DB.Listen].
 func (db *DB) Hint(ctx context.Context, channel string, hints []string) error {
 	if db.dialect != Postgres || len(hints) == 0 {
 		return nil
@@ -40,9 +41,11 @@ const (
 // Listen calls heard for every hint on the channel until ctx ends, over a
 // connection of its own that it opens again when it is lost. After every opening
 // it calls missed, because what was sent before was not heard. failed is told of
-// lost connections. On SQLite it returns at once.
+// lost connections. On SQLite it calls missed soon after another process has
+// committed anything.
 func (db *DB) Listen(ctx context.Context, channel string, heard func(hint string), missed func(), failed func(error)) {
 	if db.dialect != Postgres {
+		db.watch(ctx, missed)
 		return
 	}
 	for pause := listenAgainFirst; ctx.Err() == nil; pause = min(2*pause, listenAgainLast) {
@@ -91,5 +94,31 @@ func receive(ctx context.Context, conn *pgx.Conn, channel string, heard func(str
 			return err
 		}
 		heard(n.Payload)
+	}
+}
+
+// watchEvery is how often a SQLite file is looked at: a person who typed a command
+// does not notice, and it costs some microseconds.
+const watchEvery = 200 * time.Millisecond
+
+// watch calls missed when another process has committed. Seen from the one
+// connection that writes, the file's version changes only then. Failures are left
+// to those who have something to write.
+func (db *DB) watch(ctx context.Context, missed func()) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	last := int64(-1)
+	for {
+		var version int64
+		err := db.write.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version)
+		if err == nil && version != last {
+			last = version
+			missed()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }

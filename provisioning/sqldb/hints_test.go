@@ -2,6 +2,7 @@ package sqldb_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -98,12 +99,47 @@ func TestListeningConnectionIsNotReused(t *testing.T) {
 	}
 }
 
-func TestHintsOfSQLiteDoNothing(t *testing.T) {
-	db := sqldbtest.SQLite(t)
-	if err := db.Hint(t.Context(), "c", []string{"x"}); err != nil {
-		t.Error(err)
+// On SQLite a commit of another process is noticed.
+func TestCommitOfAnotherProcessIsAHint(t *testing.T) {
+	url := "sqlite://" + filepath.Join(t.TempDir(), "db")
+	here, elsewhere := openAt(t, url), openAt(t, url)
+	e := listen(t, here, "c")
+	within(t, e.missed, "opening")
+	if _, err := elsewhere.Exec(t.Context(), "CREATE TABLE t (k TEXT)"); err != nil {
+		t.Fatal(err)
 	}
-	db.Listen(t.Context(), "c", func(string) { t.Error("heard something") }, func() {}, func(error) {})
+	within(t, e.missed, "hint")
+}
+
+// One's own commits are none: one's own parts were told already.
+func TestOwnCommitLeavesTheVersionAlone(t *testing.T) {
+	db := openAt(t, "sqlite://"+filepath.Join(t.TempDir(), "db"))
+	version := func() (v int64) {
+		err := db.InTx(t.Context(), func(ctx context.Context) error {
+			return db.QueryRow(ctx, "PRAGMA data_version").Scan(&v)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	before := version()
+	if _, err := db.Exec(t.Context(), "CREATE TABLE t (k TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	if after := version(); after != before {
+		t.Errorf("the version went from %d to %d", before, after)
+	}
+}
+
+func openAt(t *testing.T, url string) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 func TestHintsAreBounded(t *testing.T) {
