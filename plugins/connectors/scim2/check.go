@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
 // checkStep tries one thing; a failure comes with what to do about it.
@@ -64,7 +65,7 @@ func messageOf(err error) string {
 	if e := sdk.AsError(err); e.Kind != sdk.KindInternal {
 		return e.Message
 	}
-	return describe(err)
+	return sdkhttp.Explain(err)
 }
 
 func (t *Target) checkDNS(ctx context.Context) (string, error) {

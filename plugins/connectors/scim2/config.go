@@ -15,12 +15,12 @@ import (
 type Config struct {
 	BaseURL        string        `config:"base_url,required" help:"Address of the SCIM service, the part before /Users; https, or http on this machine"`
 	Auth           string        `config:"auth,required" enum:"basic,bearer" help:"How requests are authenticated"`
-	Username       string        `config:"username" help:"User name for basic authentication"`
-	Password       sdk.Secret    `config:"password,secret" help:"Password for basic authentication"`
-	Token          sdk.Secret    `config:"token,secret" help:"Token for bearer authentication"`
-	Update         string        `config:"update" default:"auto" enum:"auto,patch,put" help:"How accounts are changed; auto tries PATCH first"`
-	Timeout        time.Duration `config:"timeout" default:"10s" help:"Longest time for one request"`
-	CACertificates string        `config:"ca_certificates" help:"PEM certificates to trust instead of the system's"`
+	Username       string        `config:"username" when:"auth=basic" help:"User name for basic authentication"`
+	Password       sdk.Secret    `config:"password,secret" when:"auth=basic" help:"Password for basic authentication"`
+	Token          sdk.Secret    `config:"token,secret" when:"auth=bearer" help:"Token for bearer authentication"`
+	Update         string        `config:"update" group:"Details" order:"10" default:"auto" enum:"auto,patch,put" help:"How accounts are changed; auto tries PATCH first"`
+	Timeout        time.Duration `config:"timeout" group:"Details" order:"10" default:"10s" help:"Longest time for one request"`
+	CACertificates string        `config:"ca_certificates" group:"Details" order:"10" help:"PEM certificates to trust instead of the system's"`
 }
 
 // The values of Config.Auth and Config.Update.

@@ -2,28 +2,21 @@ package scim2
 
 import (
 	"cmp"
-	"context"
-	"crypto/tls"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
 
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
 // answerError is what a server said when it refused (RFC 7644, 3.12).
 type answerError struct {
 	status   int
 	scimType string
-	detail   string // as received: never shown without hidden.clean
+	detail   string // as received: never shown without a Redactor
 }
 
 // Error tells the status and scimType only: the detail may quote anything.
@@ -69,12 +62,13 @@ func parseAnswer(status int, body []byte) *answerError {
 }
 
 // refused is the error for an answer that is not 2xx.
-func (c *client) refused(cl call, resp *http.Response, body []byte) error {
-	a := parseAnswer(resp.StatusCode, body)
+func (c *client) refused(cl call, resp *sdkhttp.Response) error {
+	a := parseAnswer(resp.Status, resp.Body)
 	e := &sdk.Error{
-		Kind:       kindOf(a),
-		Effect:     effectOf(cl, a.status),
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.now()),
+		Kind:   kindOf(a),
+		Effect: effectOf(cl, a.status),
+		// Some servers name a delay with other refusals than 429.
+		RetryAfter: sdk.FromHTTP(http.StatusTooManyRequests, resp.Header).RetryAfter,
 		Err:        a,
 	}
 	if a.status/100 == 3 {
@@ -84,7 +78,7 @@ func (c *client) refused(cl call, resp *http.Response, body []byte) error {
 		e.Field = cmp.Or(e.Field, fieldIn(a.detail))
 	}
 	e.Message = fmt.Sprintf("%s answered %s", cl.method, a)
-	if detail := c.hidden.clean(a.detail, cl.values); detail != "" {
+	if detail := c.http.Redactor().Excerpt(a.detail, cl.values...); detail != "" {
 		e.Message += ": " + detail
 	}
 	return e
@@ -148,108 +142,4 @@ func effectOf(cl call, status int) sdk.Effect {
 	default:
 		return sdk.EffectNone
 	}
-}
-
-// notAnswered is the error for a call without a usable answer. Causes are told
-// without the address, whose query holds the user's values.
-func (c *client) notAnswered(cl call, connected bool, err error) error {
-	e := &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: describe(err), Err: withoutURL(err)}
-	switch {
-	case errors.Is(err, errRedirect):
-		e.Kind, e.Field = sdk.KindInvalid, "base_url"
-	case connected && cl.writes():
-		e.Kind, e.Effect = sdk.KindOutcomeUnknown, sdk.EffectUnknown
-	}
-	return e
-}
-
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-func describe(err error) string {
-	var dns *net.DNSError
-	var cert *tls.CertificateVerificationError
-	var op *net.OpError
-	switch {
-	case errors.Is(err, errRedirect):
-		return "the server redirects to another address or method: use the final address"
-	case errors.Is(err, errTooLarge):
-		return errTooLarge.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
-	case errors.Is(err, context.Canceled):
-		return "given up before an answer"
-	case errors.As(err, &dns):
-		return "the host name cannot be resolved"
-	case errors.As(err, &cert):
-		return "the server's certificate is not trusted: " + cert.Err.Error()
-	case errors.As(err, &op) && op.Op == "dial":
-		return "no connection: " + op.Err.Error()
-	default:
-		return "the connection was lost"
-	}
-}
-
-// retryAfter reads the header's seconds or date (RFC 9110, 10.2.3); 0 for
-// neither or the past.
-func retryAfter(value string, now time.Time) time.Duration {
-	const longest = 7 * 24 * time.Hour
-	if seconds, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(longest/time.Second))) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return min(max(date.Sub(now), 0), longest)
-	}
-	return 0
-}
-
-// hidden are the strings that must not be in a message.
-type hidden []string
-
-func newHidden(cfg Config) hidden {
-	var h hidden
-	for _, secret := range []sdk.Secret{cfg.Token, cfg.Password} {
-		if secret != "" {
-			h = append(h, secret.Reveal())
-		}
-	}
-	if cfg.Auth == authBasic {
-		pair := cfg.Username + ":" + cfg.Password.Reveal()
-		h = append(h, base64.StdEncoding.EncodeToString([]byte(pair)))
-	}
-	return h
-}
-
-// maxDetail is how much of a server's text is told, in bytes.
-const maxDetail = 300
-
-// clean makes a server's text fit for an admin: one line, short, without
-// secrets and without the user's values.
-func (h hidden) clean(text string, values []string) string {
-	for _, secret := range h {
-		text = strings.ReplaceAll(text, secret, "***")
-	}
-	for _, v := range values {
-		if len(v) > 1 {
-			text = strings.ReplaceAll(text, v, "…")
-		}
-	}
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) > maxDetail {
-		text = strings.ToValidUTF8(text[:maxDetail], "") + "…"
-	}
-	return strings.TrimSpace(text)
 }

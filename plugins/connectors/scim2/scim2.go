@@ -40,6 +40,6 @@ func Open(_ context.Context, cfg Config) (*Target, error) {
 
 // Close ends idle connections.
 func (t *Target) Close() error {
-	t.client.http.CloseIdleConnections()
+	t.client.http.Close()
 	return nil
 }
