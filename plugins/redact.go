@@ -2,9 +2,6 @@ package plugins
 
 import (
 	"cmp"
-	"encoding/base64"
-	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -13,14 +10,7 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-const (
-	redacted = "***"
-	// minSecret is the shortest secret that is looked for: anything shorter would
-	// take ordinary words apart.
-	minSecret = 4
-	// minEncoded is the shortest encoded form that is looked for.
-	minEncoded = 8
-)
+const redacted = "***"
 
 // redactor takes the secrets of the open connections out of texts. It may be
 // used by many goroutines.
@@ -34,7 +24,7 @@ type redactor struct {
 func (r *redactor) add(owner any, secrets map[string]sdk.Secret) {
 	var forms []string
 	for _, s := range secrets {
-		forms = append(forms, formsOf(s.Reveal())...)
+		forms = append(forms, s.Forms()...)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,38 +64,4 @@ func (r *redactor) redact(text string) string {
 		return text
 	}
 	return replacer.Replace(text)
-}
-
-// formsOf returns the forms in which a secret may show up: as it is, line by line
-// (a key of several lines reaches a log like that), escaped for JSON and for
-// URLs, and in base64 whatever comes before it ("user:" of a basic
-// authorization, say).
-func formsOf(secret string) []string {
-	if len(secret) < minSecret {
-		return nil
-	}
-	escaped, _ := json.Marshal(secret) // a string always marshals
-	forms := []string{secret, strings.Trim(string(escaped), `"`), url.QueryEscape(secret), url.PathEscape(secret)}
-	for line := range strings.Lines(secret) {
-		if line = strings.TrimSpace(line); len(line) >= minEncoded {
-			forms = append(forms, line)
-		}
-	}
-	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for offset := range 3 {
-			if form := base64Within(enc, secret, offset); len(form) >= minEncoded {
-				forms = append(forms, form)
-			}
-		}
-	}
-	return forms
-}
-
-// base64Within returns the characters that encode nothing but the secret when
-// offset bytes (modulo 3) come before it and anything after.
-func base64Within(enc *base64.Encoding, secret string, offset int) string {
-	text := enc.EncodeToString([]byte(strings.Repeat("\x00", offset) + secret))
-	start := (offset*8 + 5) / 6 // the first character without a bit of what comes before
-	end := (offset + len(secret)) * 8 / 6
-	return text[start:max(start, end)]
 }

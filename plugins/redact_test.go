@@ -13,8 +13,11 @@ import (
 )
 
 // base64Middle is what the token's base64 form has in common wherever it stands
-// after "user:".
-func base64Middle() string { return base64Within(base64.RawStdEncoding, token, len("user:")%3) }
+// after "user:": what encodes neither the prefix nor what follows.
+func base64Middle() string {
+	encoded := base64.StdEncoding.EncodeToString([]byte("user:" + token))
+	return encoded[len("user:")*8/6+1 : (len("user:")+len(token))*8/6]
+}
 
 func TestRedactForms(t *testing.T) {
 	const key = "-----BEGIN KEY-----\nMIIEvQIBADANBg/kqh+kiG9w0\n-----END KEY-----\n"
@@ -46,23 +49,15 @@ func TestRedactForms(t *testing.T) {
 	}
 }
 
-// TestRedactProperty hides any secret of some length in any text, and in base64
-// behind any prefix.
+// TestRedactProperty hides any secret of some length in any text.
 func TestRedactProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		secret := rapid.StringN(minEncoded, 60, -1).Draw(t, "secret")
+		secret := rapid.StringN(8, 60, -1).Draw(t, "secret")
 		before, after := rapid.String().Draw(t, "before"), rapid.String().Draw(t, "after")
 		var r redactor
 		r.add("a", map[string]sdk.Secret{"s": sdk.Secret(secret)})
 		if got := r.redact(before + secret + after); strings.Count(got, secret) > strings.Count(before+redacted+after, secret) {
 			t.Fatalf("secret in %q", got)
-		}
-		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-			middle := base64Within(enc.WithPadding(base64.NoPadding), secret, len(before)%3)
-			encoded := enc.EncodeToString([]byte(before + secret + after))
-			if got := r.redact(encoded); len(middle) >= minEncoded && strings.Contains(got, middle) {
-				t.Fatalf("base64 of the secret, %q, in %q", middle, got)
-			}
 		}
 	})
 }
@@ -74,7 +69,7 @@ func FuzzRedact(f *testing.F) {
 		var r redactor
 		r.add("a", map[string]sdk.Secret{"s": sdk.Secret(secret)})
 		got := r.redact(text + secret)
-		if len(secret) >= minSecret && got == text+secret && secret != redacted {
+		if len(secret) >= 4 && got == text+secret && secret != redacted {
 			t.Errorf("nothing was taken out of %q for %q", text+secret, secret)
 		}
 	})

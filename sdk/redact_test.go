@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"pgregory.net/rapid"
 )
 
 func TestSecretForms(t *testing.T) {
@@ -39,6 +41,22 @@ func TestSecretForms(t *testing.T) {
 	if forms := Secret("abc").Forms(); forms != nil {
 		t.Errorf("a secret too short to look for has the forms %q", forms)
 	}
+}
+
+// TestBase64FormsProperty hides a secret in base64 behind any prefix.
+func TestBase64FormsProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		secret := rapid.StringN(minEncoded, 60, -1).Draw(t, "secret")
+		before, after := rapid.String().Draw(t, "before"), rapid.String().Draw(t, "after")
+		r := NewRedactor(Secret(secret))
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			middle := base64Within(enc.WithPadding(base64.NoPadding), secret, len(before)%3)
+			encoded := enc.EncodeToString([]byte(before + secret + after))
+			if got := r.Redact(encoded); len(middle) >= minEncoded && strings.Contains(got, middle) {
+				t.Fatalf("base64 of the secret, %q, in %q", middle, got)
+			}
+		}
+	})
 }
 
 func TestFromResponseTellsWhatTheTargetSaid(t *testing.T) {
