@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -24,7 +25,7 @@ func (r *run) call(ctx context.Context, verb, key string, changes effectful, fn 
 	if ctx.Err() != nil { // nothing may go out any more under this lease
 		return broken(errors.Join(ErrLeaseLost, context.Cause(ctx)))
 	}
-	result, err := fn(ctx)
+	result, err := fn(r.traced(ctx))
 	call := Call{Verb: verb, Key: key, Took: r.Now().Sub(start), Result: result}
 	failure := classify(err, changes)
 	if failure != nil {
@@ -35,6 +36,13 @@ func (r *run) call(ctx context.Context, verb, key string, changes effectful, fn 
 		return failure
 	}
 	return nil
+}
+
+// traced lets the call belong to the attempt: the trace's id is the attempt's, so
+// that what the connector logs, and the target if it keeps traces, is found by it.
+func (r *run) traced(ctx context.Context) context.Context {
+	trace := strings.ReplaceAll(string(r.attempt.ID), "-", "")
+	return sdk.WithTrace(ctx, sdk.Trace{Parent: fmt.Sprintf("00-%s-%016x-00", trace, len(r.attempt.Calls)+1)})
 }
 
 // classify returns what a verb's error means; nil for nil. A deadline that ran
