@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/grpc/status"
+
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -19,6 +21,7 @@ type Check struct {
 	Capability sdk.Capability
 	Proxy      bool // a misbehaving proxy before the target is needed
 	Process    bool // a child process is needed
+	Bare       bool // no configured instance is needed
 
 	run func(context.Context, *Session) error
 }
@@ -83,7 +86,11 @@ func errorText(err error) string {
 	if err == nil {
 		return "success"
 	}
-	e := sdk.AsError(err)
+	var e *sdk.Error
+	if !errors.As(err, &e) {
+		st := status.Convert(err)
+		return fmt.Sprintf("status %s: %s", st.Code(), short(st.Message()))
+	}
 	text := fmt.Sprintf("%s, effect %s", e.Kind, e.Effect)
 	if e.Field != "" {
 		text += ", field " + e.Field

@@ -16,16 +16,17 @@ import (
 
 func validateChecks() []Check {
 	return []Check{
-		{ID: "validate/accepts", Demand: "finds nothing wrong with a good configuration", run: validateAccepts},
-		{ID: "validate/names-required", Demand: "names a required field that is missing", run: validateRequired},
-		{ID: "validate/names-type", Demand: "names a field whose value has the wrong type", run: validateTypes},
-		{ID: "validate/names-enum", Demand: "names a field whose value is not among those allowed", run: validateEnums},
-		{ID: "validate/names-unknown", Demand: "names a field that it does not know", run: validateUnknown},
-		{ID: "validate/names-misplaced-secret", Demand: "names a secret that is given among the values, without repeating it", run: validateMisplaced},
-		{ID: "validate/all-at-once", Demand: "reports every problem, not the first", run: validateAll},
-		{ID: "validate/not-an-object", Demand: "reports a configuration that is no JSON object", run: validateNotObject},
-		{ID: "validate/pure", Demand: "validates without asking the target", Proxy: true, run: validatePure},
-		{ID: "configure/refuses-bad", Demand: "refuses to be configured badly, as invalid and with the field", run: configureBad},
+		{ID: "validate/accepts", Demand: "finds nothing wrong with a good configuration", Bare: true, run: validateAccepts},
+		{ID: "validate/names-required", Demand: "names a required field that is missing", Bare: true, run: validateRequired},
+		{ID: "validate/names-type", Demand: "names a field whose value has the wrong type", Bare: true, run: validateTypes},
+		{ID: "validate/names-enum", Demand: "names a field whose value is not among those allowed", Bare: true, run: validateEnums},
+		{ID: "validate/names-unknown", Demand: "names a field that it does not know", Bare: true, run: validateUnknown},
+		{ID: "validate/names-misplaced-secret", Demand: "names a secret that is given among the values, without repeating it", Bare: true, run: validateMisplaced},
+		{ID: "validate/all-at-once", Demand: "reports every problem, not the first", Bare: true, run: validateAll},
+		{ID: "validate/not-an-object", Demand: "reports a configuration that is no JSON object", Bare: true, run: validateNotObject},
+		{ID: "validate/pure", Demand: "validates without asking the target", Proxy: true, Bare: true, run: validatePure},
+		{ID: "configure/accepts", Demand: "takes a good configuration", Bare: true, run: configureGood},
+		{ID: "configure/refuses-bad", Demand: "refuses to be configured badly, as invalid and with the field", Bare: true, run: configureBad},
 	}
 }
 
@@ -175,6 +176,13 @@ func validatePure(ctx context.Context, s *Session) error {
 		return differs("ValidateConfig makes no request to the target", "%d requests", n)
 	}
 	return nil
+}
+
+func configureGood(ctx context.Context, s *Session) error {
+	ctx, cancel := call(ctx)
+	defer cancel()
+	_, err := s.target(ctx)
+	return err
 }
 
 func configureBad(ctx context.Context, s *Session) error {

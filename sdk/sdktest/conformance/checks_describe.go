@@ -17,9 +17,9 @@ import (
 func describeChecks() []Check {
 	return []Check{
 		{ID: "describe/pure", Demand: "says the same before and after it is configured, without asking the target", run: describePure},
-		{ID: "describe/deterministic", Demand: "says the same every time", run: describeDeterministic},
-		{ID: "describe/fast", Demand: "answers Describe within a second", run: describeFast},
-		{ID: "describe/identity", Demand: "has a lower-case name and a semantic version", run: describeIdentity},
+		{ID: "describe/deterministic", Demand: "says the same every time", Bare: true, run: describeDeterministic},
+		{ID: "describe/fast", Demand: "answers Describe within a second", Bare: true, run: describeFast},
+		{ID: "describe/identity", Demand: "has a lower-case name and a semantic version", Bare: true, run: describeIdentity},
 	}
 }
 
@@ -124,11 +124,11 @@ func describeIdentity(_ context.Context, s *Session) error {
 
 func schemaChecks() []Check {
 	return []Check{
-		{ID: "schema/fields", Demand: "declares configuration fields that do not contradict themselves", run: schemaFields},
-		{ID: "schema/secrets-marked", Demand: "marks what is a secret as one", run: schemaSecrets},
-		{ID: "schema/attributes", Demand: "declares attributes that do not contradict themselves", run: schemaAttributes},
-		{ID: "schema/key", Demand: "declares an attribute by which accounts are found", run: schemaKey},
-		{ID: "schema/capabilities", Demand: "declares each capability once", run: schemaCapabilities},
+		{ID: "schema/fields", Demand: "declares configuration fields that do not contradict themselves", Bare: true, run: schemaFields},
+		{ID: "schema/secrets-marked", Demand: "marks what is a secret as one", Bare: true, run: schemaSecrets},
+		{ID: "schema/attributes", Demand: "declares attributes that do not contradict themselves", Bare: true, run: schemaAttributes},
+		{ID: "schema/key", Demand: "declares an attribute by which accounts are found", Bare: true, run: schemaKey},
+		{ID: "schema/capabilities", Demand: "declares each capability once", Bare: true, run: schemaCapabilities},
 	}
 }
 

@@ -16,8 +16,8 @@ func secretChecks() []Check {
 	return []Check{
 		{ID: "secret/echo", Demand: "shows neither secrets nor the user's values when the target's answer repeats them", Proxy: true, run: secretEcho},
 		{ID: "secret/redirect", Demand: "does not carry credentials to another host it is sent to", Proxy: true, run: secretRedirect},
-		{ID: "secret/nowhere", Demand: "has shown no secret in any answer, failure or log line of the run", run: secretNowhere},
-		{ID: "secret/no-user-values", Demand: "has repeated no user's value in any failure of the run", run: secretValues},
+		{ID: "secret/nowhere", Demand: "has shown no secret in any answer, failure or log line of the run", Bare: true, run: secretNowhere},
+		{ID: "secret/no-user-values", Demand: "has repeated no user's value in any failure of the run", Bare: true, run: secretValues},
 	}
 }
 

@@ -62,7 +62,7 @@ func wireChecks() []Check {
 	return []Check{
 		{ID: "wire/unknown-fields", Demand: "ignores fields of messages that it does not know", run: wireUnknownFields},
 		{ID: "wire/undeclared-verbs", Demand: "answers unsupported to a verb it does not declare, and not to one it does", run: wireUndeclared},
-		{ID: "wire/failures-typed", Demand: "gives every failure its kind and effect", run: wireTyped},
+		{ID: "wire/failures-typed", Demand: "gives every failure its kind and effect", Bare: true, run: wireTyped},
 	}
 }
 

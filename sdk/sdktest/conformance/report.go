@@ -84,23 +84,53 @@ func NewReport(d sdk.Description, mode string, results []Result) Report {
 	return r
 }
 
-// WriteText writes the report for people: one line a check by group, what was
-// expected and seen below those that failed, and a summary.
+// WriteText writes the report for people; see [Printer].
 func (r Report) WriteText(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s, %s\n", r.Connector, r.Version, strings.ReplaceAll(r.Mode, "_", " "))
-	group := ""
+	p := NewPrinter(w)
+	p.Begin(r.Connector, r.Version, r.Mode)
 	for _, c := range r.Checks {
-		if c.Group() != group {
-			group = c.Group()
-			fmt.Fprintf(&b, "\n%s\n", group)
-		}
-		writeResult(&b, c)
+		p.Result(c)
 	}
-	s := r.Summary
-	fmt.Fprintf(&b, "\n%d passed, %d failed, %d skipped, %d not run\n", s.Passed, s.Failed, s.Skipped, s.NotRun)
-	_, err := io.WriteString(w, b.String())
-	return err
+	return p.End(r.Summary)
+}
+
+// Printer writes a report for people as it comes about: one line a check by
+// group, what was expected and seen below those that failed, and a summary.
+type Printer struct {
+	w     io.Writer
+	group string
+	err   error
+}
+
+// NewPrinter returns a Printer to w.
+func NewPrinter(w io.Writer) *Printer { return &Printer{w: w} }
+
+// Begin names the connector.
+func (p *Printer) Begin(name, version, mode string) {
+	p.printf("%s %s, %s\n", oneLine(name), oneLine(version), strings.ReplaceAll(mode, "_", " "))
+}
+
+// Result adds a check.
+func (p *Printer) Result(c Result) {
+	if c.Group() != p.group {
+		p.group = c.Group()
+		p.printf("\n%s\n", p.group)
+	}
+	var b strings.Builder
+	writeResult(&b, c)
+	p.printf("%s", b.String())
+}
+
+// End writes the summary and returns the first error of writing.
+func (p *Printer) End(s Summary) error {
+	p.printf("\n%d passed, %d failed, %d skipped, %d not run\n", s.Passed, s.Failed, s.Skipped, s.NotRun)
+	return p.err
+}
+
+func (p *Printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
 }
 
 func writeResult(b *strings.Builder, c Result) {

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -37,11 +36,9 @@ type Session struct {
 	proxy   *faultproxy.Proxy // nil without URLField
 	server  *http.Server      // serves Options.Target, nil without
 	people  people
-	slack   time.Duration // beyond what a demand allows, for a loaded machine
-	deaths  []string      // how processes ended that should not have
-	created []string      // ids to clean up
+	deaths  []string // how processes ended that should not have
+	created []string // ids to clean up
 
-	mu         sync.Mutex
 	subject    *subject
 	configured bool
 }
@@ -149,7 +146,7 @@ func (s *Session) Run(ctx context.Context, c Check) Result {
 	case errors.As(err, &o):
 		r.Status, r.Reason = o.status, o.reason
 	case err != nil:
-		r.Status, r.Findings = Failed, findings(err)
+		r.Status, r.Findings = Failed, s.watch.redact(findings(err))
 	}
 	r.TookMS = milliseconds(time.Since(begin))
 	return r
@@ -161,12 +158,19 @@ func (s *Session) attempt(ctx context.Context, c Check) error {
 	case c.Capability != "" && !s.desc.Has(c.Capability):
 		return skip(fmt.Sprintf("the connector does not declare %q", c.Capability))
 	case c.Process && len(s.opts.Command) == 0:
-		return notRun("no process: it runs in this one")
+		return notRun("no process of its own")
 	case c.Proxy && s.proxy == nil:
-		return notRun("no proxy: the field of the target's address is not named")
+		return notRun("no proxy before the target")
 	}
 	if err := s.revive(ctx); err != nil {
 		return err
+	}
+	if !c.Bare {
+		limited, cancel := call(ctx)
+		defer cancel()
+		if _, err := s.target(limited); err != nil {
+			return notRun("it could not be configured: see configure/accepts")
+		}
 	}
 	return c.run(ctx, s)
 }

@@ -208,3 +208,16 @@ func (w *watch) lastValue() string {
 	}
 	return w.values[len(w.values)-1]
 }
+
+// redact takes the secrets out of a report: a connector that leaks them must not
+// leak them further.
+func (w *watch) redact(found []Finding) []Finding {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range found {
+		for secret := range w.secrets {
+			found[i].Seen = strings.ReplaceAll(found[i].Seen, secret, "***")
+		}
+	}
+	return found
+}
