@@ -68,7 +68,7 @@ var rules = []rule{
 	{"authserver/demo", []string{"authserver/demo/...", "authserver/daemon", "authserver/config", "authserver/keys", "authserver/resources", "sdk"}, "the server, an application and a directory, used as a user would"},
 	{"authserver/scaffold", []string{"sdk/examples", "sdk/wire/connectorv1"}, "copies an example; knows no server"},
 	{"authserver/daemon", []string{"authserver", "authserver/...", "plugins", "plugins/...", "provisioning", "provisioning/...", "sdk", "sdk/..."}, "the composition root"},
-	{"authserver/cli", []string{"authserver/...", "plugins", "provisioning", "sdk", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
+	{"authserver/cli", []string{"authserver/...", "plugins", "provisioning", "sdk", "sdk/sdktest/conformance", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
 	{"authserver", []string{"authserver/flow", "authserver/op", "authserver/web"}, "one mount list"},
 	{"e2e/...", []string{"*"}, "above everything"},
 	{".", []string{"authserver/cli"}, "main"},
