@@ -14,6 +14,7 @@ type connectorCommands struct {
 	List    connectorListCommand    `cmd:"" help:"List the binaries in the connectors folder."`
 	New     connectorNewCommand     `cmd:"" help:"Make the repository of a new connector."`
 	Inspect connectorInspectCommand `cmd:"" help:"Show what a connector says of itself."`
+	Test    connectorTestCommand    `cmd:"" help:"Run the conformance checks on a connector's program."`
 	Pin     connectorPinCommand     `cmd:"" help:"Trust exactly this binary; a changed one is refused."`
 }
 
