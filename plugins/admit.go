@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
-	"github.com/anteroom-id/anteroom/sdk"
 )
 
 // admitted is what may be executed for a connector.
 type admitted struct {
-	digest      string
-	description sdk.Description // the pinned one; zero if there is none
-	pinned      bool
-	image       *runner.Image // nil for a pinned one: read at the first start
+	digest string
+	pin    *Pin              // nil for one that is executed without approval
+	meta   *catalog.Manifest // nil for a plain file, and while it is not known
+	image  *runner.Image     // nil for a pinned one: read at the first start
 }
 
 func (a admitted) close() {
@@ -23,27 +23,48 @@ func (a admitted) close() {
 	}
 }
 
-// admit decides what may be executed under the name: the pinned digest, or,
-// where the caller or the host allows that, the file that is there.
-func (h *Host) admit(ctx context.Context, name string, allowUnpinned bool) (admitted, error) {
-	if err := h.catalog.check(name); err != nil {
-		return admitted{}, err
+// choice says which version of a connector is wanted, and on what terms.
+type choice struct {
+	name     string
+	digest   string // "" for the approved one, or the one that is there
+	unpinned bool   // execute it without approval
+}
+
+// admit decides what may be executed: the pinned digest, or, where the caller or
+// the host allows that, what is there.
+func (h *Host) admit(ctx context.Context, c choice) (admitted, error) {
+	if c.unpinned || h.opts.Dev {
+		return h.admitFile(ctx, c)
 	}
-	if allowUnpinned || h.opts.Dev {
-		return h.admitFile(name)
+	pin, err := h.pinOf(ctx, c.name)
+	if errors.Is(err, ErrNotPinned) {
+		// What is wrong with the file matters more than that nobody approved it.
+		err = cmpOr(h.folder.Check(c.name, ""), err)
 	}
-	pin, err := h.pinOf(ctx, name)
 	if err != nil {
 		return admitted{}, err
 	}
-	return admitted{digest: pin.Digest, description: pin.Description, pinned: true}, nil
+	if h.serves(c.name) {
+		return admitted{digest: pin.Digest, pin: &pin}, nil // its file was looked at when it began to
+	}
+	if err := h.folder.Check(c.name, pin.Digest); err != nil {
+		return admitted{}, err
+	}
+	return admitted{digest: pin.Digest, pin: &pin}, nil
+}
+
+func cmpOr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
 }
 
 func (h *Host) pinOf(ctx context.Context, name string) (Pin, error) {
 	pin, err := h.opts.Pins.Pin(ctx, name)
 	switch {
 	case errors.Is(err, ErrNotPinned):
-		return Pin{}, fmt.Errorf("connector %s: %w: inspect it, then pin it", name, ErrNotPinned)
+		return Pin{}, fmt.Errorf("connector %s: %w: inspect it, then pin it", name, err)
 	case err != nil:
 		return Pin{}, fmt.Errorf("read pin of connector %s: %w", name, err)
 	case pin.Digest == "":
@@ -52,29 +73,51 @@ func (h *Host) pinOf(ctx context.Context, name string) (Pin, error) {
 	return pin, nil
 }
 
-func (h *Host) admitFile(name string) (admitted, error) {
-	img, err := h.readImage(name)
+// admitFile takes what is there. In development an installed version that is
+// pinned goes before another that is not.
+func (h *Host) admitFile(ctx context.Context, c choice) (admitted, error) {
+	if c.digest == "" && h.opts.Dev {
+		if pin, err := h.pinOf(ctx, c.name); err == nil && h.folder.Installed(c.name, pin.Digest) {
+			c.digest = pin.Digest
+		}
+	}
+	found, err := h.readProgram(c.name, c.digest)
 	if err != nil {
 		return admitted{}, err
 	}
-	return admitted{digest: img.Digest(), image: img}, nil
+	if c.digest != "" && c.digest != found.digest {
+		found.close()
+		return admitted{}, fmt.Errorf("connector %s: %w: wanted %s, found %s", c.name, ErrDigestMismatch, short(c.digest), short(found.digest))
+	}
+	return found, nil
 }
 
-func (h *Host) readImage(name string) (*runner.Image, error) {
+// readProgram reads the program and fixes its bytes. The digest is what they
+// give, not what was asked for.
+func (h *Host) readProgram(name, digest string) (admitted, error) {
 	dir, err := h.runtimeDir()
 	if err != nil {
-		return nil, err
+		return admitted{}, err
 	}
-	f, err := h.catalog.open(name)
+	f, err := h.folder.Open(name, digest)
 	if err != nil {
-		return nil, err
+		return admitted{}, err
 	}
 	defer f.Close()
-	img, err := runner.ReadImage(f, dir)
+	img, err := runner.ReadImage(f.File, dir)
 	if err != nil {
-		return nil, fmt.Errorf("connector %s: %w", name, err)
+		return admitted{}, fmt.Errorf("connector %s: %w", name, err)
 	}
-	return img, nil
+	a := admitted{digest: img.Digest(), meta: f.Meta, image: img}
+	if f.Meta == nil {
+		return a, nil
+	}
+	if f.Meta.Digest != img.Digest() {
+		a.close()
+		return admitted{}, fmt.Errorf("connector %s: %w: the manifest says %s, found %s", name, ErrDigestMismatch, short(f.Meta.Digest), short(img.Digest()))
+	}
+	a.digest = f.Digest
+	return a, nil
 }
 
 func (h *Host) runtimeDir() (string, error) {
@@ -86,33 +129,26 @@ func (h *Host) runtimeDir() (string, error) {
 	return h.dir.Path(), nil
 }
 
-// verified reads the pinned program: its pin must still hold, and the file must
-// be what was pinned.
-func (h *Host) verified(ctx context.Context, key programKey) (*runner.Image, error) {
-	if err := h.stillPinned(ctx, key); err != nil {
-		return nil, err
-	}
-	img, err := h.readImage(key.name)
+// verified reads a pinned program: the file must be what was pinned.
+func (h *Host) verified(key programKey) (admitted, error) {
+	a, err := h.readProgram(key.name, key.digest)
 	if err != nil {
-		return nil, err
+		return admitted{}, err
 	}
-	if img.Digest() != key.digest {
-		return nil, errors.Join(mismatch(key.name, key.digest, img.Digest()), img.Close())
+	if a.digest != key.digest {
+		a.close()
+		return admitted{}, mismatch(key.name, key.digest, a.digest)
 	}
-	return img, nil
+	return a, nil
 }
 
 // stillPinned is asked before every start: what was approved when a connection
-// was opened may have been withdrawn.
+// was opened may have been withdrawn. A pin that has moved on to another version
+// is no withdrawal: the program serves until that version is ready, and goes on
+// if it never is.
 func (h *Host) stillPinned(ctx context.Context, key programKey) error {
-	pin, err := h.pinOf(ctx, key.name)
-	if err != nil {
-		return err
-	}
-	if pin.Digest != key.digest {
-		return mismatch(key.name, pin.Digest, key.digest)
-	}
-	return nil
+	_, err := h.pinOf(ctx, key.name)
+	return err
 }
 
 func mismatch(name, pinned, found string) error {

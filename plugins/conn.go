@@ -18,146 +18,184 @@ type InstanceConfig struct {
 }
 
 // Conn is a connection to a configured target. It outlives the processes that
-// serve it. A changed configuration, or a newly pinned binary, takes a new Conn;
-// the old one is closed when its last call has ended.
+// serve it, and moves to a newly pinned version when that is ready; calls under
+// way end where they began. A changed configuration takes a new Conn; the old one
+// is closed when its last call has ended.
 //
 // Every error of its verbs is an [*sdk.Error] with no secret of the configuration
 // in it. A process that cannot be started is [sdk.KindTransient], a connector
 // that may not be run is [sdk.KindInternal], both with no effect; the errors of
 // this package say more. Calls without a deadline get the host's default.
 type Conn struct {
-	program     *program
-	instance    wire.Instance
-	config      sdk.RawConfig
-	description sdk.Description
+	host     *Host
+	instance wire.Instance
+	config   sdk.RawConfig
 
-	// Both are guarded by Host.mu. The configuration's secrets stay known until
-	// the last call has ended, since its error may show them.
-	closed bool
-	refs   int // 1 until Close, and 1 for each call in flight
+	// All are guarded by Host.mu. The configuration's secrets stay known until the
+	// last call has ended, since its error may show them.
+	program     *program // which serves the next call; it counts this as a reference
+	description sdk.Description
+	closed      bool
+	refs        int // 1 until Close, and 1 for each call in flight
 }
 
 // Open returns a connection to a target. It starts no process unless what the
 // connector offers is not known from its pin. The configuration is sent with the
 // first verb: a bad one fails there, as [sdk.KindInvalid].
 func (h *Host) Open(ctx context.Context, cfg InstanceConfig) (*Conn, error) {
-	p, err := h.acquire(ctx, cfg.Connector, false)
+	p, err := h.acquire(ctx, choice{name: cfg.Connector})
 	if err != nil {
 		return nil, expose(hostError(err), p.redact)
 	}
+	defer h.release(p)
 	c := &Conn{
-		program: p, config: cfg.Config, refs: 1,
+		host: h, program: p, config: cfg.Config, refs: 1,
 		instance: wire.Instance{ID: cfg.Instance, Generation: cfg.Generation},
 	}
-	c.count(1)
 	p.secrets.add(c, cfg.Config.Secrets)
 	ctx, cancel := h.withDeadline(ctx)
 	defer cancel()
-	c.description, err = p.describe(ctx)
-	h.calls.Done() // from here on an open connection, no call
+	d, err := p.describe(ctx)
 	if err != nil {
 		err = expose(err, p.redact)
-		c.count(-1)
-		c.drop()
+		p.secrets.remove(c)
 		return nil, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.serving(p.key.name); now != nil && now != p && !p.key.unpinned {
+		// Another version took over meanwhile.
+		p.secrets.remove(c)
+		now.secrets.add(c, cfg.Config.Secrets)
+		p, d = now, now.knownDescription()
+	}
+	c.program, c.description = p, d
+	p.open[c] = true
+	p.refs++
 	return c, nil
 }
 
 // Close gives up the connection; the last one of an instance lets the connector
 // forget it. Calls in flight end as they would have.
 func (c *Conn) Close() {
-	h := c.program.host
+	h := c.host
 	h.mu.Lock()
-	closed := c.closed
+	closed, p := c.closed, c.program
 	c.closed = true
+	delete(p.open, c)
+	shared := false
+	for other := range p.open {
+		shared = shared || other.instance == c.instance
+	}
 	h.mu.Unlock()
 	if closed {
 		return
 	}
-	if c.count(-1) == 0 {
-		c.releaseInstance()
+	if !shared {
+		c.releaseInstance(p)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	c.drop()
 }
 
-// count returns how many connections to the instance are open now.
-func (c *Conn) count(change int) int {
-	h := c.program.host
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	n := c.program.conns[c.instance] + change
-	c.program.conns[c.instance] = n
-	if n == 0 {
-		delete(c.program.conns, c.instance)
-	}
-	return n
-}
-
-// begin counts a call; end follows.
-func (c *Conn) begin() error {
-	h := c.program.host
+// begin counts a call and returns the program that serves it; end follows.
+func (c *Conn) begin() (*program, error) {
+	h := c.host
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.dir == nil || c.closed {
-		return ErrStopped
+		return c.program, ErrStopped
 	}
 	c.refs++
+	c.program.refs++
 	h.calls.Add(1)
-	return nil
+	return c.program, nil
 }
 
-func (c *Conn) end() {
-	c.program.host.calls.Done()
-	c.drop()
-}
-
-// drop gives up one reference; the last one gives up the program.
-func (c *Conn) drop() {
-	h := c.program.host
+func (c *Conn) end(p *program) {
+	h := c.host
+	h.calls.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	c.drop()
+	h.unref(p)
+}
+
+// drop gives up one reference; the last one gives up the program. The caller
+// holds Host.mu.
+func (c *Conn) drop() {
 	c.refs--
 	if c.refs == 0 {
 		c.program.secrets.remove(c)
-		h.unref(c.program)
+		c.host.unref(c.program)
 	}
 }
 
 // releaseInstance is a courtesy: a process that does not get it has an instance
 // too many until it ends.
-func (c *Conn) releaseInstance() {
-	c.program.mu.Lock()
-	proc := c.program.current
-	c.program.mu.Unlock()
+func (c *Conn) releaseInstance(p *program) {
+	p.mu.Lock()
+	proc := p.current
+	p.mu.Unlock()
 	if proc == nil || !proc.forget(c.instance) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := proc.wire.Release(ctx, c.instance); err != nil {
-		proc.log.Logger().Debug("release instance", "instance", c.instance.ID, "error", expose(err, c.program.redact))
+		proc.log.Logger().Debug("release instance", "instance", c.instance.ID, "error", expose(err, p.redact))
 	}
 }
 
 // Description returns what the connector offers.
-func (c *Conn) Description() sdk.Description { return c.description }
+func (c *Conn) Description() sdk.Description {
+	c.host.mu.Lock()
+	defer c.host.mu.Unlock()
+	return c.description
+}
 
-// Digest returns the digest of the binary that serves the connection.
-func (c *Conn) Digest() string { return c.program.key.digest }
+// redact takes the secrets of every connection to the connector out of a text.
+func (c *Conn) redact(text string) string {
+	c.host.mu.Lock()
+	p := c.program
+	c.host.mu.Unlock()
+	return p.redact(text)
+}
 
-// invoke performs one verb: on a live process, configured for this instance, and
-// once more if nothing was done because it was not.
-func invoke[R any](ctx context.Context, c *Conn, verb func(context.Context, *wire.Remote) (R, error)) (R, error) {
+// Digest returns the digest of the version that serves the next call.
+func (c *Conn) Digest() string {
+	c.host.mu.Lock()
+	defer c.host.mu.Unlock()
+	return c.program.key.digest
+}
+
+// invoke performs one verb, on the version that serves the connection. Where that
+// can no longer be started because its file is another by now, the newly pinned
+// one takes over first.
+func invoke[R any](ctx context.Context, c *Conn, name string, verb func(context.Context, *wire.Remote) (R, error)) (R, error) {
 	var none R
-	h := c.program.host
-	if err := c.begin(); err != nil {
-		return none, expose(hostError(err), c.program.redact)
-	}
-	defer c.end()
-	ctx, cancel := h.withDeadline(ctx)
+	ctx, cancel := c.host.withDeadline(ctx)
 	defer cancel()
-	r, err := onProcess(ctx, c.program, func(ctx context.Context, proc *process) (R, error) {
+	for again := false; ; again = true {
+		p, err := c.begin()
+		if err != nil {
+			return none, expose(hostError(err), p.redact)
+		}
+		r, err := invokeOn(ctx, c, p, name, verb)
+		c.end(p)
+		if again || !errors.Is(err, ErrDigestMismatch) || c.host.Upgrade(ctx, p.key.name) != nil {
+			return r, err
+		}
+	}
+}
+
+// invokeOn performs one verb on a live process, configured for this instance, and
+// once more if nothing was done because it was not.
+func invokeOn[R any](ctx context.Context, c *Conn, p *program, name string, verb func(context.Context, *wire.Remote) (R, error)) (R, error) {
+	var none R
+	done := p.record.meter.begin(name, p.host.opts.Now)
+	r, err := onProcess(ctx, p, func(ctx context.Context, proc *process) (R, error) {
 		if err := proc.configure(ctx, c.instance, c.config); err != nil {
 			return none, err
 		}
@@ -167,7 +205,8 @@ func invoke[R any](ctx context.Context, c *Conn, verb func(context.Context, *wir
 		}
 		return r, err
 	})
-	return r, expose(err, c.program.redact)
+	done(err)
+	return r, expose(err, p.redact)
 }
 
 // onProcess makes a call on the program's process, and once more on the next one
@@ -175,12 +214,13 @@ func invoke[R any](ctx context.Context, c *Conn, verb func(context.Context, *wir
 func onProcess[R any](ctx context.Context, p *program, call func(context.Context, *process) (R, error)) (R, error) {
 	var none R
 	for again := false; ; again = true {
-		proc, err := p.live(ctx)
+		proc, err := p.enter(ctx)
 		if err != nil {
 			return none, err
 		}
 		r, err := call(ctx, proc)
 		proc.saw(err)
+		proc.leave()
 		if err == nil || again || !repeatable(err) {
 			return r, err
 		}

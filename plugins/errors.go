@@ -5,21 +5,26 @@ import (
 	"errors"
 	"time"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
-// The reasons for which the host itself refuses or fails. Compare with errors.Is.
+// The reasons for which the host itself refuses or fails; those of package
+// catalog come back too. Compare with errors.Is.
 var (
 	// ErrNotFound means that the folder holds no such connector.
-	ErrNotFound = errors.New("connector not found")
+	ErrNotFound = catalog.ErrNotFound
 	// ErrUnsafeFile means that the file is nothing that may be executed: not a
 	// regular executable file, open to changes by others, or outside the folder.
-	ErrUnsafeFile = errors.New("connector file is not safe")
+	ErrUnsafeFile = catalog.ErrUnsafeFile
 	// ErrNotPinned means that nobody has approved the connector.
 	ErrNotPinned = errors.New("connector is not pinned")
 	// ErrDigestMismatch means that the file is not the one that was approved.
-	ErrDigestMismatch = errors.New("connector is not the pinned one")
+	ErrDigestMismatch = catalog.ErrDigestMismatch
+	// ErrMisdescribed means that the program does not say of itself what its
+	// manifest, or the lock file, says of it.
+	ErrMisdescribed = errors.New("connector is not what its manifest says")
 	// ErrQuarantined means that the connector has crashed too often.
 	ErrQuarantined = errors.New("connector is in quarantine")
 	// ErrStart means that the process did not come up.
@@ -32,7 +37,8 @@ var (
 // themselves.
 func sentinels() []error {
 	return []error{
-		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrQuarantined, ErrStart, ErrStopped,
+		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible,
+		ErrQuarantined, ErrStart, ErrStopped,
 		wire.ErrNotConfigured, wire.ErrProcessGone, context.DeadlineExceeded, context.Canceled,
 	}
 }
@@ -55,7 +61,9 @@ func hostError(err error) *sdk.Error {
 	if errors.As(err, &own) {
 		return own
 	}
-	for _, final := range []error{ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch} {
+	for _, final := range []error{
+		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible,
+	} {
 		if errors.Is(err, final) {
 			return refusal(err)
 		}

@@ -7,21 +7,30 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
 // Host runs connectors. Its methods may be used concurrently.
 type Host struct {
-	opts    Options
-	catalog catalog
+	opts   Options
+	folder catalog.Folder
 
 	mu       sync.Mutex
-	dir      *runner.Dir // nil while the host is not started
+	dir      *runner.Dir        // nil while the host is not started
+	cancel   context.CancelFunc // ends the looks for changed pins
 	programs map[programKey]*program
-	restarts map[programKey]*restarts // of every program that was ever used
-	calls    sync.WaitGroup           // calls in flight
-	work     sync.WaitGroup           // goroutines of programs
+	records  map[programKey]*record // of every program that was ever used
+	upgrades map[string]*upgrade    // by name, once it had to be upgraded
+	calls    sync.WaitGroup         // calls in flight
+	work     sync.WaitGroup         // goroutines of programs, and the one that looks for changed pins
+}
+
+// record is what outlives a program's being used.
+type record struct {
+	restarts restarts
+	meter    meter
 }
 
 // New returns a host that is not started yet. It reports every problem of opts.
@@ -31,8 +40,8 @@ func New(opts Options) (*Host, error) {
 		return nil, err
 	}
 	return &Host{
-		opts: opts, catalog: catalog{dir: opts.Dir},
-		programs: map[programKey]*program{}, restarts: map[programKey]*restarts{},
+		opts: opts, folder: catalog.Folder{Dir: opts.Dir},
+		programs: map[programKey]*program{}, records: map[programKey]*record{}, upgrades: map[string]*upgrade{},
 	}, nil
 }
 
@@ -48,6 +57,9 @@ func (h *Host) Start(context.Context) error {
 		return fmt.Errorf("start connector host: %w", err)
 	}
 	h.dir = dir
+	ctx, cancel := context.WithCancel(context.Background()) // ended by Stop
+	h.cancel = cancel
+	h.work.Go(func() { h.followPins(ctx) })
 	return nil
 }
 
@@ -62,6 +74,7 @@ func (h *Host) Stop(ctx context.Context) error {
 		return nil
 	}
 	h.dir = nil
+	h.cancel()
 	h.mu.Unlock()
 
 	err := waitFor(ctx, &h.calls)
@@ -87,10 +100,10 @@ func waitFor(ctx context.Context, wg *sync.WaitGroup) error {
 }
 
 // Inspect returns what the connector says of itself, and its digest. With
-// allowUnpinned it looks at the file that is there now, approved or not: this
-// EXECUTES it, as the one who is about to pin it asked for.
+// allowUnpinned it looks at what is there now, approved or not: this EXECUTES it,
+// as the one who is about to pin it asked for.
 func (h *Host) Inspect(ctx context.Context, name string, allowUnpinned bool) (sdk.Description, string, error) {
-	p, err := h.acquire(ctx, name, allowUnpinned)
+	p, err := h.acquire(ctx, choice{name: name, unpinned: allowUnpinned})
 	if err != nil {
 		return sdk.Description{}, "", expose(hostError(err), p.redact)
 	}
@@ -104,23 +117,12 @@ func (h *Host) Inspect(ctx context.Context, name string, allowUnpinned bool) (sd
 // Validate returns what the connector finds wrong with a configuration, nothing
 // if it is good.
 func (h *Host) Validate(ctx context.Context, connector string, cfg sdk.RawConfig) ([]sdk.Problem, error) {
-	p, err := h.acquire(ctx, connector, false)
+	p, err := h.acquire(ctx, choice{name: connector})
 	if err != nil {
 		return nil, expose(hostError(err), p.redact)
 	}
 	defer h.release(p)
-	owner := new(byte)
-	p.secrets.add(owner, cfg.Secrets)
-	defer p.secrets.remove(owner)
-	ctx, cancel := h.withDeadline(ctx)
-	defer cancel()
-	problems, err := onProcess(ctx, p, func(ctx context.Context, proc *process) ([]sdk.Problem, error) {
-		return proc.wire.Validate(ctx, cfg)
-	})
-	for i := range problems {
-		problems[i].Message = p.redact(problems[i].Message)
-	}
-	return problems, expose(err, p.redact)
+	return p.validate(ctx, cfg)
 }
 
 // withDeadline gives a call without a deadline the default one.
@@ -132,24 +134,37 @@ func (h *Host) withDeadline(ctx context.Context) (context.Context, context.Cance
 }
 
 // acquire returns the program that may be run for the connector and keeps it
-// until release. It counts as a call in flight.
-func (h *Host) acquire(ctx context.Context, name string, allowUnpinned bool) (*program, error) {
-	found, err := h.admit(ctx, name, allowUnpinned)
+// until release. It counts as a call in flight. While the name is served, that is
+// the program that serves it: a newly pinned one takes over when it is ready.
+func (h *Host) acquire(ctx context.Context, c choice) (*program, error) {
+	found, err := h.admit(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if found.pin != nil {
+		if p := h.serving(c.name); p != nil && h.dir != nil {
+			p.refs++
+			h.calls.Add(1)
+			return p, nil
+		}
+	}
+	return h.take(c.name, found)
+}
+
+// take returns the program of what was admitted. The caller holds mu.
+func (h *Host) take(name string, found admitted) (*program, error) {
 	if h.dir == nil {
 		found.close()
 		return nil, ErrStopped
 	}
-	key := programKey{name: name, digest: found.digest}
+	key := programKey{name: name, digest: found.digest, unpinned: found.pin == nil}
 	p, ok := h.programs[key]
 	if ok {
 		found.close()
 	} else {
-		p = newProgram(h, key, found, h.restartsOf(key))
+		p = newProgram(h, key, found, h.recordOf(key))
 		h.programs[key] = p
 	}
 	p.refs++
@@ -157,12 +172,29 @@ func (h *Host) acquire(ctx context.Context, name string, allowUnpinned bool) (*p
 	return p, nil
 }
 
-// restartsOf returns what is known of earlier starts. The caller holds mu.
-func (h *Host) restartsOf(key programKey) *restarts {
-	r, ok := h.restarts[key]
+// serving returns the approved program that the name's open connections use, nil
+// if there are none. The caller holds mu.
+func (h *Host) serving(name string) *program {
+	for key, p := range h.programs {
+		if key.name == name && !key.unpinned && len(p.open) > 0 {
+			return p
+		}
+	}
+	return nil
+}
+
+func (h *Host) serves(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.serving(name) != nil
+}
+
+// recordOf returns what is known of earlier uses. The caller holds mu.
+func (h *Host) recordOf(key programKey) *record {
+	r, ok := h.records[key]
 	if !ok {
-		r = &restarts{jitter: rand.Float64}
-		h.restarts[key] = r
+		r = &record{restarts: restarts{jitter: rand.Float64}}
+		h.records[key] = r
 	}
 	return r
 }

@@ -1,9 +1,12 @@
 package plugins
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
 )
 
@@ -17,14 +20,16 @@ const (
 	StateReady       State = "ready"
 	StateWaiting     State = "waiting" // it crashed, and is started again after a pause
 	StateQuarantined State = "quarantined"
+	StateFailed      State = "upgrade failed" // it is pinned, and another version serves
 )
 
-// Entry is one connector in the folder.
+// Entry is one version of a connector in the folder.
 type Entry struct {
 	Name   string
 	Path   string
-	Digest string // of the file as it is now, "" if it cannot be read
-	Pinned bool   // the file is the pinned one
+	Digest string            // as it is now, "" if it cannot be read
+	Meta   *catalog.Manifest // nil for a plain file
+	Pinned bool              // it is the pinned version
 	State  State
 	// Problem says why the connector cannot be used as it is: ErrUnsafeFile,
 	// ErrNotPinned, ErrDigestMismatch, or nil.
@@ -34,26 +39,30 @@ type Entry struct {
 
 // List returns every connector in the folder, by name. It reads each file.
 func (h *Host) List(ctx context.Context) ([]Entry, error) {
-	names, err := h.catalog.names()
+	found, err := h.folder.Entries()
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, len(names))
-	for i, name := range names {
-		entries[i] = h.entry(ctx, name)
+	entries := make([]Entry, len(found))
+	for i, e := range found {
+		entries[i] = h.entry(ctx, e)
 	}
+	slices.SortStableFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return entries, nil
 }
 
-func (h *Host) entry(ctx context.Context, name string) Entry {
-	e := Entry{Name: name, Path: h.catalog.path(name), State: StateStopped}
-	if e.Digest, e.Problem = h.digest(name); e.Problem == nil {
-		pin, err := h.pinOf(ctx, name)
+func (h *Host) entry(ctx context.Context, found catalog.Entry) Entry {
+	e := Entry{Name: found.Name, Path: found.Path, Digest: found.Digest, Meta: found.Meta, Problem: found.Problem, State: StateStopped}
+	if e.Problem == nil {
+		e.Digest, e.Problem = h.digest(found)
+	}
+	if e.Problem == nil {
+		pin, err := h.pinOf(ctx, e.Name)
 		switch {
 		case err != nil:
 			e.Problem = err
 		case pin.Digest != e.Digest:
-			e.Problem = mismatch(name, pin.Digest, e.Digest)
+			e.Problem = mismatch(e.Name, pin.Digest, e.Digest)
 		default:
 			e.Pinned = true
 		}
@@ -65,22 +74,30 @@ func (h *Host) entry(ctx context.Context, name string) Entry {
 	return e
 }
 
-func (h *Host) digest(name string) (string, error) {
-	f, err := h.catalog.open(name)
+// digest hashes the program, and what lies beside it, as they are now.
+func (h *Host) digest(e catalog.Entry) (string, error) {
+	f, err := h.folder.Open(e.Name, e.Digest)
 	if err != nil {
-		return "", err
+		return e.Digest, err
 	}
 	defer f.Close()
-	return runner.Digest(f)
+	digest, err := runner.Digest(f)
+	switch {
+	case err != nil || f.Meta == nil:
+		return digest, err
+	case digest != f.Meta.Digest:
+		return e.Digest, mismatch(e.Name, f.Meta.Digest, digest)
+	}
+	return e.Digest, nil
 }
 
-// fillState shows the process of the name's newest program: during an upgrade
-// there may be two, and the file's own is preferred.
+// fillState shows the process of the version; of a plain file that has changed,
+// that of the version which it was.
 func (h *Host) fillState(e *Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for key, p := range h.programs {
-		if key.name != e.Name {
+		if key.name != e.Name || e.Meta != nil && key.digest != e.Digest {
 			continue
 		}
 		e.State, e.Crash = p.state()
@@ -94,7 +111,7 @@ func (p *program) state() (State, *Crash) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.host.opts.Now()
-	plan := p.restarts.next(now)
+	plan := p.record.restarts.next(now)
 	switch {
 	case p.current != nil:
 		return StateReady, p.crash

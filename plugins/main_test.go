@@ -23,6 +23,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/serve"
 )
@@ -33,8 +34,8 @@ const patience = 10 * time.Second
 // TestMain lets the test binary be a connector, good or bad, as the name it was
 // started under says.
 func TestMain(m *testing.M) {
-	if mode, ok := strings.CutPrefix(filepath.Base(os.Args[0]), prefix); ok {
-		runChild(mode)
+	if mode, ok := strings.CutPrefix(filepath.Base(os.Args[0]), catalog.Prefix); ok {
+		runChild(versionMode(mode))
 		os.Exit(0)
 	}
 	if os.Args[0] == "grandchild" {
@@ -44,10 +45,37 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// versionMark, at the end of a binary, says how this version behaves: versions of
+// one name are otherwise the same program.
+const versionMark = "#version:"
+
+func versionMode(name string) string {
+	exe, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		panic(err)
+	}
+	if _, mode, ok := strings.Cut(string(exe[len(exe)-32:]), versionMark); ok {
+		return mode
+	}
+	return name
+}
+
 func runChild(mode string) {
 	switch mode {
 	case "good", "other":
 		serve.Connector(goodConnector(mode))
+	case "v2", "v3":
+		serve.Connector(sdk.Define("good", strings.TrimPrefix(mode, "v")+".0.0", func(_ context.Context, c goodConfig) (*goodTarget, error) {
+			return &goodTarget{config: c}, nil
+		}))
+	case "strict":
+		serve.Connector(sdk.Define("good", "9.0.0", func(_ context.Context, c goodConfig) (*goodTarget, error) {
+			return nil, &sdk.Error{Kind: sdk.KindInvalid, Field: "tenant", Message: "is required with " + c.Token.Reveal()}
+		}))
+	case "offline": // its target is away
+		serve.Connector(sdk.Define("good", "9.0.0", func(context.Context, goodConfig) (*goodTarget, error) {
+			return nil, &sdk.Error{Kind: sdk.KindUnauthorized, Message: "the target is away"}
+		}))
 	case "lean":
 		serve.Connector(sdk.Define("lean", "1.0.0", func(context.Context, goodConfig) (leanTarget, error) { return leanTarget{}, nil }))
 	case "noisy":
@@ -210,6 +238,12 @@ func (f *fakePins) Pin(_ context.Context, name string) (Pin, error) {
 	return pin, nil
 }
 
+func (f *fakePins) withdraw(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pins, name)
+}
+
 func (f *fakePins) set(p Pin) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -272,7 +306,7 @@ func (b *bench) shut(t *testing.T) {
 	_ = os.RemoveAll(b.runtime)
 }
 
-func (b *bench) file(name string) string { return filepath.Join(b.dir, prefix+name) }
+func (b *bench) file(name string) string { return filepath.Join(b.dir, catalog.Prefix+name) }
 
 // install puts the test binary into the folder under the connector's name.
 func (b *bench) install(t *testing.T, name string) {

@@ -25,10 +25,15 @@ type Options struct {
 	Logger  *slog.Logger
 	Now     func() time.Time
 
+	// Crashes keeps reports of crashed processes; nil keeps none.
+	Crashes Crashes
+
 	StartTimeout  time.Duration // until a process answers; 10 s
 	CallTimeout   time.Duration // of a call whose context has no deadline; 30 s
 	HealthEvery   time.Duration // between checks of an idle process; 5 s
 	HealthTimeout time.Duration // of one check; 1 s
+	IdleAfter     time.Duration // without a call, until a process is stopped; 15 min
+	PinsEvery     time.Duration // between looks for changed pins of what is in use; 3 s
 }
 
 // maxMessage bounds one answer of a connector.
@@ -62,6 +67,8 @@ func (o Options) resolved() (Options, error) {
 		{&o.CallTimeout, 30 * time.Second},
 		{&o.HealthEvery, 5 * time.Second},
 		{&o.HealthTimeout, time.Second},
+		{&o.IdleAfter, 15 * time.Minute},
+		{&o.PinsEvery, 3 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.fallback

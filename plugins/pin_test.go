@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -79,27 +80,11 @@ func TestWithdrawnPinStopsRestarts(t *testing.T) {
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
-	b.pins.set(Pin{Name: "good", Digest: strings.Repeat("0", 64)})
+	b.pins.withdraw("good")
 	_ = die(t.Context(), c)
 	_, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "x"})
-	if !errors.Is(err, ErrDigestMismatch) {
-		t.Errorf("Lookup after the pin has moved on = %v, want ErrDigestMismatch", err)
-	}
-}
-
-// TestUpgrade runs both digests until the old connections are closed.
-func TestUpgrade(t *testing.T) {
-	b := newBench(t, nil, "good")
-	old := b.open(t, target("good"))
-	pid := ask(t, old, "x")
-	b.installChanged(t, "good", "v2")
-	b.pins.set(Pin{Name: "good", Digest: digestOf(t, b.file("good"))})
-	next := b.open(t, target("good"))
-	if ask(t, next, "x") == pid || next.Digest() == old.Digest() {
-		t.Error("the new connection is served by the old binary")
-	}
-	if ask(t, old, "x") != pid {
-		t.Error("the old connection has moved")
+	if !errors.Is(err, ErrNotPinned) {
+		t.Errorf("Lookup after the pin is gone = %v, want ErrNotPinned", err)
 	}
 }
 
@@ -142,7 +127,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 	write(b.file("fine"), 0o755)
 	must(os.Symlink(outside, b.file("escape")))
 	must(os.Symlink("../"+filepath.Base(filepath.Dir(outside))+"/program", b.file("climb")))
-	must(os.Symlink(prefix+"fine", b.file("link")))
+	must(os.Symlink(catalog.Prefix+"fine", b.file("link")))
 	must(os.Mkdir(b.file("folder"), 0o755))
 	must(syscall.Mkfifo(b.file("fifo"), 0o755))
 
@@ -169,7 +154,7 @@ func TestList(t *testing.T) {
 	if err := os.WriteFile(b.file("plain"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, stray := range []string{"README", prefix + "Bad_Name", "connector-x"} {
+	for _, stray := range []string{"README", catalog.Prefix + "Bad_Name", "connector-x"} {
 		if err := os.WriteFile(filepath.Join(b.dir, stray), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}

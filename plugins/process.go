@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire"
@@ -38,6 +39,10 @@ type process struct {
 
 	mu         sync.Mutex
 	configured map[wire.Instance]bool
+	calls      int       // in it now
+	used       time.Time // when the last call left
+	retired    bool      // takes no more calls, and ends with the last one
+	quiet      chan struct{}
 }
 
 // launch starts a process and waits until it answers, ctx ends, or it fails.
@@ -50,20 +55,24 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 	logger := opts.Logger.With("connector", p.key.name, "digest", short(p.key.digest))
 	proc := &process{
 		opts: opts, log: runner.NewLog(logger, p.secrets.redact, opts.Now),
-		buried: make(chan struct{}), condemned: make(chan struct{}), configured: map[wire.Instance]bool{},
+		buried: make(chan struct{}), condemned: make(chan struct{}), quiet: make(chan struct{}),
+		configured: map[wire.Instance]bool{}, used: opts.Now(),
 	}
 	proc.condemn = sync.OnceFunc(func() { close(proc.condemned) })
 	made := make(chan *runner.Runner, 1)
 	config := clientConfig(opts, proc.log, dir)
 	config.RunnerFunc = func(_ hclog.Logger, spec *exec.Cmd, dir string) (pluginrunner.Runner, error) {
 		r := runner.New(spec, dir, runner.Config{
-			Name: prefix + p.key.name, Image: img, Cookie: config.MagicCookieKey, Environ: opts.Environ, Log: proc.log,
+			Name: catalog.Prefix + p.key.name, Image: img, Cookie: config.MagicCookieKey, Environ: opts.Environ, Log: proc.log,
 		})
 		made <- r
 		return r, nil
 	}
 	proc.client = plugin.NewClient(config)
 	if err := proc.connect(ctx, made); err != nil {
+		if proc.run != nil { // it was there, and said something, perhaps
+			p.crashed(proc, "did not start: "+err.Error())
+		}
 		return nil, err
 	}
 	proc.readyAt = opts.Now()
@@ -126,6 +135,10 @@ func (p *process) startFailure(err error) string {
 	if exit := p.run.Exit(); exit != "" {
 		text += " (" + exit + ")"
 	}
+	// The library asks for the last lines when they may not have been read yet.
+	if tail := p.log.Tail(); len(tail) > 0 && !strings.Contains(text, tail[len(tail)-1]) {
+		text += ": " + tail[len(tail)-1]
+	}
 	return text
 }
 
@@ -166,7 +179,7 @@ func (p *process) checkHealth(ctx context.Context) error {
 }
 
 // monitor returns when the process has exited. It kills one that is condemned,
-// or that does not answer while it is idle.
+// or that does not answer while it is idle, and ends one that is not needed.
 func (p *process) monitor() {
 	tick := time.NewTicker(p.opts.HealthEvery)
 	defer tick.Stop()
@@ -179,7 +192,12 @@ func (p *process) monitor() {
 			p.kill()
 			<-p.run.Exited()
 			return
+		case <-p.quiet:
+			p.halt()
+			<-p.run.Exited()
+			return
 		case <-tick.C:
+			p.retireIdle()
 			if misses = p.probe(misses); misses >= maxMisses {
 				p.log.Logger().Error("connector does not answer, killing it", "checks", misses)
 				p.condemn()
@@ -202,16 +220,66 @@ func (p *process) probe(misses int) int {
 	return 0
 }
 
-// usable reports whether calls may go to the process.
-func (p *process) usable() bool {
+// enter begins a call, and reports whether one may go to the process; leave
+// follows if it may.
+func (p *process) enter() bool {
 	select {
 	case <-p.condemned:
 		return false
 	case <-p.run.Exited():
 		return false
 	default:
-		return true
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.retired {
+		return false
+	}
+	p.calls++
+	return true
+}
+
+func (p *process) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls--
+	p.used = p.opts.Now()
+	if p.retired && p.calls == 0 {
+		close(p.quiet)
+	}
+}
+
+// retire lets the calls in the process end, and then the process.
+func (p *process) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retireLocked()
+}
+
+func (p *process) retireLocked() {
+	if p.retired {
+		return
+	}
+	p.retired = true
+	if p.calls == 0 {
+		close(p.quiet)
+	}
+}
+
+// retireIdle ends a process that nobody has called for long.
+func (p *process) retireIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls == 0 && p.opts.Now().Sub(p.used) >= p.opts.IdleAfter {
+		p.log.Logger().Info("connector is idle, stopping it", "after", p.opts.IdleAfter)
+		p.retireLocked()
+	}
+}
+
+func (p *process) isRetired() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.retired
 }
 
 // halt ends the process in an orderly way: it gets the grace time.

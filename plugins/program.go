@@ -8,30 +8,35 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
 	"github.com/anteroom-id/anteroom/sdk"
-	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
-// programKey identifies a program: a digest under one name.
-type programKey struct{ name, digest string }
+// programKey identifies a program: a digest under one name. One that is executed
+// without approval is never used for an approved one.
+type programKey struct {
+	name, digest string
+	unpinned     bool
+}
 
 // program is one binary and, while it runs, its one process.
 type program struct {
 	host    *Host
 	key     programKey
-	pinned  bool
+	pin     *Pin // nil for one that is executed without approval
 	secrets redactor
 
 	// Both are guarded by Host.mu.
-	refs  int
-	conns map[wire.Instance]int // open connections by instance
+	refs int
+	open map[*Conn]bool // the connections it serves
 
-	restarts *restarts
-	quit     chan struct{} // closed with stopped
+	record *record
+	quit   chan struct{} // closed with stopped
 
 	mu          sync.Mutex
-	image       *runner.Image // nil until the first start of a pinned program
+	image       *runner.Image     // nil until the first start of a pinned program
+	meta        *catalog.Manifest // nil for a plain file, and until image is there
 	description sdk.Description
 	current     *process // nil when none runs
 	starting    *start   // nil when none is under way
@@ -47,18 +52,15 @@ type start struct {
 	err  error
 }
 
-// Crash is how a process ended that should not have.
-type Crash struct {
-	At     time.Time
-	Exit   string   // "exit status 2", "signal: killed"
-	Output []string // its last lines, redacted
-}
-
-func newProgram(h *Host, key programKey, a admitted, r *restarts) *program {
-	return &program{
-		host: h, key: key, pinned: a.pinned, image: a.image, description: a.description,
-		restarts: r, quit: make(chan struct{}), conns: map[wire.Instance]int{},
+func newProgram(h *Host, key programKey, a admitted, r *record) *program {
+	p := &program{
+		host: h, key: key, pin: a.pin, image: a.image, meta: a.meta,
+		record: r, quit: make(chan struct{}), open: map[*Conn]bool{},
 	}
+	if a.pin != nil {
+		p.description = a.pin.Description
+	}
+	return p
 }
 
 // redact takes the secrets of open connections out of a text. It works on a nil
@@ -70,9 +72,10 @@ func (p *program) redact(text string) string {
 	return p.secrets.redact(text)
 }
 
-// live returns the running process, starting it if need be. It waits for a start,
-// but not for one that is further away than ctx's deadline.
-func (p *program) live(ctx context.Context) (*process, error) {
+// enter returns the running process, starting it if need be, for one call; the
+// caller leaves it. It waits for a start, but not for one that is further away
+// than ctx's deadline.
+func (p *program) enter(ctx context.Context) (*process, error) {
 	for {
 		proc, s, err := p.look(ctx)
 		if err != nil {
@@ -82,7 +85,7 @@ func (p *program) live(ctx context.Context) (*process, error) {
 		switch {
 		case s != nil:
 			wait = s.done
-		case proc.usable():
+		case proc.enter():
 			return proc, nil
 		default:
 			wait = proc.buried
@@ -92,8 +95,8 @@ func (p *program) live(ctx context.Context) (*process, error) {
 		case <-ctx.Done():
 			return nil, unavailable(fmt.Errorf("wait for connector %s: %w", p.key.name, ctx.Err()), 0)
 		}
-		if s != nil {
-			return s.proc, s.err
+		if s != nil && s.err != nil {
+			return nil, s.err
 		}
 	}
 }
@@ -103,7 +106,7 @@ func (p *program) look(ctx context.Context) (*process, *start, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.host.opts.Now()
-	plan := p.restarts.next(now)
+	plan := p.record.restarts.next(now)
 	switch {
 	case p.stopped:
 		return nil, nil, unavailable(ErrStopped, 0)
@@ -132,7 +135,7 @@ func (p *program) run(s *start) {
 	p.mu.Lock()
 	p.starting = nil
 	if err != nil {
-		p.restarts.failed(p.host.opts.Now(), 0, err)
+		p.record.restarts.failed(p.host.opts.Now(), 0, err)
 		s.err = hostError(err)
 	}
 	p.current, s.proc = proc, proc
@@ -157,6 +160,7 @@ func (p *program) launchAt(at time.Time) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.record.meter.started()
 	return p.launch(ctx, img)
 }
 
@@ -177,25 +181,28 @@ func (p *program) startContext() (context.Context, context.CancelFunc) {
 
 // verifiedImage returns the bytes to execute. Only one start runs at a time.
 func (p *program) verifiedImage(ctx context.Context) (*runner.Image, error) {
-	p.mu.Lock()
-	img := p.image
-	p.mu.Unlock()
-	if img == nil {
-		var err error
-		if img, err = p.host.verified(ctx, p.key); err != nil {
-			return nil, err
-		}
-		p.mu.Lock()
-		p.image = img
-		p.mu.Unlock()
-		return img, nil
-	}
-	if p.pinned {
+	if p.pin != nil {
 		if err := p.host.stillPinned(ctx, p.key); err != nil {
 			return nil, err
 		}
 	}
-	return img, nil
+	p.mu.Lock()
+	img, meta := p.image, p.meta
+	p.mu.Unlock()
+	if img != nil {
+		if meta != nil && len(meta.Files) > 0 { // what lies beside it is not in the image
+			return img, p.host.folder.Check(p.key.name, p.key.digest)
+		}
+		return img, nil
+	}
+	a, err := p.host.verified(p.key)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.image, p.meta = a.image, a.meta
+	p.mu.Unlock()
+	return a.image, nil
 }
 
 // watch stays with a process to its end and draws the consequence.
@@ -204,9 +211,9 @@ func (p *program) watch(proc *process) {
 	p.mu.Lock()
 	p.current = nil
 	now := p.host.opts.Now()
-	intended := p.stopped
+	intended := p.stopped || proc.isRetired()
 	if !intended {
-		p.restarts.failed(now, now.Sub(proc.readyAt), fmt.Errorf("%w: %s", errCrashed, proc.run.Exit()))
+		p.record.restarts.failed(now, now.Sub(proc.readyAt), fmt.Errorf("%w: %s", errCrashed, proc.run.Exit()))
 	}
 	p.mu.Unlock()
 	close(proc.buried)
@@ -215,16 +222,10 @@ func (p *program) watch(proc *process) {
 	if intended {
 		return
 	}
-	crash := Crash{At: now, Exit: proc.run.Exit(), Output: proc.log.Tail()}
-	p.mu.Lock()
-	p.crash = &crash
-	p.mu.Unlock()
+	crash := p.crashed(proc, proc.run.Exit())
 	proc.log.Logger().Error("connector crashed", "exit", crash.Exit, "uptime", now.Sub(proc.readyAt),
 		"output", strings.Join(crash.Output[max(0, len(crash.Output)-crashLines):], "\n"))
 }
-
-// crashLines is how much of the last output the log record of a crash repeats.
-const crashLines = 10
 
 var errCrashed = errors.New("connector process ended")
 
@@ -251,15 +252,23 @@ func (p *program) stop() {
 	}
 }
 
+func (p *program) knownDescription() sdk.Description {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.description
+}
+
 // describe returns what the connector says of itself: the pinned description, or
 // the answer of the process.
 func (p *program) describe(ctx context.Context) (sdk.Description, error) {
-	p.mu.Lock()
-	known := p.description
-	p.mu.Unlock()
-	if known.Name != "" {
+	if known := p.knownDescription(); known.Name != "" {
 		return known, nil
 	}
+	return p.askDescription(ctx)
+}
+
+// askDescription asks the process and holds it to its manifest and its approval.
+func (p *program) askDescription(ctx context.Context) (sdk.Description, error) {
 	d, err := onProcess(ctx, p, func(ctx context.Context, proc *process) (sdk.Description, error) {
 		return proc.wire.Describe(ctx)
 	})
@@ -267,7 +276,33 @@ func (p *program) describe(ctx context.Context) (sdk.Description, error) {
 		return sdk.Description{}, err
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.meta != nil {
+		if err := p.meta.Agrees(d); err != nil {
+			return sdk.Description{}, refusal(fmt.Errorf("connector %s: %w: %w", p.key.name, ErrMisdescribed, err))
+		}
+	}
+	if p.pin != nil {
+		if err := p.pin.agrees(d); err != nil {
+			return sdk.Description{}, refusal(err)
+		}
+	}
 	p.description = d
-	p.mu.Unlock()
 	return d, nil
+}
+
+// validate returns what the connector finds wrong with a configuration.
+func (p *program) validate(ctx context.Context, cfg sdk.RawConfig) ([]sdk.Problem, error) {
+	owner := new(byte)
+	p.secrets.add(owner, cfg.Secrets)
+	defer p.secrets.remove(owner)
+	ctx, cancel := p.host.withDeadline(ctx)
+	defer cancel()
+	problems, err := onProcess(ctx, p, func(ctx context.Context, proc *process) ([]sdk.Problem, error) {
+		return proc.wire.Validate(ctx, cfg)
+	})
+	for i := range problems {
+		problems[i].Message = p.redact(problems[i].Message)
+	}
+	return problems, expose(err, p.redact)
 }

@@ -47,6 +47,13 @@ func (r *restarts) next(now time.Time) plan {
 	return plan{at: r.notBefore, refused: r.quarantined && now.Before(r.notBefore), streak: r.streak, last: r.last}
 }
 
+// reset forgets every failure: somebody has looked into them.
+func (r *restarts) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures, r.streak, r.quarantined, r.notBefore, r.last = nil, 0, false, time.Time{}, nil
+}
+
 // failed records that a start failed or a process crashed that had been ready for
 // readyFor.
 func (r *restarts) failed(now time.Time, readyFor time.Duration, err error) {

@@ -246,10 +246,11 @@ func TestForgottenInstance(t *testing.T) {
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")
-	proc, err := c.program.live(t.Context())
+	proc, err := c.program.enter(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	proc.leave()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := proc.wire.Release(ctx, c.instance); err != nil {

@@ -16,10 +16,9 @@ import (
 
 // connections joins provisioning to the plugin host, which do not know each
 // other. It keeps one open connection per target and replaces it when the target
-// or the pinned binary changes.
+// changes; a newly pinned connector the host moves it to.
 type connections struct {
 	*plugins.Host
-	pins plugins.Pins
 
 	mu         sync.Mutex
 	open       map[provisioning.TargetName]*connection
@@ -39,8 +38,8 @@ func (c *connection) serves(t provisioning.Target) bool {
 		bytes.Equal(c.target.Config, t.Config) && maps.Equal(c.target.Secrets, t.Secrets)
 }
 
-func newConnections(h *plugins.Host, pins plugins.Pins) *connections {
-	return &connections{Host: h, pins: pins, open: map[provisioning.TargetName]*connection{}}
+func newConnections(h *plugins.Host) *connections {
+	return &connections{Host: h, open: map[provisioning.TargetName]*connection{}}
 }
 
 // Connect implements provisioning.Targets.
@@ -58,7 +57,7 @@ func (c *connections) Connect(ctx context.Context, t provisioning.Target) (provi
 // connect returns the open connection, or opens one. The lock is not held while
 // opening: one target's slow start must not hold up the others.
 func (c *connections) connect(ctx context.Context, t provisioning.Target) (*plugins.Conn, error) {
-	if conn := c.current(ctx, t); conn != nil {
+	if conn := c.current(t); conn != nil {
 		return conn, nil
 	}
 	fresh, err := c.Open(ctx, plugins.InstanceConfig{
@@ -87,7 +86,7 @@ func (c *connections) next() int64 {
 func (c *connections) keep(t provisioning.Target, fresh *plugins.Conn) *plugins.Conn {
 	c.mu.Lock()
 	old := c.open[t.Name]
-	same := old != nil && old.serves(t) && old.Digest() == fresh.Digest()
+	same := old != nil && old.serves(t)
 	if !same {
 		c.open[t.Name] = &connection{fresh, t}
 	}
@@ -102,15 +101,11 @@ func (c *connections) keep(t provisioning.Target, fresh *plugins.Conn) *plugins.
 	return fresh
 }
 
-func (c *connections) current(ctx context.Context, t provisioning.Target) *plugins.Conn {
+func (c *connections) current(t provisioning.Target) *plugins.Conn {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	conn := c.open[t.Name]
-	c.mu.Unlock()
 	if conn == nil || !conn.serves(t) {
-		return nil
-	}
-	// A newly pinned binary is an upgrade: it takes a new connection.
-	if pin, err := c.pins.Pin(ctx, t.Connector); err == nil && pin.Digest != conn.Digest() {
 		return nil
 	}
 	return conn.Conn

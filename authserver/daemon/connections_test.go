@@ -66,7 +66,7 @@ func newLab(t *testing.T) *lab {
 			t.Error(err)
 		}
 	})
-	l.connections = newConnections(host, l.pins)
+	l.connections = newConnections(host)
 	l.approve(t)
 	return l
 }
@@ -192,7 +192,8 @@ func TestConnectionIsReplaced(t *testing.T) {
 	}
 }
 
-// A binary that is pinned anew is used by the next run, without a restart.
+// A binary that is pinned anew takes over without a restart, and without a new
+// connection: a run that has one goes on with it.
 func TestNewlyPinnedBinaryTakesOver(t *testing.T) {
 	l, s := newLab(t), startSystem(t)
 	old := l.mustConnect(t, targetAt(s, 1))
@@ -202,15 +203,15 @@ func TestNewlyPinnedBinaryTakesOver(t *testing.T) {
 		t.Error("a binary nobody approved took over")
 	}
 	reaches(t, old, s)
+	before := old.Digest()
 	l.approve(t)
-	fresh := l.mustConnect(t, targetAt(s, 1))
-	if fresh.Digest() == old.Digest() {
+	if err := l.Upgrade(t.Context(), "scim2"); err != nil {
+		t.Fatal(err)
+	}
+	if still := l.mustConnect(t, targetAt(s, 1)); still != old || old.Digest() == before {
 		t.Fatal("the new binary is not used")
 	}
-	reaches(t, fresh, s)
-	if err := lookup(t, old); !errors.Is(err, plugins.ErrStopped) {
-		t.Errorf("the old connection answers %v, want ErrStopped", err)
-	}
+	reaches(t, old, s)
 }
 
 // upgrade puts another binary in place, as an installer does: what runs keeps

@@ -132,7 +132,7 @@ func (s *System) buildPlugins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.plugins, s.connections = host, newConnections(host, s.Pins)
+	s.plugins, s.connections = host, newConnections(host)
 	return host.Start(ctx)
 }
 
