@@ -40,8 +40,9 @@ var rules = []rule{
 	{"sdk/reference", []string{"sdk"}, "a page from a description"},
 	{"sdk/examples/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "what an author may import"},
 	{"plugins/catalog", []string{"sdk"}, "what lies in the connectors folder; executes nothing"},
-	{"plugins", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "plugins/catalog", "plugins/runner", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "the host; never provisioning"},
-	{"plugins/runner", []string{"github.com/hashicorp/go-plugin/runner", "golang.org/x/sys/unix"}, "child processes, knows no protocol"},
+	{"plugins", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "plugins/catalog", "plugins/runner", "plugins/sandbox", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/..."}, "the host; never provisioning"},
+	{"plugins/runner", []string{"plugins/sandbox", "github.com/hashicorp/go-plugin/runner", "golang.org/x/sys/unix"}, "child processes, knows no protocol"},
+	{"plugins/sandbox", []string{"github.com/landlock-lsm/go-landlock/...", "golang.org/x/net/bpf", "golang.org/x/sys/unix"}, "confines a process; runs before everything in main"},
 	{"plugins/connectors/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "the same rule as for a third party"},
 	{"provisioning/rules/...", []string{"sdk", "provisioning/rules", "cel.dev/cel-go/..."}, "pure"},
 	{"provisioning/mapping", []string{"sdk"}, "pure"},
@@ -72,7 +73,7 @@ var rules = []rule{
 	{"authserver/cli", []string{"authserver/...", "plugins", "plugins/catalog", "provisioning", "sdk", "sdk/sdktest/conformance", "github.com/alecthomas/kong", "github.com/goccy/go-yaml"}, "the command"},
 	{"authserver", []string{"authserver/flow", "authserver/op", "authserver/web"}, "one mount list"},
 	{"e2e/...", []string{"*"}, "above everything"},
-	{".", []string{"authserver/cli"}, "main"},
+	{".", []string{"authserver/cli", "plugins/sandbox"}, "main; its process may have to become a connector's before anything else runs"},
 }
 
 type listedPackage struct {
