@@ -89,8 +89,8 @@ func checkPrivate(path string) error {
 		return fmt.Errorf("runtime folder %s is not a folder", path)
 	case !ok || int(st.Uid) != os.Geteuid():
 		return fmt.Errorf("runtime folder %s belongs to another user", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("runtime folder %s may be entered by others: mode %04o, want 0700", path, info.Mode().Perm())
+	case info.Mode().Perm()&0o066 != 0: // passing through reveals nothing: see Allow
+		return fmt.Errorf("runtime folder %s may be entered by others: mode %04o, want 0700 or 0711", path, info.Mode().Perm())
 	}
 	return nil
 }

@@ -100,6 +100,19 @@ func (i *Image) open(highest uintptr) (path string, release func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d", fd), func() { _ = unix.Close(fd) }, nil
 }
 
+// passOn returns what to execute in a process that is given the program's own
+// descriptor under the number fd, nil if it needs none. It verifies a script once
+// more: ErrChanged.
+func (i *Image) passOn(fd int) (path string, file *os.File, err error) {
+	switch {
+	case i.script:
+		return i.exec, nil, i.verify()
+	case i.file == nil:
+		return i.exec, nil, nil
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), i.file, nil
+}
+
 // verify hashes a script again.
 func (i *Image) verify() error {
 	f, err := os.Open(i.exec)

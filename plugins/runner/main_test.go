@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/anteroom-id/anteroom/plugins/sandbox"
 )
 
 // patience bounds what a test waits for before it fails.
@@ -28,6 +30,7 @@ const patience = 10 * time.Second
 // TestMain lets the test binary be the child: it behaves as the name it was
 // started under says.
 func TestMain(m *testing.M) {
+	sandbox.Main(os.Args)
 	if child, ok := children()[filepath.Base(os.Args[0])]; ok {
 		child()
 		os.Exit(0)
@@ -46,6 +49,9 @@ func children() map[string]func() {
 		"parent":     childParent,
 		"grandchild": childGrandchild,
 		"host":       childHost,
+		"hostile":    childHostile,
+		"forkbomb":   childForkBomb,
+		"abort":      childAbort,
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/anteroom-id/anteroom/plugins/sandbox"
 )
 
 const (
@@ -41,6 +43,7 @@ type Config struct {
 	Environ []string      // the host's environment; an allow-listed part is passed on
 	Log     *Log          // takes everything the child prints
 	Grace   time.Duration // between asking and killing; 0 means 500 ms
+	Confine *Confinement  // nil runs the program as it is
 }
 
 // Runner runs one child process, once. It implements the plugin library's
@@ -57,6 +60,7 @@ type Runner struct {
 
 	mu       sync.Mutex
 	cmd      *exec.Cmd // nil before Start
+	level    sandbox.Level
 	killed   bool
 	reaped   bool
 	lifeline *os.File
@@ -81,36 +85,42 @@ func (r *Runner) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
-	for _, dir := range []string{homeIn(r.dir), tempIn(r.dir)} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("start connector: %w", err)
-		}
+	if err := r.makeFolders(); err != nil {
+		return errors.Join(fmt.Errorf("start connector: %w", err), os.RemoveAll(r.dir))
 	}
 	p, err := openPipes()
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
 	if err := r.launch(p); err != nil {
+		err = fmt.Errorf("start connector: %w", err)
+		if r.ID() != "" { // the launcher ran: its end clears up
+			return err
+		}
 		p.close()
-		return errors.Join(fmt.Errorf("start connector: %w", err), os.RemoveAll(r.dir))
+		return errors.Join(err, os.RemoveAll(r.dir))
 	}
 	return nil
 }
 
+// launch starts the program, directly or by way of the launcher.
 func (r *Runner) launch(p *pipes) error {
+	if r.cfg.Confine != nil {
+		return r.launchConfined(p)
+	}
 	path, release, err := r.cfg.Image.open(p.highest())
 	if err != nil {
 		return err
 	}
 	defer release()
 	started := make(chan error)
-	go r.supervise(r.command(path, p), p, started)
+	go r.supervise(r.command(path, []string{r.cfg.Name}, p), p, started)
 	return <-started
 }
 
-func (r *Runner) command(path string, p *pipes) *exec.Cmd {
+func (r *Runner) command(path string, args []string, p *pipes) *exec.Cmd {
 	return &exec.Cmd{
-		Path: path, Args: []string{r.cfg.Name}, Env: r.env, Dir: homeIn(r.dir),
+		Path: path, Args: args, Env: r.env, Dir: homeIn(r.dir),
 		Stdin: p.stdin.child, Stdout: p.stdout.child, Stderr: p.stderr.child,
 		SysProcAttr: attributes(),
 	}
