@@ -28,6 +28,10 @@ type choice struct {
 	name     string
 	digest   string // "" for the approved one, or the one that is there
 	unpinned bool   // execute it without approval
+	// ports are what a target needs beside the usual ones. Where there is no target,
+	// a process that serves one will do.
+	ports     string
+	forTarget bool
 }
 
 // admit decides what may be executed: the pinned digest, or, where the caller or
@@ -44,7 +48,7 @@ func (h *Host) admit(ctx context.Context, c choice) (admitted, error) {
 	if err != nil {
 		return admitted{}, err
 	}
-	if h.serves(c.name) {
+	if h.serves(c) {
 		return admitted{digest: pin.Digest, pin: &pin}, nil // its file was looked at when it began to
 	}
 	if err := h.folder.Check(c.name, pin.Digest); err != nil {

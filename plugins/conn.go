@@ -43,7 +43,7 @@ type Conn struct {
 // connector offers is not known from its pin. The configuration is sent with the
 // first verb: a bad one fails there, as [sdk.KindInvalid].
 func (h *Host) Open(ctx context.Context, cfg InstanceConfig) (*Conn, error) {
-	p, err := h.acquire(ctx, choice{name: cfg.Connector})
+	p, err := h.acquire(ctx, choice{name: cfg.Connector, ports: h.portsFor(cfg.Config), forTarget: true})
 	if err != nil {
 		return nil, expose(hostError(err), p.redact)
 	}
@@ -63,7 +63,7 @@ func (h *Host) Open(ctx context.Context, cfg InstanceConfig) (*Conn, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if now := h.serving(p.key.name); now != nil && now != p && !p.key.unpinned {
+	if now := h.serving(choice{name: p.key.name, ports: p.key.ports, forTarget: true}); now != nil && now != p && !p.key.unpinned {
 		// Another version took over meanwhile.
 		p.secrets.remove(c)
 		now.secrets.add(c, cfg.Config.Secrets)

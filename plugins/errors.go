@@ -29,6 +29,8 @@ var (
 	ErrQuarantined = errors.New("connector is in quarantine")
 	// ErrStart means that the process did not come up.
 	ErrStart = errors.New("connector does not start")
+	// ErrIsolation means that the connector cannot be confined as is required.
+	ErrIsolation = errors.New("connector cannot be isolated as required")
 	// ErrStopped means that the host or the connection is not open (any more).
 	ErrStopped = errors.New("connector host is stopped")
 )
@@ -38,7 +40,7 @@ var (
 func sentinels() []error {
 	return []error{
 		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible,
-		ErrQuarantined, ErrStart, ErrStopped,
+		ErrQuarantined, ErrStart, ErrIsolation, ErrStopped,
 		wire.ErrNotConfigured, wire.ErrProcessGone, context.DeadlineExceeded, context.Canceled,
 	}
 }
@@ -62,7 +64,7 @@ func hostError(err error) *sdk.Error {
 		return own
 	}
 	for _, final := range []error{
-		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible,
+		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible, ErrIsolation,
 	} {
 		if errors.Is(err, final) {
 			return refusal(err)

@@ -14,8 +14,9 @@ import (
 
 // Host runs connectors. Its methods may be used concurrently.
 type Host struct {
-	opts   Options
-	folder catalog.Folder
+	opts      Options
+	folder    catalog.Folder
+	isolation Isolation
 
 	mu       sync.Mutex
 	dir      *runner.Dir        // nil while the host is not started
@@ -23,6 +24,7 @@ type Host struct {
 	programs map[programKey]*program
 	records  map[programKey]*record // of every program that was ever used
 	upgrades map[string]*upgrade    // by name, once it had to be upgraded
+	users    map[int]string         // which connector runs as which user
 	calls    sync.WaitGroup         // calls in flight
 	work     sync.WaitGroup         // goroutines of programs, and the one that looks for changed pins
 }
@@ -40,7 +42,7 @@ func New(opts Options) (*Host, error) {
 		return nil, err
 	}
 	return &Host{
-		opts: opts, folder: catalog.Folder{Dir: opts.Dir},
+		opts: opts, folder: catalog.Folder{Dir: opts.Dir}, isolation: isolationOf(opts.Isolation), users: map[int]string{},
 		programs: map[programKey]*program{}, records: map[programKey]*record{}, upgrades: map[string]*upgrade{},
 	}, nil
 }
@@ -56,7 +58,13 @@ func (h *Host) Start(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start connector host: %w", err)
 	}
+	if h.isolation.UIDs != [2]int{} {
+		if err := dir.Allow(); err != nil {
+			return errors.Join(fmt.Errorf("start connector host: %w", err), dir.Close())
+		}
+	}
 	h.dir = dir
+	h.opts.Logger.Info("connector isolation", "mode", h.isolation.Mode, "level", h.isolation.String())
 	ctx, cancel := context.WithCancel(context.Background()) // ended by Stop
 	h.cancel = cancel
 	h.work.Go(func() { h.followPins(ctx) })
@@ -144,27 +152,27 @@ func (h *Host) acquire(ctx context.Context, c choice) (*program, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if found.pin != nil {
-		if p := h.serving(c.name); p != nil && h.dir != nil {
+		if p := h.serving(c); p != nil && h.dir != nil {
 			p.refs++
 			h.calls.Add(1)
 			return p, nil
 		}
 	}
-	return h.take(c.name, found)
+	return h.take(c.name, c.ports, found)
 }
 
 // take returns the program of what was admitted. The caller holds mu.
-func (h *Host) take(name string, found admitted) (*program, error) {
+func (h *Host) take(name, ports string, found admitted) (*program, error) {
 	if h.dir == nil {
 		found.close()
 		return nil, ErrStopped
 	}
-	key := programKey{name: name, digest: found.digest, unpinned: found.pin == nil}
+	key := programKey{name: name, digest: found.digest, unpinned: found.pin == nil, ports: ports}
 	p, ok := h.programs[key]
 	if ok {
 		found.close()
 	} else {
-		p = newProgram(h, key, found, h.recordOf(key))
+		p = newProgram(h, key, found, h.recordOf(key.version()))
 		h.programs[key] = p
 	}
 	p.refs++
@@ -172,21 +180,21 @@ func (h *Host) take(name string, found admitted) (*program, error) {
 	return p, nil
 }
 
-// serving returns the approved program that the name's open connections use, nil
-// if there are none. The caller holds mu.
-func (h *Host) serving(name string) *program {
+// serving returns the approved program that open connections use, nil if there
+// are none. The caller holds mu.
+func (h *Host) serving(c choice) *program {
 	for key, p := range h.programs {
-		if key.name == name && !key.unpinned && len(p.open) > 0 {
+		if key.name == c.name && !key.unpinned && len(p.open) > 0 && (!c.forTarget || key.ports == c.ports) {
 			return p
 		}
 	}
 	return nil
 }
 
-func (h *Host) serves(name string) bool {
+func (h *Host) serves(c choice) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.serving(name) != nil
+	return h.serving(c) != nil
 }
 
 // recordOf returns what is known of earlier uses. The caller holds mu.

@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/anteroom-id/anteroom/plugins/catalog"
+	"github.com/anteroom-id/anteroom/plugins/sandbox"
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/serve"
 )
@@ -34,6 +35,7 @@ const patience = 10 * time.Second
 // TestMain lets the test binary be a connector, good or bad, as the name it was
 // started under says.
 func TestMain(m *testing.M) {
+	sandbox.Main(os.Args)
 	if mode, ok := strings.CutPrefix(filepath.Base(os.Args[0]), catalog.Prefix); ok {
 		runChild(versionMode(mode))
 		os.Exit(0)
@@ -126,6 +128,7 @@ func handshake(rest string) {
 type goodConfig struct {
 	Token sdk.Secret `config:"token"`
 	Fail  bool       `config:"fail"`
+	URL   string     `config:"base_url"`
 }
 
 func goodConnector(name string) sdk.Connector {
@@ -153,7 +156,16 @@ type goodTarget struct{ config goodConfig }
 
 // Lookup answers with the process that was asked, or as req.Value says.
 func (g *goodTarget) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account, error) {
+	if address, ok := strings.CutPrefix(req.Value, "dial "); ok {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil, &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: err.Error()}
+		}
+		return []sdk.Account{{ID: fmt.Sprint(os.Getpid())}}, c.Close()
+	}
 	switch req.Value {
+	case "environ":
+		return []sdk.Account{{ID: strings.Join(os.Environ(), "\n")}}, nil
 	case "huge":
 		return []sdk.Account{{ID: strings.Repeat("x", 300<<20)}}, nil
 	case "hang":
@@ -272,8 +284,9 @@ func newBench(t *testing.T, change func(*Options), connectors ...string) *bench 
 	}
 	opts := Options{
 		Dir: b.dir, Pins: b.pins, RuntimeDir: runtime, Now: time.Now,
-		Logger:  slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Environ: []string{"DATABASE_URL=postgres://canary@db"},
+		Logger:    slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Environ:   []string{"DATABASE_URL=postgres://canary@db"},
+		Isolation: IsolationOptions{Launcher: "/proc/self/exe"},
 	}
 	if change != nil {
 		change(&opts)
@@ -428,3 +441,5 @@ func (l *logText) await(t *testing.T, text string) {
 		}
 	}
 }
+
+func (l *logText) has(text string) bool { return strings.Contains(l.String(), text) }

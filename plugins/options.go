@@ -22,8 +22,10 @@ type Options struct {
 	RuntimeDir string
 	// Environ is this process's environment; connectors see an allow-listed part.
 	Environ []string
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Isolation says how connectors are confined.
+	Isolation IsolationOptions
+	Logger    *slog.Logger
+	Now       func() time.Time
 
 	// Crashes keeps reports of crashed processes; nil keeps none.
 	Crashes Crashes
@@ -53,6 +55,7 @@ func (o Options) resolved() (Options, error) {
 	if o.Logger == nil || o.Now == nil {
 		problems = append(problems, errors.New("connectors: Logger and Now must be set"))
 	}
+	problems = append(problems, o.Isolation.check())
 	dir, err := filepath.Abs(o.Dir)
 	problems = append(problems, err)
 	o.Dir = dir

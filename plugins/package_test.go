@@ -161,7 +161,8 @@ func TestWrongSystemInTheStoreIsRefused(t *testing.T) {
 // TestScriptPackage runs a script with a file beside it, and refuses to start it
 // again once that file is another.
 func TestScriptPackage(t *testing.T) {
-	b := newBench(t, nil)
+	// Confined, it could not run a program outside its package.
+	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationOff })
 	real := filepath.Join(t.TempDir(), catalog.Prefix+"good")
 	if err := os.Symlink(executable(t), real); err != nil {
 		t.Fatal(err)

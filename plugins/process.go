@@ -51,6 +51,10 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 	if err != nil {
 		return nil, err
 	}
+	confine, err := p.host.confinement(p.key)
+	if err != nil {
+		return nil, err
+	}
 	opts := p.host.opts
 	logger := opts.Logger.With("connector", p.key.name, "digest", short(p.key.digest))
 	proc := &process{
@@ -63,7 +67,7 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 	config := clientConfig(opts, proc.log, dir)
 	config.RunnerFunc = func(_ hclog.Logger, spec *exec.Cmd, dir string) (pluginrunner.Runner, error) {
 		r := runner.New(spec, dir, runner.Config{
-			Name: catalog.Prefix + p.key.name, Image: img, Cookie: config.MagicCookieKey, Environ: opts.Environ, Log: proc.log,
+			Name: catalog.Prefix + p.key.name, Image: img, Cookie: config.MagicCookieKey, Environ: opts.Environ, Log: proc.log, Confine: confine,
 		})
 		made <- r
 		return r, nil
@@ -76,7 +80,7 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 		return nil, err
 	}
 	proc.readyAt = opts.Now()
-	proc.log.Logger().Info("connector ready")
+	proc.log.Logger().Info("connector ready", "isolation", proc.run.Level())
 	return proc, nil
 }
 

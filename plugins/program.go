@@ -18,6 +18,15 @@ import (
 type programKey struct {
 	name, digest string
 	unpinned     bool
+	// ports are those beside the usual ones that its process may connect to, such
+	// as "8443,9443": what is known of a version does not depend on them.
+	ports string
+}
+
+// version returns the key of what all programs of one version share.
+func (k programKey) version() programKey {
+	k.ports = ""
+	return k
 }
 
 // program is one binary and, while it runs, its one process.

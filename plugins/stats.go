@@ -103,7 +103,7 @@ func (h *Host) Stats() []Stats {
 		out = append(out, s)
 	}
 	for name, u := range h.upgrades {
-		if err := u.failure(); err != nil && h.serving(name) != nil {
+		if err := u.failure(); err != nil && h.serving(choice{name: name}) != nil {
 			s := Stats{Name: name, Digest: err.digest, Version: err.version, State: StateFailed, Problem: err.text}
 			h.recordOf(programKey{name: name, digest: err.digest}).meter.fill(&s)
 			out = append(out, s)

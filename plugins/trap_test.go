@@ -171,9 +171,10 @@ func TestHugeAnswer(t *testing.T) {
 	}
 }
 
-// TestGrandchildHoldsStderr kills a process whose child holds its stderr.
+// TestGrandchildHoldsStderr kills a process whose child holds its stderr and has
+// left its group, which only a connector that is not confined can.
 func TestGrandchildHoldsStderr(t *testing.T) {
-	b := newBench(t, nil, "good")
+	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationOff }, "good")
 	c := b.open(t, target("good"))
 	grandchild := ask(t, c, "fork")
 	defer func() {

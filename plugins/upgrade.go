@@ -70,25 +70,31 @@ func (h *Host) Upgrade(ctx context.Context, name string) error {
 	if err != nil {
 		return expose(hostError(err), (*program)(nil).redact)
 	}
-	h.mu.Lock()
-	old := h.serving(name)
-	h.mu.Unlock()
-	if old == nil || old.key.digest == pin.Digest {
-		u.note(nil)
-		return nil
-	}
-	err = h.upgradeTo(ctx, old, pin)
-	if err != nil {
-		f := &failedUpgrade{pin.Digest, pin.Description.Version, err.Error(), h.opts.Now()}
-		if u.note(f) {
-			h.opts.Logger.Error("connector upgrade failed, the old version goes on", "connector", name,
-				"from", short(old.key.digest), "to", short(pin.Digest), "error", err)
+	for _, old := range h.outdated(name, pin.Digest) {
+		if err := h.upgradeTo(ctx, old, pin); err != nil {
+			f := &failedUpgrade{pin.Digest, pin.Description.Version, err.Error(), h.opts.Now()}
+			if u.note(f) {
+				h.opts.Logger.Error("connector upgrade failed, the old version goes on", "connector", name,
+					"from", short(old.key.digest), "to", short(pin.Digest), "error", err)
+			}
+			return err
 		}
-		return err
+		h.opts.Logger.Info("connector upgraded", "connector", name, "from", short(old.key.digest), "to", short(pin.Digest))
 	}
 	u.note(nil)
-	h.opts.Logger.Info("connector upgraded", "connector", name, "from", short(old.key.digest), "to", short(pin.Digest))
 	return nil
+}
+
+// outdated returns the programs that serve the name with another version: one for
+// each set of ports that targets need.
+func (h *Host) outdated(name, digest string) []*program {
+	var out []*program
+	for _, p := range h.inService() {
+		if p.key.name == name && p.key.digest != digest {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // note records how the latest upgrade ended, and reports whether that is news.
@@ -105,7 +111,7 @@ func (h *Host) upgradeTo(ctx context.Context, old *program, pin Pin) error {
 		return expose(hostError(err), old.redact)
 	}
 	h.mu.Lock()
-	next, err := h.take(old.key.name, admitted{digest: pin.Digest, pin: &pin})
+	next, err := h.take(old.key.name, old.key.ports, admitted{digest: pin.Digest, pin: &pin})
 	h.mu.Unlock()
 	if err != nil {
 		return expose(hostError(err), old.redact)
