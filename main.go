@@ -9,11 +9,13 @@ import (
 	"syscall"
 
 	"github.com/anteroom-id/anteroom/authserver/cli"
+	"github.com/anteroom-id/anteroom/plugins/sandbox"
 )
 
 func main() {
+	sandbox.Main(os.Args) // this process may be the beginning of a connector's
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	env := cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Launcher: "/proc/self/exe"}
 	code := cli.Main(ctx, env, os.Args[1:])
 	stop()
 	os.Exit(code)

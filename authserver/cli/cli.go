@@ -24,6 +24,8 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	// Launcher is a binary that can confine connectors, "" if there is none.
+	Launcher string
 }
 
 // The exit codes.
@@ -92,7 +94,7 @@ func Main(ctx context.Context, env Env, args []string) (code int) {
 
 func (r *run) load() (config.Config, error) {
 	c, err := config.Load(r.root.Config, r.env.Getenv)
-	c.Dev = r.root.Dev
+	c.Dev, c.Launcher = r.root.Dev, r.env.Launcher
 	return c, err
 }
 

@@ -41,22 +41,29 @@ type demoCommand struct {
 
 // Run starts the demo.
 func (c demoCommand) Run(r *run) error {
-	return demo.Run(r.ctx, demo.Options{Check: c.Check, Connectors: c.Connectors, Listen: c.Listen, Out: r.env.Stdout, Log: r.env.Stderr})
+	return demo.Run(r.ctx, demo.Options{Check: c.Check, Connectors: c.Connectors, Launcher: r.env.Launcher, Listen: c.Listen, Out: r.env.Stdout, Log: r.env.Stderr})
 }
 
 type checkCommand struct{}
 
 // checkResult is what check prints.
 type checkResult struct {
-	OK       bool             `json:"ok"`
-	Problems []daemon.Problem `json:"problems,omitempty"`
+	OK        bool             `json:"ok"`
+	Isolation string           `json:"isolation,omitempty"` // of connectors
+	Problems  []daemon.Problem `json:"problems,omitempty"`
 }
 
 // Run reports every problem and fails if there is one.
 func (checkCommand) Run(r *run) error {
-	problems := daemon.Check(r.ctx, r.root.Config, r.env.Getenv, r.root.Dev)
-	result := checkResult{OK: len(problems) == 0, Problems: problems}
+	report := daemon.Check(r.ctx, daemon.CheckOptions{
+		Path: r.root.Config, Getenv: r.env.Getenv, Dev: r.root.Dev, Launcher: r.env.Launcher,
+	})
+	problems := report.Problems
+	result := checkResult{OK: len(problems) == 0, Isolation: report.Isolation, Problems: problems}
 	err := r.print(result, func(w io.Writer) {
+		if result.Isolation != "" {
+			row(w, "connectors are confined by:", result.Isolation)
+		}
 		if result.OK {
 			row(w, "ok")
 		}

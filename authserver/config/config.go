@@ -19,6 +19,9 @@ type Config struct {
 	Listen         string     // host:port of the HTTP listener
 	Database       sdk.Secret // sqlite:///… or postgres://…; may hold a password
 	ConnectorsDir  string     // folder of connector binaries
+	Isolation      string     // of connectors: "best_effort", "required" or "off"
+	ConnectorPorts []uint16   // that every connector may connect to, beside the usual ones
+	ConnectorUIDs  [2]int     // first and last user that connectors run as; zero: the server's own
 	SecretsKeyFile string     // keyset that seals secrets in the database
 	LogLevel       slog.Level
 	LogFormat      string // "text" or "json"
@@ -31,6 +34,9 @@ type Config struct {
 	Lease time.Duration
 	// Dev accepts unpinned connectors. It is a flag of the command, never a key.
 	Dev bool
+	// Launcher is the binary that confines connectors: the program itself, if its
+	// main function can. It is never a key.
+	Launcher string
 }
 
 // Problem is one thing wrong with the configuration.
@@ -73,6 +79,9 @@ func keys() []key {
 		{path: "listen", def: "127.0.0.1:8080", help: "host:port to listen on", set: setListen},
 		{path: "database", required: true, help: "sqlite:///path/to/file or postgres://user@host/name", set: setDatabase},
 		{path: "connectors.dir", def: "./connectors", help: "folder of connector binaries", set: text(func(c *Config) *string { return &c.ConnectorsDir })},
+		{path: "connectors.isolation", def: "best_effort", help: "how connectors are confined: best_effort, required or off", set: setIsolation},
+		{path: "connectors.allow_ports", help: "TCP ports that every connector may connect to, such as 8443,9443", set: setPorts},
+		{path: "connectors.uid", help: "range of users that connectors run as, such as 61000-61099", set: setUIDs},
 		{path: "secrets_key_file", required: true, help: "keyset that seals secrets; `anteroom key generate` makes one", set: text(func(c *Config) *string { return &c.SecretsKeyFile })},
 		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},

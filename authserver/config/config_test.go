@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func TestDefaults(t *testing.T) {
 	got, err := Parse([]byte(minimal), env())
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
-		ConnectorsDir: "./connectors", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
+		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
 		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -104,6 +105,35 @@ func TestLease(t *testing.T) {
 		if (err == nil) != (want > 0) || err == nil && c.Lease != want {
 			t.Errorf("provisioning.lease: %q = %s, %v, want %s", value, c.Lease, err, want)
 		}
+	}
+}
+
+func TestConnectorKeys(t *testing.T) {
+	tests := []struct {
+		key, value string
+		ok         bool
+	}{
+		{"ISOLATION", "required", true}, {"ISOLATION", "off", true}, {"ISOLATION", "on", false},
+		{"ALLOW_PORTS", "8443", true}, {"ALLOW_PORTS", "8443, 9443", true},
+		{"ALLOW_PORTS", "0", false}, {"ALLOW_PORTS", "65536", false}, {"ALLOW_PORTS", "8443,", false}, {"ALLOW_PORTS", "ldap", false},
+		{"UID", "61000-61099", true}, {"UID", "61000", true},
+		{"UID", "0", false}, {"UID", "0-5", false}, {"UID", "9-8", false}, {"UID", "4294967295", false}, {"UID", "nobody", false}, {"UID", "1-", false},
+	}
+	for _, test := range tests {
+		_, err := Parse([]byte(minimal), env("ANTEROOM_CONNECTORS_"+test.key, test.value))
+		if (err == nil) != test.ok {
+			t.Errorf("connectors %s: %s = %v, want ok %v", test.key, test.value, err, test.ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "ANTEROOM_CONNECTORS_"+test.key) {
+			t.Errorf("%v does not name the key", err)
+		}
+	}
+	c, err := Parse([]byte(minimal+"connectors: {isolation: required, allow_ports: '8443, 9443', uid: 61000-61099}\n"), env())
+	if err != nil || c.Isolation != "required" || !slices.Equal(c.ConnectorPorts, []uint16{8443, 9443}) || c.ConnectorUIDs != [2]int{61000, 61099} {
+		t.Errorf("Parse = %+v, %v", c, err)
+	}
+	if c, err := Parse([]byte(minimal+"connectors: {uid: 61000}\n"), env()); err != nil || c.ConnectorUIDs != [2]int{61000, 61000} {
+		t.Errorf("one user = %v, %v", c.ConnectorUIDs, err)
 	}
 }
 

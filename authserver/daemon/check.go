@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/sdk"
@@ -22,17 +23,32 @@ type Problem struct {
 	Text string `json:"text"`
 }
 
+// CheckOptions are the command's: the configuration file, the environment, and
+// what is no key of either.
+type CheckOptions struct {
+	Path     string
+	Getenv   func(string) string
+	Dev      bool
+	Launcher string
+}
+
+// Report is what Check found.
+type Report struct {
+	Problems  []Problem
+	Isolation string // how far connectors are confined here, "" if the server does not start
+}
+
 // Check reports every problem that would keep the server or a sign-in from
 // working: the file's, the files it names, the database's, and what the
 // connectors say of their targets. It changes nothing but, on a database that
 // can be reached, its version.
-func Check(ctx context.Context, path string, getenv func(string) string, dev bool) []Problem {
-	c, err := config.Load(path, getenv)
+func Check(ctx context.Context, o CheckOptions) Report {
+	c, err := config.Load(o.Path, o.Getenv)
 	found, atFault := config.IsProblems(err)
 	if err != nil && !atFault {
-		return []Problem{{"(file)", err.Error()}}
+		return Report{Problems: []Problem{{"(file)", err.Error()}}}
 	}
-	c.Dev = dev
+	c.Dev, c.Launcher = o.Dev, o.Launcher
 	var problems []Problem
 	for _, p := range found {
 		problems = append(problems, Problem(p))
@@ -40,17 +56,26 @@ func Check(ctx context.Context, path string, getenv func(string) string, dev boo
 	problems = append(problems, checkFiles(ctx, c)...)
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
-		return problems
+		return Report{Problems: problems}
 	}
 	s, err := Open(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return []Problem{{"(start)", err.Error()}}
+		return Report{Problems: []Problem{{"(start)", err.Error()}}}
 	}
-	problems = s.checkResources(ctx)
+	isolation := s.Isolation()
+	problems = append(checkIsolation(isolation), s.checkResources(ctx)...)
 	if err := s.Close(); err != nil {
 		problems = append(problems, Problem{"(stop)", err.Error()})
 	}
-	return problems
+	return Report{Problems: problems, Isolation: isolation.String()}
+}
+
+// checkIsolation reports what would keep connectors from being started.
+func checkIsolation(i plugins.Isolation) []Problem {
+	if i.Mode != plugins.IsolationRequired || i.Problem == "" {
+		return nil
+	}
+	return []Problem{{"connectors.isolation", "is required, but here it is " + i.String()}}
 }
 
 // checkFiles looks at what the configuration names. A key without a value has a

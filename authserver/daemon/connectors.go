@@ -18,6 +18,9 @@ type Connector struct {
 	Digest  string `json:"digest,omitempty"`
 }
 
+// Isolation returns how far connectors are confined here.
+func (s *System) Isolation() plugins.Isolation { return s.connections.Isolation() }
+
 // Connectors lists the connectors folder.
 func (s *System) Connectors(ctx context.Context) ([]Connector, error) {
 	entries, err := s.connections.List(ctx)

@@ -128,6 +128,9 @@ func (s *System) buildHints() {
 func (s *System) buildPlugins(ctx context.Context) error {
 	host, err := plugins.New(plugins.Options{
 		Dir: s.Config.ConnectorsDir, Pins: s.Pins, Dev: s.Config.Dev, Environ: os.Environ(), Logger: s.log, Now: s.Now,
+		Isolation: plugins.IsolationOptions{
+			Mode: plugins.IsolationMode(s.Config.Isolation), Launcher: s.Config.Launcher, Ports: s.Config.ConnectorPorts, UIDs: s.Config.ConnectorUIDs,
+		},
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Check      bool   // do the walk, print it and leave
 	Connectors string // folder of connector binaries
+	Launcher   string // binary that confines them
 	Listen     string // of the server; the others take the next two ports
 	Out, Log   io.Writer
 }
@@ -141,6 +142,7 @@ func (d *demo) setUp(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
+	cfg.Launcher = o.Launcher
 	if d.system, err = daemon.Open(ctx, cfg, log); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -209,6 +211,7 @@ func (d *demo) explain(w io.Writer) {
   Application   %s     Payroll, an example application
   Directory     %s     a SCIM directory: its accounts, and switches
   Anteroom      %s     the server
+  Connector     confined by %s
 
   1. In the application choose "Create an account" and register.
   2. The wait page shows while the directory, which is switched to Slow, makes your account.
@@ -218,5 +221,5 @@ func (d *demo) explain(w io.Writer) {
   6. Switch the directory to Normal and watch that page finish by itself.
 
   Ctrl-C ends the demo; nothing is kept.
-`, d.application(), d.directoryURL(), d.issuer())
+`, d.application(), d.directoryURL(), d.issuer(), d.system.Isolation())
 }
