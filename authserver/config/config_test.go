@@ -29,7 +29,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
-		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour,
+		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, Lease: 30 * time.Second,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("Parse (-want +got):\n%s%v", diff, err)
