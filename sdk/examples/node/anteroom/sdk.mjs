@@ -34,14 +34,13 @@ export class Failure extends Error {
 /**
  * Pending is thrown by a write that the target has accepted and not done yet,
  * because a job must run or somebody must approve. The host looks again after
- * that many seconds with get or lookup, and does not repeat the write. The text is
- * for the person who waits: one plain sentence. id is the account's, if the target
- * has given one already.
+ * that many seconds, at most an hour; a create it does not repeat. The text is for
+ * the person who waits: one plain sentence.
  */
 export class Pending extends Error {
-  constructor(pollAfter, text, {id = ''} = {}) {
+  constructor(pollAfter, text) {
     super(text);
-    Object.assign(this, {pollAfter: Math.min(Math.max(1, pollAfter), 86_400), id});
+    this.pollAfter = Math.min(Math.max(1, pollAfter), 3600);
   }
 }
 

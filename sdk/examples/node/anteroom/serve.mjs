@@ -126,7 +126,7 @@ class Process {
       return await run(controller.signal);
     } catch (error) {
       if (write && error instanceof Pending) {
-        return {pending: {pollAfterMs: Math.round(error.pollAfter * 1000), text: error.message, accountId: error.id}};
+        return {pending: {pollAfterMs: Math.round(error.pollAfter * 1000), text: error.message}};
       }
       const late = controller.signal.aborted;
       if (!(error instanceof Failure) && !late) log('error', 'connector threw an error without a kind', {error: error?.stack ?? String(error)});
