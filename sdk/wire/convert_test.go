@@ -346,7 +346,7 @@ func FuzzDecodeStatus(f *testing.F) {
 			t.Skip("no failed status")
 		}
 		e := decodeError(status.FromProto(&p).Err(), write, sent)
-		if _, known := codeOf(e.Kind); !known {
+		if _, known := CodeOf(e.Kind); !known {
 			t.Errorf("unknown kind %q", e.Kind)
 		}
 		if e.Effect != sdk.EffectNone && e.Effect != sdk.EffectApplied && e.Effect != sdk.EffectUnknown {

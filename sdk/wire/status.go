@@ -43,9 +43,9 @@ func errNotConfigured() *sdk.Error {
 	}
 }
 
-// codeOf is the gRPC code of a kind; ok is false for a kind this version does
-// not know.
-func codeOf(k sdk.Kind) (code codes.Code, ok bool) {
+// CodeOf returns the gRPC code of a kind; ok is false for one that no status has,
+// such as a kind this version does not know.
+func CodeOf(k sdk.Kind) (code codes.Code, ok bool) {
 	switch k {
 	case sdk.KindTransient:
 		return codes.Unavailable, true
@@ -78,7 +78,7 @@ func codeOf(k sdk.Kind) (code codes.Code, ok bool) {
 // encodeError makes the status a connector answers with. The cause stays behind.
 func encodeError(e *sdk.Error) error {
 	kind := e.Kind
-	code, known := codeOf(kind)
+	code, known := CodeOf(kind)
 	if !known {
 		kind = sdk.KindInternal
 	}
@@ -167,7 +167,7 @@ func connectorsWord(st *status.Status) *sdk.Error {
 		Kind: sdk.Kind(failure.GetKind()), Effect: effectOf(failure.GetEffect()),
 		Message: clean(failure.GetMessage()), Field: clean(failure.GetField()), RetryAfter: after,
 	}
-	if _, known := codeOf(e.Kind); !known {
+	if _, known := CodeOf(e.Kind); !known {
 		e.Kind = sdk.KindInternal
 	}
 	return e
