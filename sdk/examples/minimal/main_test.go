@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +36,20 @@ func TestUnderSixtyLines(t *testing.T) {
 	}
 	if n := bytes.Count(b, []byte("\n")); n >= 60 {
 		t.Errorf("main.go has %d lines, want under 60", n)
+	}
+}
+
+// TestLinksFewModules bounds what an author's binary takes in, this module
+// included.
+func TestLinksFewModules(t *testing.T) {
+	const most = 15
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := slices.Sorted(slices.Values(strings.Fields(string(out))))
+	if modules = slices.Compact(modules); len(modules) > most || !slices.Contains(modules, "google.golang.org/grpc") {
+		t.Errorf("a connector links %d modules, at most %d are wanted: %v", len(modules), most, modules)
 	}
 }
 
