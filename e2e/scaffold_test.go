@@ -4,14 +4,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/anteroom-id/anteroom/authserver/scaffold"
 	"github.com/anteroom-id/anteroom/e2e/peers"
 )
 
-// A new connector builds, and passes its tests, before its author has changed
-// anything.
+// A new connector builds, and passes its tests and the conformance kit, before its
+// author has changed anything.
 
 func TestNewGoConnectorPassesAtOnce(t *testing.T) {
 	long(t)
@@ -40,6 +41,9 @@ func TestNewNodeConnectorPassesAtOnce(t *testing.T) {
 	inFolder(t, dir, "npm", "test")
 	inFolder(t, dir, "npm", "run", "build")
 	inFolder(t, dir, "dist/anteroom-connector-payroll", "describe")
+	if out := inFolder(t, dir, "npm", "run", "conformance"); !strings.Contains(out, " 0 failed, ") || !strings.Contains(out, " 0 not run") {
+		t.Errorf("the conformance kit says:\n%s", out)
+	}
 }
 
 // inFolder runs a command there, in an author's environment: not as part of
@@ -47,7 +51,8 @@ func TestNewNodeConnectorPassesAtOnce(t *testing.T) {
 func inFolder(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CI=")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CI=",
+		"PATH="+buildDir(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)

@@ -85,7 +85,7 @@ func TestNewNode(t *testing.T) {
 	files := made(t, dir)
 	want := []string{
 		".gitignore", "README.md", "anteroom/connector.proto", "anteroom/instances.mjs", "anteroom/sdk.mjs", "anteroom/serve.mjs",
-		"anteroom/wire.mjs", "connector.mjs", "connector.test.mjs", "fake/main.mjs", "fake/target.mjs", "main.mjs",
+		"anteroom/wire.mjs", "conformance.mjs", "connector.mjs", "connector.test.mjs", "fake/main.mjs", "fake/target.mjs", "main.mjs",
 		"package-lock.json", "package.json",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {

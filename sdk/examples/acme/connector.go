@@ -38,7 +38,10 @@ func (t *target) Close() error {
 func (t *target) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account, error) {
 	query := url.Values{req.Key: {req.Value}}
 	var page struct{ Users []user }
-	if err := t.call(ctx, http.MethodGet, "users?"+query.Encode(), nil, &page); err != nil {
+	err := t.call(ctx, sdkhttp.Request{
+		Method: http.MethodGet, URL: "users?" + query.Encode(), Values: []string{req.Value},
+	}, &page)
+	if err != nil {
 		return nil, err
 	}
 	accounts := make([]sdk.Account, len(page.Users))
@@ -54,40 +57,48 @@ func (t *target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account
 	body := maps.Clone(req.Attributes)
 	body["active"] = req.Active
 	var u user
-	err := t.call(ctx, http.MethodPost, "users", body, &u)
+	err := t.call(ctx, sdkhttp.Request{
+		Method: http.MethodPost, URL: "users", Body: body, Values: texts(req.Attributes),
+	}, &u)
 	return u.account(), err
 }
 
 // Update (3) changes exactly these attributes and leaves the others alone. An
 // account that is gone is sdk.NotFound, which the status 404 stands for already.
 func (t *target) Update(ctx context.Context, req sdk.UpdateRequest) (sdk.Account, error) {
-	return t.patch(ctx, req.ID, changes(req.Set, req.Clear))
-}
-
-// changes is what a PATCH sends: new values, and null for what goes.
-func changes(set sdk.Attributes, clear []string) map[string]any {
-	body := map[string]any{}
-	maps.Copy(body, set)
-	for _, name := range clear {
+	body := sdk.Attributes{}
+	maps.Copy(body, req.Set)
+	for _, name := range req.Clear {
 		body[name] = nil
 	}
-	return body
+	return t.patch(ctx, req.ID, body)
 }
 
-func (t *target) patch(ctx context.Context, id string, body map[string]any) (sdk.Account, error) {
+func (t *target) patch(ctx context.Context, id string, body sdk.Attributes) (sdk.Account, error) {
 	var u user
-	err := t.call(ctx, http.MethodPatch, "users/"+url.PathEscape(id), body, &u)
+	err := t.call(ctx, sdkhttp.Request{
+		Method: http.MethodPatch, URL: "users/" + url.PathEscape(id), Body: body, Values: texts(body),
+	}, &u)
 	return u.account(), err
 }
 
-// call makes one request. Its errors say whether the system may have been changed:
-// pass them on as they are, or make another *sdk.Error of what you know better.
-func (t *target) call(ctx context.Context, method, path string, body, into any) error {
-	answer, err := t.http.Do(ctx, sdkhttp.Request{
-		Method: method, URL: strings.TrimSuffix(t.config.BaseURL, "/") + "/" + path, Body: body,
-	})
+// call makes one request; its URL is relative to the base. Errors say whether the
+// system may have been changed, and repeat no Values: pass them on as they are, or
+// make another *sdk.Error of what you know better.
+func (t *target) call(ctx context.Context, r sdkhttp.Request, into any) error {
+	r.URL = strings.TrimSuffix(t.config.BaseURL, "/") + "/" + r.URL
+	answer, err := t.http.Do(ctx, r)
 	if err != nil || into == nil {
 		return err
 	}
 	return answer.Decode(into)
+}
+
+// texts are the user's values, which no message may repeat.
+func texts(a sdk.Attributes) []string {
+	var all []string
+	for name := range a {
+		all = append(all, a.Strings(name)...)
+	}
+	return all
 }

@@ -8,7 +8,25 @@ import (
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/examples/acme/fake"
+	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
+	"github.com/anteroom-id/anteroom/sdk/sdktest"
 )
+
+// TestMain makes the test binary the connector itself when TestConformance starts
+// it as a child process.
+func TestMain(m *testing.M) { sdktest.Main(m, connector()) }
+
+// TestConformance is what every connector must do, whatever the system: each
+// check is a subtest, in this process and in a child's.
+func TestConformance(t *testing.T) {
+	const token = "a-token-for-tests"
+	sdktest.Run(t, sdktest.Options{
+		Connector: connector(),
+		Config:    map[string]any{"token": token},
+		URLField:  "base_url",
+		Target:    fake.New(token),
+	})
+}
 
 // start returns a target on a stand-in of its own.
 func start(t *testing.T) *target {
@@ -74,7 +92,7 @@ func TestUpdateChangesWhatIsNamedAndNothingElse(t *testing.T) {
 		t.Fatalf("Update: %v", err)
 	}
 	var u user
-	if err := target.call(soon(t), "GET", "users/"+made.ID, nil, &u); err != nil {
+	if err := target.call(soon(t), sdkhttp.Request{URL: "users/" + made.ID}, &u); err != nil {
 		t.Fatal(err)
 	}
 	if u.Name == nil || *u.Name != "Ada" || u.Email != nil || u.Login == nil || *u.Login != "ada" {
