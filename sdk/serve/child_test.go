@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -45,7 +47,10 @@ type noisy struct{}
 
 func openNoisy(context.Context, noisyConfig) (*noisy, error) { return &noisy{}, nil }
 
-func (*noisy) Lookup(context.Context, sdk.LookupRequest) ([]sdk.Account, error) {
+func (*noisy) Lookup(ctx context.Context, _ sdk.LookupRequest) ([]sdk.Account, error) {
+	sdk.Logger(ctx).Warn("a record", "token", sdk.Secret("hunter2"))
+	slog.Info("a record of slog", "of", "slog")
+	log.Print("a line of log")
 	fmt.Println("noise on os.Stdout")
 	fmt.Fprintln(os.Stderr, "noise on os.Stderr")
 	_, err := syscall.Write(1, []byte("noise on descriptor 1\n"))
@@ -70,8 +75,12 @@ func (*noisy) Create(ctx context.Context, _ sdk.CreateRequest) (sdk.Account, err
 	}
 }
 
-func (*noisy) Update(context.Context, sdk.UpdateRequest) (sdk.Account, error) {
-	return sdk.Account{}, sdk.Unsupported("no")
+// Update goes on until it is cancelled.
+func (*noisy) Update(ctx context.Context, _ sdk.UpdateRequest) (sdk.Account, error) {
+	fmt.Fprintln(os.Stderr, "update entered")
+	<-ctx.Done()
+	fmt.Fprintln(os.Stderr, "update cancelled")
+	return sdk.Account{}, ctx.Err()
 }
 
 func (*noisy) Close() error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
@@ -56,6 +57,63 @@ func TestSIGTERMLetsRunningCallsEnd(t *testing.T) {
 	c.checkEnds(t)
 	if !strings.Contains(c.stderr.String(), "target closed") {
 		t.Errorf("the target was not closed; stderr: %s", c.stderr)
+	}
+}
+
+// TestSIGTERMCancelsCallsThatGoOn: an author who waits for ever holds the process
+// up for the drain's time, and no longer.
+func TestSIGTERMCancelsCallsThatGoOn(t *testing.T) {
+	if os.Getenv("CI") != "true" {
+		t.Skip("a long test: make test runs it")
+	}
+	c := startChild(t)
+	remote := c.configured(t)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := remote.Update(soon(t), sdk.UpdateRequest{ID: "1"})
+		failed <- err
+	}()
+	c.stderr.waitFor(t, "update entered")
+	began := time.Now()
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; sdk.KindOf(err) != sdk.KindOutcomeUnknown {
+		t.Errorf("the call = %v, want an unknown outcome", err)
+	}
+	c.checkEnds(t)
+	if took := time.Since(began); took < drainTime || took > drainTime+3*time.Second {
+		t.Errorf("the process ended after %v, want %v and the little it takes to cancel", took, drainTime)
+	}
+	c.stderr.waitFor(t, "update cancelled")
+	c.stderr.waitFor(t, "target closed")
+}
+
+// TestLogsAreRecords reads standard error as the host does.
+func TestLogsAreRecords(t *testing.T) {
+	c := startChild(t)
+	ctx := sdk.WithTrace(soon(t), sdk.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+	if _, err := c.configured(t).Lookup(ctx, sdk.LookupRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	records := map[any]map[string]any{}
+	for line := range strings.Lines(c.stderr.String()) {
+		var r map[string]any
+		if json.Unmarshal([]byte(line), &r) == nil {
+			delete(r, "time")
+			records[r["msg"]] = r
+		}
+	}
+	want := map[any]map[string]any{
+		"a record": {
+			"msg": "a record", "level": "WARN", "verb": "Lookup", "instance": "one",
+			"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "token": "***",
+		},
+		"a record of slog": {"msg": "a record of slog", "level": "INFO", "of": "slog"},
+		"a line of log":    {"msg": "a line of log", "level": "INFO"},
+	}
+	if diff := cmp.Diff(want, records); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
