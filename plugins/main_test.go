@@ -178,6 +178,9 @@ func (g *goodTarget) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.A
 	case "print":
 		fmt.Fprintln(os.Stderr, "sending token", g.config.Token.Reveal())
 		fmt.Println("sending token to stdout", g.config.Token.Reveal())
+	case "log":
+		sdk.Logger(ctx).Warn("signed in", "with", g.config.Token.Reveal(), "connector", "another")
+		return []sdk.Account{{ID: sdk.TraceOf(ctx).Parent}}, nil
 	case "fork":
 		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{"grandchild"}, Stderr: os.Stderr,
 			SysProcAttr: &syscall.SysProcAttr{Setsid: true}}
@@ -195,6 +198,9 @@ func (g *goodTarget) Create(_ context.Context, req sdk.CreateRequest) (sdk.Accou
 		fmt.Fprintln(os.Stderr, "dying with", g.config.Token.Reveal())
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
+	}
+	if req.Attributes.String("wait") != "" {
+		return sdk.Account{}, sdk.Pending(time.Minute, "Ask for "+g.config.Token.Reveal())
 	}
 	return sdk.Account{ID: "new"}, nil
 }

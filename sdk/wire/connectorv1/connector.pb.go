@@ -2,7 +2,8 @@
 //
 // One process serves many configured instances of one kind of system. The host
 // speaks first: Describe, then Configure for each instance, then the verbs. It
-// may do all of that again at any time, to a new process.
+// may do all of that again at any time, to a new process. How the process is
+// started, and everything else, is in docs/connector-protocol.md.
 //
 // Rules that hold for every call:
 //
@@ -16,6 +17,8 @@
 //     reason: the kind in upper case}, a Failure and, when the target named a
 //     delay, a google.rpc.RetryInfo. A status without them is not the connector's
 //     word and counts as a crash or a defect.
+//   - The metadata keys traceparent and tracestate (W3C Trace Context) say what a
+//     call belongs to.
 //   - Both sides ignore fields, capabilities, field types and reasons they do not
 //     know. Fields are added, never renumbered or given another meaning.
 //   - A connector never receives a user's password or token. Secrets of the
@@ -2127,7 +2130,8 @@ func (x *SetGroupsResponse) GetPending() *Pending {
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// transient, rate_limited, unauthorized, forbidden, invalid, conflict,
-	// ambiguous, not_found, quota, unsupported, outcome_unknown, internal.
+	// ambiguous, not_found, quota, unsupported, outcome_unknown, internal; anything
+	// else counts as internal.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// none, applied or unknown; anything else counts as unknown.
 	Effect string `protobuf:"bytes,2,opt,name=effect,proto3" json:"effect,omitempty"`

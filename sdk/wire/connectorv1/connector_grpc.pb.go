@@ -2,7 +2,8 @@
 //
 // One process serves many configured instances of one kind of system. The host
 // speaks first: Describe, then Configure for each instance, then the verbs. It
-// may do all of that again at any time, to a new process.
+// may do all of that again at any time, to a new process. How the process is
+// started, and everything else, is in docs/connector-protocol.md.
 //
 // Rules that hold for every call:
 //
@@ -16,6 +17,8 @@
 //     reason: the kind in upper case}, a Failure and, when the target named a
 //     delay, a google.rpc.RetryInfo. A status without them is not the connector's
 //     word and counts as a crash or a defect.
+//   - The metadata keys traceparent and tracestate (W3C Trace Context) say what a
+//     call belongs to.
 //   - Both sides ignore fields, capabilities, field types and reasons they do not
 //     know. Fields are added, never renumbered or given another meaning.
 //   - A connector never receives a user's password or token. Secrets of the
