@@ -28,7 +28,7 @@ test: setup peers build ## everything: a test that lacks its server fails
 fast: ## what needs no server
 	$(GO) test ./...
 
-chaos: ## ten minutes of killed servers and connectors and a directory that misbehaves
+chaos: ## ten minutes of killed servers, connectors and backends and of misbehaving directories, then three mutants
 	CI=true ANTEROOM_CHAOS=$${ANTEROOM_CHAOS:-10m} $(GO) test -count 1 -timeout 2h -v -run TestChaos ./e2e
 
 bench: ## the figures of docs/performance.md, in one run

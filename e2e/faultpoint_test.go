@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -105,6 +106,7 @@ func killAtPoints(t *testing.T, database string, moments []moment) {
 	for i, m := range moments {
 		t.Run(string(m.at), func(t *testing.T) { c.killAt(t, p, m, i) })
 	}
+	c.atPeace(t)
 }
 
 // faultyDeployment is a chaos without chaos: people with patience, and servers
@@ -112,7 +114,9 @@ func killAtPoints(t *testing.T, database string, moments []moment) {
 func faultyDeployment(t *testing.T, front, database string, servers []string) *chaos {
 	t.Helper()
 	c := &chaos{deployment: deploy(t, "http://"+front, database), seed: 1, addresses: servers}
+	c.places = []place{{"directory", c.directory}}
 	c.binary, c.lease = faultyBuild(t), shortLease
+	always(c.proxy, func(w http.ResponseWriter, r *http.Request, upstream http.Handler) { c.watch(upstream).ServeHTTP(w, r) })
 	c.write(t, "resources.yaml", resourcesYAML(c.proxy.URL, stackOptions{target: "on_user_delete: delete"}))
 	c.command(t, "apply", "-f", c.path("resources.yaml"))
 	return c
@@ -122,7 +126,7 @@ func faultyDeployment(t *testing.T, front, database string, servers []string) *c
 // chapter, with a server that dies at the moment.
 func (c *chaos) killAt(t *testing.T, p *process, m moment, i int) {
 	p.env = []string{faultpoint.Env + "=" + string(m.at) + ":kill"}
-	person := c.person(5 * i) // every fifth leaves early, but not these
+	person := c.person(5 * i) // none who leaves early, or is refused
 	if m.begin == nil {
 		p.restart(t)
 		died := c.through(t, p, func(ctx context.Context) { person.walk(ctx) })
@@ -232,8 +236,8 @@ func TestStoppedServerDoublesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()
 	points := []faultpoint.Point{
-		faultpoint.After(faultpoint.Lookup), faultpoint.After(faultpoint.Creating), faultpoint.Before(faultpoint.Create),
-		faultpoint.After(faultpoint.Create), faultpoint.Before(faultpoint.Finish),
+		faultpoint.After(faultpoint.Begin), faultpoint.After(faultpoint.Lookup), faultpoint.After(faultpoint.Creating),
+		faultpoint.Before(faultpoint.Create), faultpoint.After(faultpoint.Create),
 	}
 	var cases []testCase
 	for i, at := range points {
@@ -251,7 +255,6 @@ func stopAt(t *testing.T, at faultpoint.Point, i int) {
 	sleeper.start(t)
 	c.rp = c.relyingParty(t)
 	person := c.person(5 * i)
-	person.browser.Client.Timeout = shortLease // a server that sleeps answers nothing
 	walked := make(chan struct{})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -267,15 +270,30 @@ func stopAt(t *testing.T, at faultpoint.Point, i int) {
 	if took := time.Since(slept); took > 2*c.lease+patience/2 {
 		t.Errorf("the person was in %s after the server fell asleep", took)
 	}
-	if err := sleeper.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	sleeper.wake(t)
 	c.attemptsEnd(t, 2)
 	c.onlyOne(t, person, slept)
-	if len(c.blind) > 0 {
-		t.Errorf("creates of an account that was there: %q", c.blind)
-	}
+	c.atPeace(t)
+}
+
+// atPeace checks what must be true whatever died or slept.
+func (c *chaos) atPeace(t *testing.T) {
+	t.Helper()
 	c.oneAtATime(t)
+	for _, body := range c.blind {
+		c.wrongs("a create of an account that was there: %s", body)
+	}
+	for _, w := range c.wrong {
+		t.Error(w)
+	}
+}
+
+// wake lets a stopped process go on.
+func (p *process) wake(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // state returns the process's state as the kernel names it: "T" when stopped.

@@ -50,6 +50,7 @@ type stackOptions struct {
 	target   string // more YAML of the target: "adopt: never"
 	config   string // more of the target's config: "timeout: 1s"
 	more     string // more YAML of the document's applications
+	targets  string // more YAML of the document's targets
 	baseURL  string // of the target; "" for the fault proxy
 	log      *slog.Logger
 }
@@ -117,7 +118,7 @@ targets:
     config: {base_url: %q, auth: bearer, %s}
     secrets: {token: {env: SCIM_TOKEN}}
     %s
-applications:
+%sapplications:
   - client_id: %s
     redirect_uris: [%q]
     secret: {env: APP_SECRET}
@@ -130,7 +131,7 @@ applications:
     secret: {env: APP_SECRET}
     scopes: [openid, profile, email, offline_access, provisioning]
 %s
-`, baseURL, o.config, o.target, appID, appCallback, binding, otherAppID, appCallback, o.more)
+`, baseURL, o.config, o.target, o.targets, appID, appCallback, binding, otherAppID, appCallback, o.more)
 }
 
 // apply brings the resources to what the options say; it may be called again.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,10 +54,10 @@ func (f *Faults) pass(p Point) {
 	}
 	f.once.Do(func() {
 		fmt.Fprintln(os.Stderr, "fault point reached:", p)
-		_ = syscall.Kill(os.Getpid(), f.signal)
-		if f.signal == syscall.SIGKILL {
-			select {} // until it arrives
-		}
+		// To this very thread: another might take the signal while this one goes on.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		_ = syscall.Tgkill(os.Getpid(), syscall.Gettid(), f.signal)
 	})
 }
 
