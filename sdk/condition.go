@@ -43,15 +43,15 @@ func readCondition(tag string) (c Condition, wrong string) {
 
 // contradiction says why the condition can never be told, "" if it can. earlier
 // are the fields before it, so that there are no circles.
-func (c Condition) contradiction(earlier []configField) string {
+func (c Condition) contradiction(earlier []Field) string {
 	if c.Field == "" {
 		return ""
 	}
-	at := slices.IndexFunc(earlier, func(f configField) bool { return f.Name == c.Field })
+	at := slices.IndexFunc(earlier, func(f Field) bool { return f.Name == c.Field })
 	if at < 0 {
 		return fmt.Sprintf("the condition %q names no field that comes before", c)
 	}
-	on := earlier[at].Field
+	on := earlier[at]
 	switch {
 	case on.Secret || on.Type != FieldString && on.Type != FieldBool:
 		return fmt.Sprintf("the condition %q is about a field that is no plain string or bool", c)

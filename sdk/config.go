@@ -26,6 +26,7 @@ func configFields(t reflect.Type) []configField {
 		panic(fmt.Sprintf("sdk.Define: the configuration %s is not a struct", t))
 	}
 	var fields []configField
+	var earlier []Field
 	seen := map[string]string{}
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -38,13 +39,13 @@ func configFields(t reflect.Type) []configField {
 			wrong = fmt.Sprintf("the name %q is taken by field %s", f.Name, seen[f.Name])
 		}
 		if wrong == "" {
-			wrong = f.When.contradiction(fields)
+			wrong = f.When.contradiction(earlier)
 		}
 		if wrong != "" {
 			panic(fmt.Sprintf("sdk.Define: %s.%s: %s", t, sf.Name, wrong))
 		}
 		seen[f.Name] = sf.Name
-		fields = append(fields, configField{Field: f, index: i})
+		fields, earlier = append(fields, configField{Field: f, index: i}), append(earlier, f)
 	}
 	return fields
 }

@@ -53,7 +53,9 @@ func Define[C any, T Target](name, version string, open func(context.Context, C)
 	for _, option := range options {
 		option(&d)
 	}
-	checkAttributes(d.Attributes)
+	if problems := d.attributeProblems(true); len(problems) > 0 {
+		panic("sdk.Define: " + problems[0].Message)
+	}
 	return &definition[C, T]{description: d, fields: fields, open: open}
 }
 
@@ -79,31 +81,6 @@ func WithAttributes(attributes ...Attribute) Option {
 				a.Type = AttributeString
 			}
 			d.Attributes = append(d.Attributes, a)
-		}
-	}
-}
-
-func checkAttributes(attributes []Attribute) {
-	names, ranks, owner := map[string]bool{}, map[int]string{}, ""
-	for _, a := range attributes {
-		switch {
-		case a.Name == "":
-			panic("sdk.Define: an attribute has no name")
-		case names[a.Name]:
-			panic(fmt.Sprintf("sdk.Define: attribute %q is declared twice", a.Name))
-		case !a.Type.known():
-			panic(fmt.Sprintf("sdk.Define: attribute %q has the unknown type %q", a.Name, a.Type))
-		case a.Correlate < 0 || a.Correlate > 1000:
-			panic(fmt.Sprintf("sdk.Define: attribute %q: Correlate %d is not between 0 and 1000", a.Name, a.Correlate))
-		case a.Correlate > 0 && ranks[a.Correlate] != "":
-			panic(fmt.Sprintf("sdk.Define: attributes %q and %q have the same Correlate", ranks[a.Correlate], a.Name))
-		case a.Owner && owner != "":
-			panic(fmt.Sprintf("sdk.Define: attributes %q and %q are both Owner", owner, a.Name))
-		}
-		names[a.Name] = true
-		ranks[a.Correlate] = a.Name
-		if a.Owner {
-			owner = a.Name
 		}
 	}
 }

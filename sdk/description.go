@@ -66,6 +66,14 @@ const (
 	FieldStrings  FieldType = "strings"
 )
 
+func (t FieldType) known() bool {
+	switch t {
+	case FieldString, FieldBool, FieldInt, FieldDuration, FieldStrings:
+		return true
+	}
+	return false
+}
+
 // Field is one configuration field. It drives validation, the console's form
 // and the documentation.
 type Field struct {

@@ -11,7 +11,9 @@
 // update, when to try again and when to stop; a connector only performs one
 // verb against the system, within the context's deadline, and reports honestly
 // what happened: an [Error] says which kind of failure it was and, above all,
-// whether the system may have been changed (its [Effect]).
+// whether the system may have been changed (its [Effect]). A write that the
+// system has accepted and not done yet is [Pending]. [Logger] gives the logger of
+// a call, and package sdkhttp a client that reports as it should.
 //
 // The package imports the standard library only. It does not own the transport
 // (package wire), the child process's life (package serve) or the conformance

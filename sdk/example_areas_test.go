@@ -39,6 +39,17 @@ func ExampleCondition() {
 	// [{password is required}]
 }
 
+// Who reads the description of a connector in another language checks it first.
+func ExampleDescription_Problems() {
+	d := sdk.Description{Name: "acme", Version: "1", Config: []sdk.Field{{Name: "token", Type: sdk.FieldString, Secret: true, Default: "x"}}}
+	for _, p := range d.Problems() {
+		fmt.Println(p.Field, p.Message)
+	}
+	// Output:
+	// version "1" is no semantic version such as 1.2.3
+	// config field "token": a secret has neither default nor enum
+}
+
 func ExampleSecret() {
 	token := sdk.Secret("s3cret")
 	fmt.Println(token)
