@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -60,10 +61,27 @@ func (s *System) InspectConnector(ctx context.Context, name string) (sdk.Descrip
 // PinConnector trusts the binary as it is now.
 func (s *System) PinConnector(ctx context.Context, name string) (sdk.Description, string, error) {
 	d, digest, err := s.InspectConnector(ctx, name)
+	if err == nil {
+		err = approvable(d)
+	}
 	if err != nil {
 		return d, "", err
 	}
 	return d, digest, s.Pins.Put(ctx, plugins.Pin{Name: name, Digest: digest, Description: d, PinnedAt: s.Now()})
+}
+
+// approvable refuses a connector that says of itself what cannot be: forms, checks
+// and mappings go by it.
+func approvable(d sdk.Description) error {
+	problems := d.Problems()
+	if len(problems) == 0 {
+		return nil
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Field + ": " + p.Message
+	}
+	return fmt.Errorf("the connector's description is wrong: %s", strings.Join(texts, "; "))
 }
 
 // CheckTarget asks the connector to check the connection, step by step.
