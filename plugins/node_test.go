@@ -2,11 +2,18 @@ package plugins
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,9 +23,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/anteroom-id/anteroom/e2e/peers"
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
 // nodeBench is a host with the example connector in Node, started as any other:
@@ -251,5 +262,47 @@ func TestNodeConnectorIsStartedAgain(t *testing.T) {
 	}
 	if n := strings.Count(b.log.String(), "connector ready"); n != 2 {
 		t.Errorf("%d processes were ready, want 2:\n%s", n, b.log)
+	}
+}
+
+// TestNodeConnectorLetsNobodyElseIn connects to its socket as somebody who can
+// reach it but is not the host.
+func TestNodeConnectorLetsNobodyElseIn(t *testing.T) {
+	b := nodeBench(t)
+	c := b.open(t, nodeTarget(startREST(t, nil)))
+	if _, err := c.Getter().Get(t.Context(), sdk.GetRequest{ID: "nobody"}); sdk.KindOf(err) != sdk.KindNotFound {
+		t.Fatalf("the host itself: %v", err)
+	}
+	sockets, err := filepath.Glob(filepath.Join(b.Host.dir.Path(), "*", "connector-*"))
+	if err != nil || len(sockets) != 1 {
+		t.Fatalf("sockets: %v, %v", sockets, err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, theirs := range map[string]credentials.TransportCredentials{
+		"without TLS":         insecure.NewCredentials(),
+		"without certificate": credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}),
+		"with their own": credentials.NewTLS(&tls.Config{
+			InsecureSkipVerify: true, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}),
+	} {
+		cc, err := grpc.NewClient("unix:"+sockets[0], grpc.WithTransportCredentials(theirs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if d, err := wire.NewClient(cc).Describe(ctx); err == nil {
+			t.Errorf("%s: somebody else was answered: %+v", name, d)
+		} else if ctx.Err() != nil {
+			t.Errorf("%s: neither refused nor answered: %v", name, err)
+		}
+		cancel()
+		_ = cc.Close()
 	}
 }
