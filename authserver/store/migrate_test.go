@@ -1,0 +1,65 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+)
+
+// rowsOf is what a database of each version has, as that version wrote it.
+var rowsOf = map[int]string{
+	1: `INSERT INTO users (id, login, login_norm, email, email_verified, given_name, family_name, name, locale, phone_number, group_names, claims, search, status, home, revision, created_at, updated_at)
+			VALUES ('u1', 'Ann', 'ann', 'ann@example.com', 1, 'Ann', 'Example', '', 'en', '', '["staff"]', '{}', 'ann ann@example.com', 'active', 'app', 2, 1700000000000001, 1700000000000002);
+		INSERT INTO passwords (user_id, hash, updated_at) VALUES ('u1', '$argon2id$x', 1700000000000003);
+		INSERT INTO applications (client_id, name, redirect_uris, type, auth_method, secret_hash, grant_types, scopes, id_token_alg, initiate_login_uri, registration, enabled, revision, created_at, updated_at)
+			VALUES ('app', 'App', '["https://app/cb"]', 'web', 'client_secret_basic', 'h', '["authorization_code"]', '["openid"]', 'RS256', '', 1, 1, 5, 1700000000000004, 1700000000000005);
+		INSERT INTO sessions (id, user_id, amr, auth_time, used_at, ends_at) VALUES ('s1', 'u1', '["pwd"]', 1700000000000006, 1700000000000007, 1700000000000008)`,
+	2: `INSERT INTO oauth_grant (id, client_id, user_id, decision_id, scopes, session_id, auth_time, created_at, expires_at)
+			VALUES ('g1', 'app', 'u1', 'd1', 'openid', 's1', 1700000000000009, 1700000000000010, 1700000000000011)`,
+	3: `INSERT INTO connector_pin (name, digest, description, pinned_at)
+			VALUES ('scim2', 'abc', '{"name":"scim2","version":"1.0.0","display_name":"SCIM"}', 1700000000000012)`,
+}
+
+// What an earlier version stored is there after an update, and means the same.
+func TestMigrateFromEveryVersion(t *testing.T) {
+	sqldbtest.FromEveryVersion(t, store.Migrations(), rowsOf, func(t *testing.T, db *sqldb.DB, from int) {
+		if from == 0 {
+			if n := rows(t, db, "users"); n != 0 {
+				t.Errorf("a new database has %d users", n)
+			}
+			return
+		}
+		u, err := store.Users{DB: db}.Get(t.Context(), "u1")
+		if err != nil || u.Login != "Ann" || !u.Active() || len(u.Groups) != 1 || u.Home != "app" || !u.UpdatedAt.Equal(time.UnixMicro(1700000000000002)) {
+			t.Errorf("user = %+v, %v", u, err)
+		}
+		a, err := store.Applications{DB: db, Now: time.Now}.Get(t.Context(), "app")
+		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 {
+			t.Errorf("application = %+v, %v", a, err)
+		}
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3} {
+			if n := rows(t, db, table); (n == 1) != (from >= since) {
+				t.Errorf("%d rows of %s from version %d", n, table, from)
+			}
+		}
+		if from < 3 {
+			return
+		}
+		pin, err := store.Pins{DB: db}.Pin(t.Context(), "scim2")
+		if err != nil || pin.Digest != "abc" || pin.Description.Version != "1.0.0" {
+			t.Errorf("pin = %+v, %v", pin, err)
+		}
+	})
+}
+
+func rows(t *testing.T, db *sqldb.DB, table string) int {
+	t.Helper()
+	var n int
+	if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
