@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -27,6 +28,7 @@ type DB struct {
 	dialect Dialect
 	write   *sql.DB // SQLite: one connection, so writers queue in order
 	read    *sql.DB // the same as write on PostgreSQL
+	group   *group  // joins the writers of SQLite; nil on PostgreSQL
 }
 
 // sqlitePragmas apply to every connection. FULL keeps the last commits over a
@@ -64,21 +66,26 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	write, err := sqlitePool(path, "_txlock=immediate", 1)
+	write, err := sqlitePool(path, "_txlock=immediate", 1, nil)
 	if err != nil {
 		return nil, err
 	}
-	read, err := sqlitePool(path, "_pragma=query_only(1)", sqliteReaders)
+	read, err := sqlitePool(path, "_pragma=query_only(1)", sqliteReaders, nil)
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	return ping(ctx, &DB{dialect: SQLite, write: write, read: read})
+	return ping(ctx, &DB{dialect: SQLite, write: write, read: read, group: newGroup(write)})
 }
 
-func sqlitePool(path, extra string, conns int) (*sql.DB, error) {
-	connector, err := sqlite.NewConnector(sqliteDSN(path, extra))
+// sqlitePool opens a pool; wrap is for tests and may be nil.
+func sqlitePool(path, extra string, conns int, wrap func(driver.Connector) driver.Connector) (*sql.DB, error) {
+	opened, err := sqlite.NewConnector(sqliteDSN(path, extra))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	connector := driver.Connector(opened)
+	if wrap != nil {
+		connector = wrap(connector)
 	}
 	pool := sql.OpenDB(preparing{connector})
 	pool.SetMaxOpenConns(conns)

@@ -58,28 +58,47 @@ func (t *tx) join(ctx context.Context, fn func(ctx context.Context) error) error
 	return err
 }
 
-func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context) error) (err error) {
-	begun, err := db.write.BeginTx(ctx, nil)
+func (db *DB) runTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	body := func(ctx context.Context, t *tx) error {
+		if err := fn(context.WithValue(ctx, txKey{db}, t)); err != nil {
+			return err
+		}
+		if t.failed {
+			return errRollbackOnly
+		}
+		return nil
+	}
+	run := db.ownTx
+	if db.group != nil {
+		run = db.group.run
+	}
+	t, err := run(ctx, body)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	t := &tx{sql: begun}
-	// A panic in fn must not leave the writer's only connection inside a
-	// transaction. After a commit the rollback does nothing.
-	defer func() { _ = begun.Rollback() }()
-	if err := fn(context.WithValue(ctx, txKey{db}, t)); err != nil {
 		return err
-	}
-	if t.failed {
-		return errRollbackOnly
-	}
-	if err := begun.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
 	}
 	for _, f := range t.afterCommit {
 		f()
 	}
 	return nil
+}
+
+// ownTx runs fn in a transaction that is shared with nobody.
+func (db *DB) ownTx(ctx context.Context, fn func(ctx context.Context, t *tx) error) (*tx, error) {
+	begun, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	// A panic in fn must not leave the connection inside a transaction. After a
+	// commit the rollback does nothing.
+	defer func() { _ = begun.Rollback() }()
+	t := &tx{sql: begun}
+	if err := fn(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := begun.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return t, nil
 }
 
 // pause waits a little, longer each try, and reports whether ctx still lives.
@@ -107,13 +126,23 @@ func (db *DB) AfterCommit(ctx context.Context, f func()) {
 
 // Exec runs a statement and returns the number of rows it changed.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	var res sql.Result
-	var err error
-	if t := db.current(ctx); t != nil {
-		res, err = t.sql.ExecContext(ctx, query, args...)
-	} else {
-		res, err = db.write.ExecContext(ctx, query, args...)
+	t := db.current(ctx)
+	switch {
+	case t != nil:
+		return affected(t.sql.ExecContext(ctx, query, args...))
+	case db.group == nil:
+		return affected(db.write.ExecContext(ctx, query, args...))
 	}
+	var n int64
+	_, err := db.group.run(ctx, func(ctx context.Context, t *tx) error {
+		var err error
+		n, err = affected(t.sql.ExecContext(ctx, query, args...))
+		return err
+	})
+	return n, err
+}
+
+func affected(res sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
