@@ -201,3 +201,17 @@ func TestPendingWritesAreAskedForAgain(t *testing.T) {
 		})
 	}
 }
+
+// Whoever accepts something is there: it ends a row of failures, and an outage.
+func TestPendingShowsThatTheTargetIsThere(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	pending := provisioning.Observation{Called: true, Kind: sdk.KindPending, RetryAfter: time.Minute}
+	if h := (provisioning.Health{Failures: 4}).After(pending, now); h != (provisioning.Health{}) {
+		t.Errorf("after four failures: %+v, want well", h)
+	}
+	open := provisioning.Health{Kind: sdk.KindTransient, OpenedAt: now.Add(-time.Minute), Openings: 1, ProbeAt: now}.Probing(now.Add(time.Minute))
+	pending.Probe = open.Probe
+	if h := open.After(pending, now); h.Open() || !h.ReadyAt().IsZero() {
+		t.Errorf("after the probe of an outage: %+v, want closed", h)
+	}
+}
