@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -501,4 +502,17 @@ func FuzzNormalizeLogin(f *testing.F) {
 			t.Errorf("NormalizeLogin(%q) = %q, again = %q", s, once, again)
 		}
 	})
+}
+
+func TestLoginLength(t *testing.T) {
+	for n, ok := range map[int]bool{1: false, 2: true, 128: true, 129: false} {
+		for _, letter := range []string{"a", "é"} {
+			_, err := Check(User{Login: strings.Repeat(letter, n)}, "")
+			problems, _ := errors.AsType[Problems](err)
+			bad := slices.ContainsFunc(problems, func(p Problem) bool { return p.Code == CodeLoginSyntax })
+			if bad == ok {
+				t.Errorf("a login of %d times %s: %v, want ok %v", n, letter, err, ok)
+			}
+		}
+	}
 }
