@@ -6,7 +6,7 @@ PLUGINS := connectors
 NPM     := e2e/peers sdk/examples/node
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo demo-check test fast chaos bench fuzz generate setup peers clean
+.PHONY: build demo demo-check test fast chaos bench soak fuzz generate setup peers clean
 
 build: ## the server and the first-party connectors
 	$(GO) build -trimpath -o $(BIN)/anteroom .
@@ -34,6 +34,12 @@ chaos: ## ten minutes of killed servers, connectors and backends and of misbehav
 bench: ## the figures of docs/performance.md, in one run
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 2000x ./provisioning/runner
 	$(GO) test -run '^$$' -bench 'CodeFlow|Refresh' -benchmem -benchtime 1000x ./authserver/op
+	$(GO) test -run '^$$' -bench Call -benchtime 20000x ./plugins
+	$(GO) test -run '^$$' -bench 'Start|Restart|IdleMemory' -benchtime 50x ./plugins
+
+soak: ## 2,000 killed connectors and 1,000,000 calls: nothing may grow
+	ANTEROOM_SOAK_RESTARTS=$${ANTEROOM_SOAK_RESTARTS:-2000} ANTEROOM_SOAK_CALLS=$${ANTEROOM_SOAK_CALLS:-1000000} \
+		$(GO) test -count 1 -timeout 2h -v -run TestSoak ./plugins
 
 fuzz: ## each fuzz target for ten seconds
 	.ci/fuzz 10s

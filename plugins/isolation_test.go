@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/anteroom-id/anteroom/plugins/sandbox"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
 // needFull fails where the tests must show everything and leaves elsewhere.
-func needFull(t *testing.T) {
+func needFull(t testing.TB) {
 	t.Helper()
 	if sandbox.Probe().Covers(sandbox.Full()) {
 		return
@@ -166,6 +168,8 @@ func FuzzConfigPorts(f *testing.F) {
 }
 
 // TestConnectorDumpsItsEnvironment finds nothing of the host's in it.
+//
+// It is trap 8 of docs/connector-traps.md.
 func TestConnectorDumpsItsEnvironment(t *testing.T) {
 	t.Setenv("ANTEROOM_SECRETS_KEY_FILE", "canary")
 	b := newBench(t, nil, "good")
@@ -214,4 +218,62 @@ func uidOf(t *testing.T, pid string) int {
 		t.Fatal(err)
 	}
 	return int(info.Sys().(*syscall.Stat_t).Uid)
+}
+
+// TestReplacedFile: a connector that may no longer read what a file has become is
+// started again, when its calls have ended.
+func TestReplacedFile(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.HealthEvery = time.Hour }, "good") // the test looks itself
+	c := b.open(t, target("good"))
+	pid := ask(t, c, "x")
+	proc, err := c.program.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	for _, name := range []string{path, path + ".new"} {
+		if err := os.WriteFile(name, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proc.files = sandbox.Files{path: was}
+	proc.retireOutdated()
+	if proc.isRetired() {
+		t.Error("retired although nothing was replaced")
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	proc.retireOutdated()
+	if !b.log.has("started again to see a replaced file") {
+		t.Errorf("the log does not say it:\n%s", b.log)
+	}
+	select {
+	case <-proc.run.Exited():
+		t.Error("the call under way was cut off")
+	default:
+	}
+	proc.leave()
+	if again := ask(t, c, "x"); again == pid {
+		t.Error("the process was not started again")
+	}
+	if b.log.has("connector crashed") {
+		t.Error("its end counts as a crash")
+	}
+}
+
+func TestFilesOfThePolicy(t *testing.T) {
+	files := sandbox.Default().Files()
+	if _, ok := files["/etc/hosts"]; !ok || files.Replaced() != "" {
+		t.Errorf("files = %v, replaced %q", files, files.Replaced())
+	}
+	for path := range files {
+		if !strings.HasPrefix(path, "/etc/") || strings.HasPrefix(path, "/etc/ssl") {
+			t.Errorf("%s is watched", path)
+		}
+	}
 }

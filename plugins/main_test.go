@@ -78,6 +78,8 @@ func runChild(mode string) {
 		serve.Connector(sdk.Define("good", "9.0.0", func(context.Context, goodConfig) (*goodTarget, error) {
 			return nil, &sdk.Error{Kind: sdk.KindUnauthorized, Message: "the target is away"}
 		}))
+	case "plaingrpc":
+		servePlain()
 	case "lean":
 		serve.Connector(sdk.Define("lean", "1.0.0", func(context.Context, goodConfig) (leanTarget, error) { return leanTarget{}, nil }))
 	case "noisy":
@@ -276,7 +278,7 @@ type bench struct {
 	log          *logText
 }
 
-func newBench(t *testing.T, change func(*Options), connectors ...string) *bench {
+func newBench(t testing.TB, change func(*Options), connectors ...string) *bench {
 	t.Helper()
 	b := &bench{dir: t.TempDir(), pins: &fakePins{pins: map[string]Pin{}}, log: &logText{}}
 	runtime, err := os.MkdirTemp("", "h") // short enough for sockets
@@ -308,7 +310,7 @@ func newBench(t *testing.T, change func(*Options), connectors ...string) *bench 
 }
 
 // shut stops the host and shows that it leaves nothing behind.
-func (b *bench) shut(t *testing.T) {
+func (b *bench) shut(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -328,7 +330,7 @@ func (b *bench) shut(t *testing.T) {
 func (b *bench) file(name string) string { return filepath.Join(b.dir, catalog.Prefix+name) }
 
 // install puts the test binary into the folder under the connector's name.
-func (b *bench) install(t *testing.T, name string) {
+func (b *bench) install(t testing.TB, name string) {
 	t.Helper()
 	if err := os.Link(executable(t), b.file(name)); err != nil {
 		b.installChanged(t, name, "")
@@ -336,7 +338,7 @@ func (b *bench) install(t *testing.T, name string) {
 }
 
 // installChanged installs a binary with another digest that behaves the same.
-func (b *bench) installChanged(t *testing.T, name, suffix string) {
+func (b *bench) installChanged(t testing.TB, name, suffix string) {
 	t.Helper()
 	program, err := os.ReadFile(executable(t))
 	if err != nil {
@@ -348,7 +350,7 @@ func (b *bench) installChanged(t *testing.T, name, suffix string) {
 	}
 }
 
-func executable(t *testing.T) string {
+func executable(t testing.TB) string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -357,7 +359,7 @@ func executable(t *testing.T) string {
 	return exe
 }
 
-func digestOf(t *testing.T, path string) string {
+func digestOf(t testing.TB, path string) string {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -378,7 +380,7 @@ func target(connector string) InstanceConfig {
 		Config: sdk.RawConfig{Values: []byte(`{}`), Secrets: map[string]sdk.Secret{"token": token}}}
 }
 
-func (b *bench) open(t *testing.T, cfg InstanceConfig) *Conn {
+func (b *bench) open(t testing.TB, cfg InstanceConfig) *Conn {
 	t.Helper()
 	c, err := b.Open(t.Context(), cfg)
 	if err != nil {
@@ -389,7 +391,7 @@ func (b *bench) open(t *testing.T, cfg InstanceConfig) *Conn {
 }
 
 // ask makes a harmless call and returns the pid of the process that answered.
-func ask(t *testing.T, c *Conn, value string) string {
+func ask(t testing.TB, c *Conn, value string) string {
 	t.Helper()
 	accounts, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: value})
 	if err != nil {
@@ -427,7 +429,7 @@ func (l *logText) String() string {
 	return l.buf.String()
 }
 
-func (l *logText) await(t *testing.T, text string) {
+func (l *logText) await(t testing.TB, text string) {
 	t.Helper()
 	deadline := time.After(patience)
 	for {
@@ -446,6 +448,13 @@ func (l *logText) await(t *testing.T, text string) {
 			t.Fatalf("no %q in the log:\n%s", text, l)
 		}
 	}
+}
+
+// reset forgets what was logged.
+func (l *logText) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf = bytes.Buffer{}
 }
 
 func (l *logText) has(text string) bool { return strings.Contains(l.String(), text) }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
+	"github.com/anteroom-id/anteroom/plugins/sandbox"
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire"
 )
@@ -30,6 +31,7 @@ type process struct {
 	log     *runner.Log
 	wire    *wire.Client
 	health  grpc_health_v1.HealthClient
+	files   sandbox.Files // that it may read while they are the same
 	readyAt time.Time
 	buried  chan struct{} // closed when it has exited and that was recorded
 
@@ -61,6 +63,9 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 		opts: opts, log: runner.NewLog(logger, p.secrets.redact, opts.Now),
 		buried: make(chan struct{}), condemned: make(chan struct{}), quiet: make(chan struct{}),
 		configured: map[wire.Instance]bool{}, used: opts.Now(),
+	}
+	if confine != nil {
+		proc.files = confine.Policy.Files()
 	}
 	proc.condemn = sync.OnceFunc(func() { close(proc.condemned) })
 	made := make(chan *runner.Runner, 1)
@@ -202,6 +207,7 @@ func (p *process) monitor() {
 			return
 		case <-tick.C:
 			p.retireIdle()
+			p.retireOutdated()
 			if misses = p.probe(misses); misses >= maxMisses {
 				p.log.Logger().Error("connector does not answer, killing it", "checks", misses)
 				p.condemn()
@@ -277,6 +283,15 @@ func (p *process) retireIdle() {
 	if p.calls == 0 && p.opts.Now().Sub(p.used) >= p.opts.IdleAfter {
 		p.log.Logger().Info("connector is idle, stopping it", "after", p.opts.IdleAfter)
 		p.retireLocked()
+	}
+}
+
+// retireOutdated ends a process that can no longer read a file because that was
+// replaced.
+func (p *process) retireOutdated() {
+	if path := p.files.Replaced(); path != "" && !p.isRetired() {
+		p.log.Logger().Info("connector is started again to see a replaced file", "file", path)
+		p.retire()
 	}
 }
 
