@@ -323,6 +323,7 @@ func TestBothEndsAgreeOnTheLifeline(t *testing.T) {
 	}
 }
 
+// TestRuntimeFolderIsSwept is trap 12 of docs/connector-traps.md.
 func TestRuntimeFolderIsSwept(t *testing.T) {
 	b := newBench(t, nil)
 	if info, err := os.Stat(b.Host.dir.Path()); err != nil || info.Mode().Perm() != 0o700 {

@@ -119,6 +119,8 @@ func nodeTarget(baseURL string) InstanceConfig {
 
 // TestNodeConnector shows that the protocol does not need Go: verbs, values,
 // optional verbs, the end of the process.
+//
+// It is trap 22 of docs/connector-traps.md.
 func TestNodeConnector(t *testing.T) {
 	b := nodeBench(t)
 	c := b.open(t, nodeTarget(startREST(t, nil)))

@@ -56,6 +56,8 @@ func TestChangedFileIsNotExecuted(t *testing.T) {
 }
 
 // TestRestartRunsThePinnedBytes changes the file under a running connector.
+//
+// It is trap 10 of docs/connector-traps.md.
 func TestRestartRunsThePinnedBytes(t *testing.T) {
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))

@@ -26,6 +26,8 @@ import (
 
 // TestNoisyConnector prints, before and after its handshake, what panics or
 // blocks the library's own parsers.
+//
+// It is traps 1 and 14 of docs/connector-traps.md.
 func TestNoisyConnector(t *testing.T) {
 	b := newBench(t, nil, "noisy")
 	c := b.open(t, target("noisy"))
@@ -47,6 +49,8 @@ func TestNoisyConnector(t *testing.T) {
 }
 
 // TestBadHandshakes must fail at once, as errors, with nothing left behind.
+//
+// It is traps 2, 9, 18 and 25 of docs/connector-traps.md.
 func TestBadHandshakes(t *testing.T) {
 	cases := map[string]string{
 		"docker":  "must lie in its own folder",
@@ -73,6 +77,8 @@ func TestBadHandshakes(t *testing.T) {
 }
 
 // TestStuckStarts never come up: nothing of them outlives the start's time.
+//
+// It is traps 16 and 26 of docs/connector-traps.md.
 func TestStuckStarts(t *testing.T) {
 	for _, mode := range []string{"silent", "frozen", "plain"} {
 		t.Run(mode, func(t *testing.T) {
@@ -93,6 +99,8 @@ func TestStuckStarts(t *testing.T) {
 
 // TestCallerGivesUpOnAStart returns to the caller with its context, while the
 // start goes on for others.
+//
+// It is trap 16 of docs/connector-traps.md.
 func TestCallerGivesUpOnAStart(t *testing.T) {
 	b := newBench(t, nil, "silent")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -110,6 +118,8 @@ func TestCallerGivesUpOnAStart(t *testing.T) {
 
 // TestStoppedProcess is one that SIGSTOP has hit: calls end by their deadline,
 // the health check ends the process, and the next call is served.
+//
+// It is trap 4 of docs/connector-traps.md.
 func TestStoppedProcess(t *testing.T) {
 	b := newBench(t, func(o *Options) {
 		o.HealthEvery, o.HealthTimeout = 100*time.Millisecond, 100*time.Millisecond
@@ -130,6 +140,8 @@ func TestStoppedProcess(t *testing.T) {
 }
 
 // TestStopWithAStoppedProcess ends although the process cannot help.
+//
+// It is trap 3 of docs/connector-traps.md.
 func TestStopWithAStoppedProcess(t *testing.T) {
 	b := newBench(t, nil, "good")
 	freeze(t, ask(t, b.open(t, target("good")), "x"))
@@ -152,6 +164,8 @@ func freeze(t *testing.T, pid string) {
 }
 
 // TestHugeAnswer is refused before it is in the host's memory.
+//
+// It is trap 15 of docs/connector-traps.md.
 func TestHugeAnswer(t *testing.T) {
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
@@ -173,6 +187,8 @@ func TestHugeAnswer(t *testing.T) {
 
 // TestGrandchildHoldsStderr kills a process whose child holds its stderr and has
 // left its group, which only a connector that is not confined can.
+//
+// It is trap 5 of docs/connector-traps.md.
 func TestGrandchildHoldsStderr(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationOff }, "good")
 	c := b.open(t, target("good"))
@@ -266,6 +282,8 @@ func TestForgottenInstance(t *testing.T) {
 }
 
 // TestLibraryIsConfiguredSafely names what a change of a line would open again.
+//
+// It is traps 2, 19, 25 and 26 of docs/connector-traps.md.
 func TestLibraryIsConfiguredSafely(t *testing.T) {
 	c := clientConfig(Options{StartTimeout: time.Second}, nil, "")
 	if !c.AutoMTLS || !c.SkipHostEnv || c.Managed || len(c.AllowedProtocols) != 1 || c.AllowedProtocols[0] != plugin.ProtocolGRPC || c.StartTimeout != time.Second {
@@ -274,6 +292,8 @@ func TestLibraryIsConfiguredSafely(t *testing.T) {
 }
 
 // TestLibraryPanic is an error of the start, not the end of the host.
+//
+// It is trap 2 of docs/connector-traps.md.
 func TestLibraryPanic(t *testing.T) {
 	p := process{client: plugin.NewClient(&plugin.ClientConfig{
 		Logger: hclog.NewNullLogger(),
@@ -331,6 +351,8 @@ func TestSecretsDoNotComeBack(t *testing.T) {
 }
 
 // TestOutOfProcessFolder shows that what a connector leaves is removed with it.
+//
+// It is traps 11 and 12 of docs/connector-traps.md.
 func TestOutOfProcessFolder(t *testing.T) {
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
@@ -338,7 +360,10 @@ func TestOutOfProcessFolder(t *testing.T) {
 	root := b.Host.dir.Path()
 	sockets, _ := filepath.Glob(filepath.Join(root, "plugin-dir*", "plugin*"))
 	if len(sockets) == 0 {
-		t.Errorf("the socket is not in the private folder %s", root)
+		t.Fatalf("the socket is not in the private folder %s", root)
+	}
+	if info, err := os.Stat(filepath.Dir(sockets[0])); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder = %v, %v; want mode 0700", info.Mode(), err)
 	}
 	_ = die(t.Context(), c)
 	b.log.await(t, "connector crashed") // logged after the folder was removed

@@ -234,6 +234,8 @@ func TestNoCoreDump(t *testing.T) {
 
 // TestLauncherFailures are errors of the start with their reason, and leave
 // nothing behind.
+//
+// It is trap 12 of docs/connector-traps.md.
 func TestLauncherFailures(t *testing.T) {
 	garbage := filepath.Join(t.TempDir(), "garbage")
 	if err := os.WriteFile(garbage, []byte("not a program"), 0o755); err != nil {
@@ -268,6 +270,8 @@ func TestLauncherFailures(t *testing.T) {
 }
 
 // TestKillDuringLaunch ends a start that waits for its launcher.
+//
+// It is trap 16 of docs/connector-traps.md.
 func TestKillDuringLaunch(t *testing.T) {
 	r := confined(t, "idle", func(c *Confinement) { c.Launcher = executableOf(t, "sleep") })
 	done := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// TestDirSweepsWhatDeadProcessesLeft is trap 12 of docs/connector-traps.md.
 func TestDirSweepsWhatDeadProcessesLeft(t *testing.T) {
 	base := filepath.Join(shortDir(t), "b")
 	live, err := OpenDir(base)
@@ -44,6 +45,7 @@ func TestDirSweepsWhatDeadProcessesLeft(t *testing.T) {
 	}
 }
 
+// TestDirRefusesWhatOthersCanReach is trap 13 of docs/connector-traps.md.
 func TestDirRefusesWhatOthersCanReach(t *testing.T) {
 	open := filepath.Join(shortDir(t), "open")
 	if err := os.Mkdir(open, 0o755); err != nil {
@@ -71,5 +73,30 @@ func TestDirRefusesWhatOthersCanReach(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("OpenDir(%s) = %v, want an error that says %q", base, err, want)
 		}
+	}
+}
+
+// TestDirForOtherUsers can be passed through, not listed, and is taken again.
+func TestDirForOtherUsers(t *testing.T) {
+	base := filepath.Join(shortDir(t), "b")
+	d, err := OpenDir(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Allow(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{base, d.Path()} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o711 {
+			t.Errorf("%s = %v, %v, want mode 0711", path, info.Mode(), err)
+		}
+	}
+	again, err := OpenDir(base)
+	if err != nil {
+		t.Fatalf("a second process: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -17,15 +17,18 @@ import (
 
 // TestChildDiesWithItsKilledHost kills a host that cannot clean up, whose child
 // neither reads its life line nor heeds SIGTERM.
+//
+// It is trap 6 of docs/connector-traps.md.
 func TestChildDiesWithItsKilledHost(t *testing.T) {
-	for _, mode := range []string{"stubborn", "lifeline"} {
-		t.Run(mode, func(t *testing.T) {
+	for _, test := range []struct{ mode, confines string }{{"stubborn", ""}, {"lifeline", ""}, {"stubborn", "yes"}} {
+		mode := test.mode
+		t.Run(mode+test.confines, func(t *testing.T) {
 			exe, err := os.Executable()
 			if err != nil {
 				t.Fatal(err)
 			}
 			host := &exec.Cmd{Path: exe, Args: []string{"host"}, Stderr: os.Stderr,
-				Env: []string{"HOST_CHILD=" + mode, "HOST_DIR=" + shortDir(t)}}
+				Env: []string{"HOST_CHILD=" + mode, "HOST_CONFINES=" + test.confines, "HOST_DIR=" + shortDir(t)}}
 			out, err := host.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -71,6 +74,8 @@ func awaitPidfd(t *testing.T, fd int) {
 }
 
 // TestSealedImage shows that nobody can change what will be executed.
+//
+// It is trap 10 of docs/connector-traps.md.
 func TestSealedImage(t *testing.T) {
 	img := self(t)
 	if img.file == nil {

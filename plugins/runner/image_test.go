@@ -34,6 +34,8 @@ func copySelf(t *testing.T) string {
 
 // TestSwapBetweenHashAndExec replaces the file after it was verified: what runs
 // are the verified bytes.
+//
+// It is trap 10 of docs/connector-traps.md.
 func TestSwapBetweenHashAndExec(t *testing.T) {
 	path := copySelf(t)
 	img := readImage(t, path)

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 )
 
+// TestLogLimitsTheRate is trap 24 of docs/connector-traps.md.
 func TestLogLimitsTheRate(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	rec := &records{}
@@ -39,6 +40,7 @@ func TestLogLimitsTheRate(t *testing.T) {
 	}
 }
 
+// TestLogSanitises is trap 24 of docs/connector-traps.md.
 func TestLogSanitises(t *testing.T) {
 	rec := &records{}
 	log := NewLog(slog.New(rec), redactToken, time.Now)
@@ -65,6 +67,8 @@ func TestLogSanitises(t *testing.T) {
 }
 
 // TestLogSecretAtTheCut puts a secret across the place where a line is cut.
+//
+// It is trap 24 of docs/connector-traps.md.
 func TestLogSecretAtTheCut(t *testing.T) {
 	rec := &records{}
 	log := NewLog(slog.New(rec), redactToken, time.Now)

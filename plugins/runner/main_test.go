@@ -66,6 +66,8 @@ func shake() {
 func childEnv() {
 	cwd, _ := os.Getwd()
 	fmt.Fprintln(os.Stderr, "cwd "+cwd)
+	stdin, _ := os.Readlink("/proc/self/fd/0")
+	fmt.Fprintln(os.Stderr, "stdin "+stdin)
 	for _, kv := range os.Environ() {
 		fmt.Fprintln(os.Stderr, kv)
 	}
@@ -131,6 +133,9 @@ func childGrandchild() {
 // childHost is a host of its own, with a child that ignores its life line.
 func childHost() {
 	r := newRunner(fataler{}, os.Getenv("HOST_CHILD"), os.Getenv("HOST_DIR"), NewLog(slog.New(slog.DiscardHandler), keep, time.Now))
+	if os.Getenv("HOST_CONFINES") != "" {
+		r.cfg.Confine = &Confinement{Launcher: "/proc/self/exe", Policy: sandbox.Default()}
+	}
 	if err := r.Start(context.Background()); err != nil {
 		panic(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestLogLevels is trap 24 of docs/connector-traps.md.
 func TestLogLevels(t *testing.T) {
 	cases := map[string]slog.Level{
 		`{"@level":"warn","@message":"x"}`:             slog.LevelWarn,

@@ -16,6 +16,7 @@ import (
 	"time"
 )
 
+// TestEnvironmentIsClean is trap 8 of docs/connector-traps.md.
 func TestEnvironmentIsClean(t *testing.T) {
 	t.Setenv("ANTEROOM_SECRETS_KEY", "canary-7f3a")
 	r, rec := start(t, "env")
@@ -47,6 +48,7 @@ func TestEnvironmentIsClean(t *testing.T) {
 	}
 }
 
+// TestFloodOnStdoutDoesNotBlockTheChild is trap 14 of docs/connector-traps.md.
 func TestFloodOnStdoutDoesNotBlockTheChild(t *testing.T) {
 	r, rec := start(t, "flood")
 	if line := handshakeOf(t, r); !strings.HasPrefix(line, "1|1|unix|") || strings.Count(line, "\n") != 1 {
@@ -69,6 +71,8 @@ func TestFloodOnStdoutDoesNotBlockTheChild(t *testing.T) {
 }
 
 // TestNumericLevelOnStderr is the line that panics the plugin library's parser.
+//
+// It is trap 1 of docs/connector-traps.md.
 func TestNumericLevelOnStderr(t *testing.T) {
 	r, rec := start(t, "crash")
 	if b, _ := bufio.NewReader(r.Stderr()).Peek(1); len(b) != 0 {
@@ -90,6 +94,7 @@ func TestNumericLevelOnStderr(t *testing.T) {
 	}
 }
 
+// TestKill is trap 3 of docs/connector-traps.md.
 func TestKill(t *testing.T) {
 	cases := []struct {
 		mode, exit string
@@ -169,6 +174,7 @@ func TestKillBeforeStart(t *testing.T) {
 	}
 }
 
+// TestGrandchildHoldingOutputDoesNotHideTheExit is trap 5 of docs/connector-traps.md.
 func TestGrandchildHoldingOutputDoesNotHideTheExit(t *testing.T) {
 	r, _ := start(t, "parent")
 	await(t, r.Exited(), "exited")
@@ -183,6 +189,7 @@ func TestGrandchildHoldingOutputDoesNotHideTheExit(t *testing.T) {
 	}
 }
 
+// TestStartFails is trap 12 of docs/connector-traps.md.
 func TestStartFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "garbage")
 	if err := os.WriteFile(path, []byte("not a program"), 0o755); err != nil {
@@ -202,6 +209,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// TestPluginToHost is trap 9 of docs/connector-traps.md.
 func TestPluginToHost(t *testing.T) {
 	dir := shortDir(t)
 	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
@@ -236,5 +244,30 @@ func TestPluginToHost(t *testing.T) {
 		if _, addr, err := r.PluginToHost(a[0], a[1]); err == nil {
 			t.Errorf("PluginToHost(%s, %s) = %q, want it refused", a[0], a[1], addr)
 		}
+	}
+}
+
+// TestStandardInputIsALifeline is trap 7: a child's standard input is a pipe of
+// its own, never the host's.
+func TestStandardInputIsALifeline(t *testing.T) {
+	own, err := os.Readlink("/proc/self/fd/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := start(t, "env")
+	handshakeOf(t, r)
+	r.mu.Lock()
+	lifeline, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(r.lifeline.Fd())))
+	r.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, r.Drained(), "drained")
+	out := strings.Join(r.cfg.Log.Tail(), "\n")
+	if lifeline == own || !strings.HasPrefix(lifeline, "pipe:") || !strings.Contains(out, "stdin "+lifeline+"\n") {
+		t.Errorf("the host's is %s, the life line %s, and the child has:\n%s", own, lifeline, out)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
+// TestNothingButTheHandshakeReachesTheHost is trap 14 of docs/connector-traps.md.
 func TestNothingButTheHandshakeReachesTheHost(t *testing.T) {
 	c := startChild(t)
 	if _, err := c.configured(t).Lookup(soon(t), sdk.LookupRequest{Key: "login", Value: "ada"}); err != nil {
@@ -35,6 +36,7 @@ func TestNothingButTheHandshakeReachesTheHost(t *testing.T) {
 	}
 }
 
+// TestSIGTERMLetsRunningCallsEnd is trap 17 of docs/connector-traps.md.
 func TestSIGTERMLetsRunningCallsEnd(t *testing.T) {
 	c := startChild(t)
 	remote := c.configured(t)
@@ -117,6 +119,7 @@ func TestLogsAreRecords(t *testing.T) {
 	}
 }
 
+// TestSIGINTIsIgnored is trap 17 of docs/connector-traps.md.
 func TestSIGINTIsIgnored(t *testing.T) {
 	c := startChild(t)
 	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -127,6 +130,7 @@ func TestSIGINTIsIgnored(t *testing.T) {
 	}
 }
 
+// TestLifelineEndsTheProcess is trap 7 of docs/connector-traps.md.
 func TestLifelineEndsTheProcess(t *testing.T) {
 	c := startChild(t, wire.LifelineEnv+"=1")
 	if _, err := c.Describe(soon(t)); err != nil {
@@ -138,6 +142,7 @@ func TestLifelineEndsTheProcess(t *testing.T) {
 	c.checkEnds(t)
 }
 
+// TestWithoutLifelineStandardInputIsNothing is trap 7 of docs/connector-traps.md.
 func TestWithoutLifelineStandardInputIsNothing(t *testing.T) {
 	c := startChild(t)
 	if err := c.stdin.Close(); err != nil {
