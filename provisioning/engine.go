@@ -141,7 +141,11 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 		return fmt.Errorf("run account: %w", err)
 	}
 	if failure != nil {
-		e.Logger.WarnContext(ctx, "account could not be brought in sync", "user_id", l.Account.User, "target", l.Account.Target,
+		level := slog.LevelWarn
+		if failure.Kind == sdk.KindPending { // it goes its way
+			level = slog.LevelInfo
+		}
+		e.Logger.Log(ctx, level, "account could not be brought in sync", "user_id", l.Account.User, "target", l.Account.Target,
 			"kind", failure.Kind, "attempt", l.Account.Attempts)
 	}
 	e.Notifier.Notify(l.Account.User)

@@ -41,7 +41,7 @@ func (r Request) reads() bool {
 type Response struct {
 	Status int
 	Header http.Header
-	Body   []byte // whole, or nil where the target refused with too much
+	Body   []byte // of a refusal: what came of it, and nothing if that was too much
 	reads  bool
 }
 
