@@ -43,7 +43,9 @@ func (h *Host) admit(ctx context.Context, c choice) (admitted, error) {
 	pin, err := h.pinOf(ctx, c.name)
 	if errors.Is(err, ErrNotPinned) {
 		// What is wrong with the file matters more than that nobody approved it.
-		err = cmpOr(h.folder.Check(c.name, ""), err)
+		if bad := h.folder.Check(c.name, ""); bad != nil && !errors.Is(bad, catalog.ErrSeveral) {
+			err = bad
+		}
 	}
 	if err != nil {
 		return admitted{}, err
@@ -57,18 +59,14 @@ func (h *Host) admit(ctx context.Context, c choice) (admitted, error) {
 	return admitted{digest: pin.Digest, pin: &pin}, nil
 }
 
-func cmpOr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
-
 func (h *Host) pinOf(ctx context.Context, name string) (Pin, error) {
 	pin, err := h.opts.Pins.Pin(ctx, name)
 	switch {
 	case errors.Is(err, ErrNotPinned):
-		return Pin{}, fmt.Errorf("connector %s: %w: inspect it, then pin it", name, err)
+		if err == ErrNotPinned { // a store that knows no more than that
+			err = fmt.Errorf("%w: inspect it, then pin it", err)
+		}
+		return Pin{}, fmt.Errorf("connector %s: %w", name, err)
 	case err != nil:
 		return Pin{}, fmt.Errorf("read pin of connector %s: %w", name, err)
 	case pin.Digest == "":

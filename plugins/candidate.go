@@ -45,3 +45,6 @@ func (c *Candidate) Validate(ctx context.Context, cfg sdk.RawConfig) ([]sdk.Prob
 
 // Close ends the process.
 func (c *Candidate) Close() { c.program.host.release(c.program) }
+
+// Folder returns the folder of connectors.
+func (h *Host) Folder() catalog.Folder { return h.folder }

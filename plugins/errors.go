@@ -40,7 +40,7 @@ var (
 func sentinels() []error {
 	return []error{
 		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible,
-		ErrQuarantined, ErrStart, ErrIsolation, ErrStopped,
+		catalog.ErrSeveral, ErrQuarantined, ErrStart, ErrIsolation, ErrStopped,
 		wire.ErrNotConfigured, wire.ErrProcessGone, context.DeadlineExceeded, context.Canceled,
 	}
 }
@@ -64,7 +64,7 @@ func hostError(err error) *sdk.Error {
 		return own
 	}
 	for _, final := range []error{
-		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible, ErrIsolation,
+		ErrNotFound, ErrUnsafeFile, ErrNotPinned, ErrDigestMismatch, ErrMisdescribed, catalog.ErrPackage, catalog.ErrIncompatible, catalog.ErrSeveral, ErrIsolation,
 	} {
 		if errors.Is(err, final) {
 			return refusal(err)

@@ -48,6 +48,21 @@ func (k programKey) extraPorts() []uint16 {
 	return ports
 }
 
+// approvedPorts returns the ports that the package declares and an admin approved
+// with it.
+func (p *program) approvedPorts() []uint16 {
+	if p.pin == nil {
+		return nil
+	}
+	var ports []uint16
+	for _, e := range p.pin.Egress {
+		for _, port := range e.Ports {
+			ports = appendPort(ports, strconv.Itoa(port))
+		}
+	}
+	return ports
+}
+
 // configPorts finds the ports in a configuration: those of URLs and host:port
 // pairs, and the values of fields called "port" or "…_port".
 func configPorts(values []byte) []uint16 {

@@ -57,6 +57,9 @@ func (p *program) launch(ctx context.Context, img *runner.Image) (*process, erro
 	if err != nil {
 		return nil, err
 	}
+	if confine != nil {
+		confine.Policy.Connect = append(confine.Policy.Connect, p.approvedPorts()...)
+	}
 	opts := p.host.opts
 	logger := opts.Logger.With("connector", p.key.name, "digest", short(p.key.digest))
 	proc := &process{

@@ -96,6 +96,7 @@ func compareField(a, b sdk.Field) []Change {
 		flag("secret", a.Secret, b.Secret, true),
 		became("default", quoted(a.Default), quoted(b.Default), false),
 	)
+	out = append(out, differences(became("applies when", quoted(a.When.String()), quoted(b.When.String()), false))...)
 	lost := slices.ContainsFunc(a.Enum, func(v string) bool { return !slices.Contains(b.Enum, v) }) && len(b.Enum) > 0
 	narrowed := len(a.Enum) == 0 && len(b.Enum) > 0
 	if !slices.Equal(a.Enum, b.Enum) {

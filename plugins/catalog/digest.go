@@ -34,7 +34,7 @@ func (m Manifest) Content() string {
 func SchemaDigest(d sdk.Description) string {
 	config := make([][]any, len(d.Config))
 	for i, f := range d.Config {
-		config[i] = []any{f.Name, f.Type, f.Required, f.Secret, f.Default, append([]string{}, f.Enum...)}
+		config[i] = []any{f.Name, f.Type, f.Required, f.Secret, f.Default, append([]string{}, f.Enum...), f.When.String()}
 	}
 	attributes := make([][]any, len(d.Attributes))
 	for i, a := range d.Attributes {

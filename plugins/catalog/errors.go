@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrNotFound means that the folder holds no such connector.
 	ErrNotFound = errors.New("connector not found")
+	// ErrSeveral means that several versions are installed, and none was named.
+	ErrSeveral = errors.New("several versions of the connector are installed")
 	// ErrUnsafeFile means that the file is nothing that may be executed: not a
 	// regular executable file, open to changes by others, or outside the folder.
 	ErrUnsafeFile = errors.New("connector file is not safe")

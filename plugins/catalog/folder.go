@@ -56,7 +56,7 @@ func (f Folder) Entries() ([]Entry, error) {
 // What can be executed is checked on what is open, not on a name; a link is
 // followed if it stays in the folder. Open does not hash the program, its reader
 // does; it does hash what lies beside it. It returns [ErrNotFound],
-// [ErrUnsafeFile], [ErrPackage], [ErrIncompatible] or [ErrDigestMismatch].
+// [ErrSeveral], [ErrUnsafeFile], [ErrPackage], [ErrIncompatible] or [ErrDigestMismatch].
 func (f Folder) Open(name, digest string) (*Program, error) {
 	if !ValidName(name) {
 		return nil, fmt.Errorf("connector %q: %w: a name is lower-case letters, digits and -, at most 32", name, ErrNotFound)
@@ -99,7 +99,7 @@ func (f Folder) choose(root *os.Root, name, digest string) (*Entry, error) {
 	case len(versions) == 0:
 		return nil, nil
 	case len(versions) > 1:
-		return nil, fmt.Errorf("connector %s: %w: %d versions are installed, say which by its digest", name, ErrNotFound, len(versions))
+		return nil, fmt.Errorf("connector %s: %w: say which of %d by its digest", name, ErrSeveral, len(versions))
 	}
 	return &versions[0], nil
 }
@@ -149,5 +149,14 @@ func checkFile(f *os.File) error {
 // Installed reports whether the version is in the store.
 func (f Folder) Installed(name, digest string) bool {
 	_, err := f.version(name, digest)
+	return err == nil
+}
+
+// HasPlain reports whether there is a plain file of the name.
+func (f Folder) HasPlain(name string) bool {
+	if !ValidName(name) {
+		return false
+	}
+	_, err := os.Lstat(f.plain(name))
 	return err == nil
 }

@@ -175,12 +175,12 @@ func TestManifestAgrees(t *testing.T) {
 func TestSchemaDigest(t *testing.T) {
 	base := func() sdk.Description {
 		return sdk.Description{
-			Config:     []sdk.Field{{Name: "b", Type: "string", Help: "x"}, {Name: "a", Type: "int", Enum: []string{"1"}}},
+			Config:     []sdk.Field{{Name: "b", Type: "string", Help: "x", When: sdk.Condition{Field: "a", Values: []string{"1"}}}, {Name: "a", Type: "int", Enum: []string{"1"}}},
 			Attributes: []sdk.Attribute{{Name: "userName", Type: "string", Help: "x", Correlate: 1}},
 		}
 	}
 	// The text is the contract with packagers in other languages.
-	const text = `[[["a","int",false,false,"",["1"]],["b","string",false,false,"",[]]],[["userName","string",false,false,false,false,1,false,""]]]`
+	const text = `[[["a","int",false,false,"",["1"],""],["b","string",false,false,"",[],"a=1"]],[["userName","string",false,false,false,false,1,false,""]]]`
 	if got := sha(text); got != SchemaDigest(base()) {
 		t.Errorf("the digest is not that of\n%s", text)
 	}

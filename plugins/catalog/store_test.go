@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 const program = "#!/bin/sh\nexit 3\n"
@@ -322,7 +324,7 @@ func TestOpenChooses(t *testing.T) {
 	if two.Digest != sha("two") {
 		t.Errorf("digest of a package of one program = %s, want the program's", two.Digest)
 	}
-	if err := f.Check("acme", ""); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "2 versions") {
+	if err := f.Check("acme", ""); !errors.Is(err, ErrSeveral) {
 		t.Errorf("Open without a digest = %v", err)
 	}
 	open := func(digest string) *Program {
@@ -384,4 +386,45 @@ func FuzzInstall(f *testing.F) {
 			must(t, folder.Check(e.Name, e.Digest))
 		}
 	})
+}
+
+// What is packed installs, and packing it again gives the same bytes.
+func TestPack(t *testing.T) {
+	dir := asFolder(t, contents(t, nil))
+	must(t, os.Remove(filepath.Join(dir, ManifestName)))
+	d := sdk.Description{Name: "acme", Version: "1.2.3", Capabilities: []sdk.Capability{"get"}, Config: []sdk.Field{{Name: "url", Type: "string"}}}
+	var one, two bytes.Buffer
+	for _, w := range []io.Writer{&one, &two} {
+		m, err := Pack(w, dir, d, "MIT", []Egress{{Host: "*", Ports: []int{443}}}, []string{"lib/a.js"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Agrees(d); err != nil || m.OS != AnySystem {
+			t.Errorf("manifest %+v: %v", m, err)
+		}
+	}
+	if !bytes.Equal(one.Bytes(), two.Bytes()) {
+		t.Error("packed twice, two packages")
+	}
+	f := Folder{t.TempDir()}
+	if e, err := f.Install(save(t, "p.tgz", one.Bytes())); err != nil || e.Meta.Version != "1.2.3" || len(e.Meta.Files) != 1 {
+		t.Errorf("Install = %+v, %v", e, err)
+	}
+	if _, err := Pack(io.Discard, dir, d, "", nil, nil); !errors.Is(err, ErrPackage) || !strings.Contains(err.Error(), "licence") {
+		t.Errorf("Pack without a licence = %v", err)
+	}
+	if _, err := Pack(io.Discard, dir, d, "MIT", nil, []string{"../package/lib/a.js"}); !errors.Is(err, ErrPackage) {
+		t.Errorf("Pack of a file from elsewhere = %v", err)
+	}
+}
+
+func TestParseEgress(t *testing.T) {
+	if e, err := ParseEgress("*.acme.com:443,8443"); err != nil || e.String() != "*.acme.com:443,8443" {
+		t.Errorf("ParseEgress = %v, %v", e, err)
+	}
+	for _, text := range []string{"", "acme.com", "acme.com:", ":443", "a b:1", "acme.com:0", "acme.com:443]", `acme.com:"1"`} {
+		if e, err := ParseEgress(text); err == nil {
+			t.Errorf("ParseEgress(%q) = %v", text, e)
+		}
+	}
 }
