@@ -123,7 +123,13 @@ func readSecret(r *run) (sdk.Secret, error) {
 	return sdk.Secret(raw), nil
 }
 
+// isTerminal reports whether somebody may type there. The null device is a
+// character device as well.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }

@@ -26,6 +26,9 @@ func (serveCommand) Run(r *run) error {
 	if err != nil {
 		return err
 	}
+	if err := s.VerifyLock(r.ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen: %w", err), s.Close())

@@ -22,6 +22,7 @@ type Config struct {
 	Isolation      string     // of connectors: "best_effort", "required" or "off"
 	ConnectorPorts []uint16   // that every connector may connect to, beside the usual ones
 	ConnectorUIDs  [2]int     // first and last user that connectors run as; zero: the server's own
+	ConnectorsLock string     // lock file that decides which connectors run; "" leaves that to pins
 	SecretsKeyFile string     // keyset that seals secrets in the database
 	LogLevel       slog.Level
 	LogFormat      string // "text" or "json"
@@ -82,6 +83,7 @@ func keys() []key {
 		{path: "connectors.isolation", def: "best_effort", help: "how connectors are confined: best_effort, required or off", set: setIsolation},
 		{path: "connectors.allow_ports", help: "TCP ports that every connector may connect to, such as 8443,9443", set: setPorts},
 		{path: "connectors.uid", help: "range of users that connectors run as, such as 61000-61099", set: setUIDs},
+		{path: "connectors.lock", help: "lock file that approves connectors, in place of pins", set: text(func(c *Config) *string { return &c.ConnectorsLock })},
 		{path: "secrets_key_file", required: true, help: "keyset that seals secrets; `anteroom key generate` makes one", set: text(func(c *Config) *string { return &c.SecretsKeyFile })},
 		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},

@@ -94,6 +94,11 @@ func checkFiles(ctx context.Context, c config.Config) []Problem {
 			out = append(out, Problem{"connectors.dir", c.ConnectorsDir + " is not a folder"})
 		}
 	}
+	if c.ConnectorsLock != "" {
+		if _, err := readLock(c.ConnectorsLock); err != nil {
+			out = append(out, Problem{"connectors.lock", err.Error()})
+		}
+	}
 	if c.Database != "" {
 		if err := checkDatabase(ctx, c); err != nil {
 			out = append(out, Problem{"database", err.Error()})
@@ -115,7 +120,7 @@ func (s *System) checkResources(ctx context.Context) []Problem {
 	if err != nil {
 		return []Problem{{"targets", err.Error()}}
 	}
-	var out []Problem
+	out := s.checkLock(ctx)
 	for _, t := range targets {
 		out = append(out, s.checkTarget(ctx, t)...)
 	}

@@ -117,10 +117,16 @@ func (c *connections) CheckMapping(ctx context.Context, t provisioning.Target) e
 	if err != nil {
 		return fmt.Errorf("ask connector %s: %w", t.Connector, err)
 	}
+	return checkMapping(t, d)
+}
+
+// checkMapping holds a target's mapping and groups against what a version of its
+// connector offers.
+func checkMapping(t provisioning.Target, d sdk.Description) error {
 	if t.Groups != nil && !d.Has(sdk.CapabilitySetGroups) {
 		return resources.ErrGroups
 	}
-	_, err = mapping.Compile(rules(t.Mapping), d.Attributes)
+	_, err := mapping.Compile(rules(t.Mapping), d.Attributes)
 	return err
 }
 

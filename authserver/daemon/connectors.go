@@ -1,22 +1,37 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-// Connector is a binary in the connectors folder.
+// Connector is one version of a connector in the folder.
 type Connector struct {
-	Name    string `json:"name"`
-	Version string `json:"version,omitempty"` // of the pinned binary
-	State   string `json:"state"`
-	Digest  string `json:"digest,omitempty"`
+	Name         string           `json:"name"`
+	Version      string           `json:"version,omitempty"` // as installed, or of the pinned file
+	State        string           `json:"state"`
+	Digest       string           `json:"digest,omitempty"`
+	Capabilities []sdk.Capability `json:"capabilities,omitempty"`
+	// Processes are what running servers said of it within the last minute and a
+	// half.
+	Processes []ConnectorProcess `json:"processes,omitempty"`
+}
+
+// ConnectorProcess is a connector as one running server sees it.
+type ConnectorProcess struct {
+	Instance string    `json:"instance"`
+	At       time.Time `json:"at"`
+	plugins.Stats
 }
 
 // Isolation returns how far connectors are confined here.
@@ -28,46 +43,72 @@ func (s *System) Connectors(ctx context.Context) ([]Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	reports, err := s.reports.List(ctx, s.Now().Add(-reportAge))
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Connector, len(entries))
 	for i, e := range entries {
-		out[i] = Connector{Name: e.Name, State: connectorState(e), Digest: e.Digest}
-		if pin, err := s.Pins.Pin(ctx, e.Name); err == nil {
-			out[i].Version = pin.Description.Version
+		past, err := s.Pins.History(ctx, e.Name)
+		if err != nil {
+			return nil, err
 		}
+		c := Connector{Name: e.Name, State: connectorState(e, past), Digest: e.Digest}
+		if e.Meta != nil {
+			c.Version, c.Capabilities = e.Meta.Version, e.Meta.Capabilities
+		} else if pin, err := s.approvals.Pin(ctx, e.Name); err == nil {
+			c.Version, c.Capabilities = cmp.Or(pin.Version, pin.Description.Version), pin.Description.Capabilities
+		}
+		c.Processes = processesOf(c, reports)
+		out[i] = c
 	}
 	return out, nil
 }
 
-func connectorState(e plugins.Entry) string {
+func processesOf(c Connector, reports []store.ConnectorReport) []ConnectorProcess {
+	var out []ConnectorProcess
+	for _, r := range reports {
+		for _, stats := range r.Stats {
+			if stats.Name == c.Name && stats.Digest == c.Digest {
+				out = append(out, ConnectorProcess{r.Instance, r.At, stats})
+			}
+		}
+	}
+	return out
+}
+
+func connectorState(e plugins.Entry, past []store.PinEvent) string {
+	approved := slices.ContainsFunc(past, func(p store.PinEvent) bool { return p.Digest == e.Digest })
 	switch {
 	case e.Pinned:
 		return "pinned"
+	case e.Problem == nil:
+		return "accepted unpinned (--dev)"
+	case !errors.Is(e.Problem, plugins.ErrDigestMismatch) && !errors.Is(e.Problem, plugins.ErrNotPinned):
+		return e.Problem.Error()
+	case e.Meta != nil && approved:
+		return "pinned before"
+	case e.Meta != nil:
+		return "pending"
 	case errors.Is(e.Problem, plugins.ErrDigestMismatch):
 		return "changed since it was pinned"
-	case errors.Is(e.Problem, plugins.ErrNotPinned):
-		return "not pinned"
-	case e.Problem != nil:
-		return e.Problem.Error()
-	default:
-		return "accepted unpinned (--dev)"
 	}
+	return "not pinned"
 }
 
-// InspectConnector asks a binary to describe itself, pinned or not.
-func (s *System) InspectConnector(ctx context.Context, name string) (sdk.Description, string, error) {
-	return s.connections.Inspect(ctx, name, true)
-}
-
-// PinConnector trusts the binary as it is now.
-func (s *System) PinConnector(ctx context.Context, name string) (sdk.Description, string, error) {
-	d, digest, err := s.InspectConnector(ctx, name)
-	if err == nil {
-		err = approvable(d)
-	}
+// InspectConnector asks a version of a connector to describe itself, pinned or
+// not. An empty digest stands for the one [System.ReviewConnector] would take.
+func (s *System) InspectConnector(ctx context.Context, name, digest string) (sdk.Description, string, error) {
+	digest, err := s.candidate(ctx, name, digest)
 	if err != nil {
-		return d, "", err
+		return sdk.Description{}, "", err
 	}
-	return d, digest, s.Pins.Put(ctx, plugins.Pin{Name: name, Digest: digest, Description: d, PinnedAt: s.Now()})
+	c, err := s.plugins.Examine(ctx, name, digest)
+	if err != nil {
+		return sdk.Description{}, "", err
+	}
+	defer c.Close()
+	return c.Description, c.Digest, nil
 }
 
 // approvable refuses a connector that says of itself what cannot be: forms, checks

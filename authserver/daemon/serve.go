@@ -49,6 +49,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	s.runner.Start(context.WithoutCancel(ctx))
 	housekeeping, sweeping := s.startHousekeeping(ctx), s.startSweeping(ctx)
 	schedule, hints := s.startSchedule(ctx), s.hints.start(ctx)
+	reporting := s.startReports(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
@@ -58,6 +59,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	<-housekeeping
 	<-schedule
+	<-reporting
 	<-sweeping
 	<-hints
 	return errors.Join(err, s.shutDown(srv))

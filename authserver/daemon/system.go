@@ -28,7 +28,7 @@ type System struct {
 	Config       config.Config
 	Applications store.Applications
 	SignIns      store.SignIns
-	Pins         store.Pins
+	Pins         store.Pins // what an admin has pinned; a lock file may decide instead
 	Users        people
 	Targets      *pstore.Targets
 	Bindings     *pstore.Bindings
@@ -41,6 +41,8 @@ type System struct {
 	Sweeper         *provisioning.Sweeper
 	Lifecycle       *provisioning.Lifecycle
 	Gate            *provisioning.Gate
+	// ConnectorCrashes tells how connector processes ended that should not have.
+	ConnectorCrashes store.ConnectorCrashes
 
 	log         *slog.Logger
 	db          *sqldb.DB
@@ -57,6 +59,8 @@ type System struct {
 	sessions    *session.Manager
 	plugins     *plugins.Host
 	connections *connections
+	approvals   plugins.Pins // what decides: Pins, or the lock file
+	reports     store.ConnectorReports
 	runner      *runner.Runner
 	reconciler  *provisioning.Reconciler
 	done        chan struct{} // closed when Serve has returned
@@ -126,11 +130,17 @@ func (s *System) buildHints() {
 }
 
 func (s *System) buildPlugins(ctx context.Context) error {
+	approvals, err := s.loadApprovals()
+	if err != nil {
+		return err
+	}
+	s.approvals, s.reports, s.ConnectorCrashes = approvals, store.ConnectorReports{DB: s.db}, store.ConnectorCrashes{DB: s.db}
 	host, err := plugins.New(plugins.Options{
-		Dir: s.Config.ConnectorsDir, Pins: s.Pins, Dev: s.Config.Dev, Environ: os.Environ(), Logger: s.log, Now: s.Now,
+		Dir: s.Config.ConnectorsDir, Pins: approvals, Dev: s.Config.Dev, Environ: os.Environ(), Logger: s.log, Now: s.Now,
 		Isolation: plugins.IsolationOptions{
 			Mode: plugins.IsolationMode(s.Config.Isolation), Launcher: s.Config.Launcher, Ports: s.Config.ConnectorPorts, UIDs: s.Config.ConnectorUIDs,
 		},
+		Crashes: s.ConnectorCrashes,
 	})
 	if err != nil {
 		return err
