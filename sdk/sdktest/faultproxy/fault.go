@@ -2,6 +2,7 @@ package faultproxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,22 +12,29 @@ import (
 // Fault is what happens to one request; upstream passes it on.
 type Fault func(w http.ResponseWriter, r *http.Request, upstream http.Handler)
 
-// releasable ends the request's context when the proxy ends, so that nothing
-// hangs for longer.
-func (p *Proxy) releasable(f Fault) Fault {
+// releasable ends the request's context when the proxy ends or stopped is closed,
+// so that nothing hangs for longer. What was let go gets no answer.
+func (p *Proxy) releasable(f Fault, stopped <-chan struct{}) Fault {
 	return func(w http.ResponseWriter, r *http.Request, upstream http.Handler) {
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
 		go func() {
 			select {
 			case <-p.done:
-				cancel()
+			case <-stopped:
 			case <-ctx.Done():
+				return
 			}
+			cancel(errReleased)
 		}()
 		f(w, r.WithContext(ctx), upstream)
+		if errors.Is(context.Cause(ctx), errReleased) {
+			panic(http.ErrAbortHandler)
+		}
 	}
 }
+
+var errReleased = errors.New("the fault is over")
 
 // Pass lets the request through.
 func Pass() Fault {

@@ -50,7 +50,8 @@ func (r Request) Writes() bool {
 type script struct {
 	match  func(Request) bool
 	faults []Fault
-	always bool // the one fault is never used up
+	always bool          // the one fault is never used up
+	done   chan struct{} // closed when the script is taken away; nil for one that is used up
 }
 
 // TB is the part of testing.TB that [Start] needs, so that the package does not
@@ -124,11 +125,13 @@ func (p *Proxy) Script(method, pattern string, faults ...Fault) {
 }
 
 // Always makes every request that match accepts suffer the fault, until stop is
-// called. It comes after the scripts that were added before.
+// called. It comes after the scripts that were added before. stop, which is called
+// once, lets go of the requests that still suffer, without an answer.
 func (p *Proxy) Always(match func(Request) bool, f Fault) (stop func()) {
-	s := &script{match: match, faults: []Fault{f}, always: true}
+	s := &script{match: match, faults: []Fault{f}, always: true, done: make(chan struct{})}
 	p.add(s)
 	return func() {
+		close(s.done)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.scripts = slices.DeleteFunc(p.scripts, func(have *script) bool { return have == s })
@@ -158,7 +161,7 @@ func (p *Proxy) take(r *http.Request) Fault {
 		if !s.always {
 			s.faults = s.faults[1:]
 		}
-		return p.releasable(fault)
+		return p.releasable(fault, s.done)
 	}
 	return Pass()
 }
