@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -182,7 +183,6 @@ func faultChecks() []Check {
 			fault: faultproxy.HTML(200)},
 		{id: "fault/empty-answer", demand: "invents no id where the answer has none", verbs: []verb{create}, kinds: unreadable, effects: unsure,
 			fault: faultproxy.Status(200, http.Header{"Content-Type": {"application/json"}}, `{}`)},
-		{id: "fault/huge", demand: "gives up on an answer of 32 MiB", verbs: []verb{read}, kinds: unreadable, fault: faultproxy.Huge(200, 32<<20)},
 		{id: "fault/reset", demand: "takes a connection that is reset for transient, and a write for undecided", verbs: both, kinds: passing, effects: unsure,
 			fault: faultproxy.Reset()},
 	}
@@ -190,7 +190,50 @@ func faultChecks() []Check {
 	for _, c := range cases {
 		checks = append(checks, c.check())
 	}
-	return append(checks, Check{ID: "fault/refused", Demand: "takes a closed port for transient", Proxy: true, run: faultRefused})
+	return append(checks,
+		Check{ID: "fault/endless", Demand: "gives up on an answer that does not end", Proxy: true, run: faultEndless},
+		Check{ID: "fault/refused", Demand: "takes a closed port for transient", Proxy: true, run: faultRefused})
+}
+
+// endless answers with spaces, 32 MiB a second, until the client leaves.
+func endless(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+	w.Header().Set("Content-Type", "application/json")
+	chunk := bytes.Repeat([]byte{' '}, 64<<10)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func faultEndless(ctx context.Context, s *Session) error {
+	target, err := s.target(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*hangTime)
+	defer cancel()
+	stop := s.proxy.Always(everything, endless)
+	defer stop()
+	before, begin := s.requests(), time.Now()
+	err = lookupVerb().call(ctx, s, target, "")
+	took := time.Since(begin)
+	switch {
+	case s.requests() == before:
+		return notRun("Lookup makes no request through the proxy")
+	case err == nil:
+		return differs("Lookup fails", "success")
+	case took > hangTime:
+		return differs(fmt.Sprintf("Lookup gives up within %s, before it has read 64 MiB", hangTime), "%s", took.Round(100*time.Millisecond))
+	}
+	return nil
 }
 
 // faultRefused points an instance at an address where nobody listens.

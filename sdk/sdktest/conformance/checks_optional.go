@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/anteroom-id/anteroom/sdk"
+	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 	"github.com/anteroom-id/anteroom/sdk/wire"
 )
 
@@ -152,7 +153,7 @@ func listChecks() []Check {
 	const c = sdk.CapabilityList
 	return []Check{
 		{ID: "list/complete", Demand: "lists every account once, whatever the size of a page", Capability: c, run: listComplete},
-		{ID: "list/stops", Demand: "stops when the host has read enough", Capability: c, run: listStops},
+		{ID: "list/stops", Demand: "ends its request for the next page when the host has read enough", Capability: c, Proxy: true, run: listStops},
 	}
 }
 
@@ -186,6 +187,7 @@ func listComplete(ctx context.Context, s *Session) error {
 	return errors.Join(problems...)
 }
 
+// listStops lets the first page through and keeps the second back.
 func listStops(ctx context.Context, s *Session) error {
 	for range 2 {
 		if _, err := s.make(ctx); err != nil {
@@ -196,14 +198,24 @@ func listStops(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	stop := s.proxy.Always(everything, after(1, faultproxy.Hang()))
+	defer stop()
+	before := s.requests()
 	for _, err := range target.List(ctx, sdk.ListRequest{PageSize: 1}) {
 		if err != nil {
 			return unexpected("List", err)
 		}
+		second, cancel := context.WithTimeout(ctx, shortDeadline)
+		_ = s.proxy.AwaitRequests(second, before+2) // or all came at once
+		cancel()
 		break
 	}
-	_, err = s.find(ctx, s.people.next())
-	return err
+	idle, cancel := context.WithTimeout(ctx, hangTime)
+	defer cancel()
+	if s.proxy.AwaitIdle(idle) != nil {
+		return differs("the request for the next page is ended", "it is still there after %s", hangTime)
+	}
+	return nil
 }
 
 func groupChecks() []Check {

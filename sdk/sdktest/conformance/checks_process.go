@@ -21,7 +21,6 @@ const (
 
 func processChecks() []Check {
 	return []Check{
-		{ID: "process/handshake", Demand: "announces protocol 1 on a unix socket, with a certificate", Process: true, Bare: true, run: processHandshake},
 		{ID: "process/survives", Demand: "has not ended by itself during the run", Process: true, Bare: true, run: processSurvives},
 		{ID: "process/stdout-silent", Demand: "has printed nothing on standard output but the handshake", Process: true, Bare: true, run: processSilent},
 		{ID: "process/memory", Demand: "holds less than 256 MiB after the run", Process: true, Bare: true, run: processMemory},
@@ -29,16 +28,6 @@ func processChecks() []Check {
 		{ID: "process/term-ends", Demand: "ends on SIGTERM", Process: true, Bare: true, run: processTerm},
 		{ID: "process/host-death", Demand: "ends when the host's end of standard input is closed", Process: true, Bare: true, run: processHostDeath},
 	}
-}
-
-func processHandshake(_ context.Context, s *Session) error {
-	const form = "1|1|unix|SOCKET|grpc|CERTIFICATE"
-	line := s.subject.child.handshakeLine()
-	parts := strings.Split(line, "|")
-	if len(parts) < 6 || parts[0] != "1" || parts[1] != "1" || parts[2] != "unix" || parts[4] != "grpc" || parts[5] == "" {
-		return differs("the line "+form, "%q", short(line))
-	}
-	return nil
 }
 
 func processSurvives(_ context.Context, s *Session) error {

@@ -57,7 +57,6 @@ type child struct {
 
 	stdout, stderr *text // what came on the real streams; the handshake is not in stdout
 	handshake      io.ReadCloser
-	line           string // the handshake
 	exited         chan struct{}
 
 	mu       sync.Mutex
@@ -148,23 +147,10 @@ func (f *handshakeFilter) Write(p []byte) (int, error) {
 			continue
 		}
 		f.done = true
-		f.child.setLine(string(line))
 		go func() { _, _ = f.show.Write(append(bytes.Clone(line), '\n')); _ = f.show.Close() }()
 	}
 	_, _ = f.child.stdout.Write(f.buf)
 	return len(p), nil
-}
-
-func (c *child) setLine(line string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.line = line
-}
-
-func (c *child) handshakeLine() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.line
 }
 
 func (c *child) alive() bool {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,9 +39,11 @@ type rest struct {
 	defect defect
 
 	mu     sync.Mutex
-	kept   [][]byte          // what a growing connector keeps
+	kept   [][]byte // what a growing connector keeps
+	turn   sync.Mutex
+	body   map[string]any
+	groups map[string]bool
 	shared sdk.LookupRequest // what a careless connector shares between calls
-	once   bool
 }
 
 func restConnector(d defect) sdk.Connector {
@@ -73,8 +77,8 @@ func (r *rest) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account
 		r.mu.Unlock()
 	}
 	if r.defect == "locks while it waits" {
-		r.mu.Lock()
-		defer r.mu.Unlock()
+		r.turn.Lock()
+		defer r.turn.Unlock()
 	}
 	var page struct{ Users []map[string]any }
 	query := url.Values{req.Key: {req.Value}}.Encode()
@@ -82,12 +86,13 @@ func (r *rest) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Account
 		query = req.Key + "=" + req.Value
 	}
 	if err := r.do(ctx, http.MethodGet, "/users?"+query, nil, &page); err != nil {
-		switch {
-		case r.defect == "not found for unreadable" && sdk.KindOf(err) == sdk.KindInternal:
+		if r.defect == "nobody for unreadable" && sdk.KindOf(err) == sdk.KindInternal {
 			return nil, nil
-		case r.defect == "absent is an error":
 		}
 		return nil, err
+	}
+	if r.defect == "creates whom it looks for" && len(page.Users) == 0 {
+		_, _ = r.Create(ctx, sdk.CreateRequest{Attributes: sdk.Attributes{"name": req.Value, "owner": req.Value}})
 	}
 	if r.defect == "absent is an error" && len(page.Users) == 0 {
 		return nil, sdk.NotFound("there is nobody")
@@ -130,6 +135,12 @@ func (r *rest) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account, 
 		}
 	case "always active":
 		body["active"] = true
+	case "drops other scripts":
+		for name, v := range req.Attributes {
+			body[name] = strings.Map(ascii, fmt.Sprint(v))
+		}
+	case "creates share state":
+		body = r.share(body)
 	}
 	var u map[string]any
 	err := r.do(ctx, http.MethodPost, "/users", body, &u)
@@ -151,6 +162,24 @@ func (r *rest) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account, 
 	return r.made(u)
 }
 
+func ascii(c rune) rune {
+	if c > '~' {
+		return -1
+	}
+	return c
+}
+
+// share keeps what belongs to one call where all calls see it.
+func (r *rest) share(body map[string]any) map[string]any {
+	r.mu.Lock()
+	r.body = body
+	r.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.body)
+}
+
 func (r *rest) made(u map[string]any) (sdk.Account, error) {
 	a := r.account(u)
 	switch {
@@ -165,8 +194,13 @@ func (r *rest) made(u map[string]any) (sdk.Account, error) {
 }
 
 func (r *rest) Update(ctx context.Context, req sdk.UpdateRequest) (sdk.Account, error) {
-	if r.defect == "panics" {
+	switch r.defect {
+	case "panics":
 		panic("not yet written")
+	case "dies":
+		os.Exit(3)
+	case "prints secrets":
+		fmt.Fprintln(os.Stderr, "PATCH with", r.Token.Reveal())
 	}
 	body := map[string]any{}
 	for name, v := range req.Set {
@@ -264,6 +298,12 @@ func (r *rest) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Acco
 
 func (r *rest) SetGroups(ctx context.Context, req sdk.SetGroupsRequest) error {
 	groups := append([]string{}, req.Groups...)
+	if key := fmt.Sprint(req.ID, groups); r.defect == "groups once" {
+		if r.groups[key] {
+			return sdk.Conflict("they are in these groups already")
+		}
+		r.groups = map[string]bool{key: true}
+	}
 	err := r.do(ctx, http.MethodPut, "/users/"+url.PathEscape(req.ID)+"/groups", groups, nil)
 	if r.defect == "unknown groups are fine" && sdk.KindOf(err) == sdk.KindInvalid {
 		return nil
@@ -303,7 +343,11 @@ func (r *rest) do(ctx context.Context, method, path string, body, into any) erro
 		return r.lost(method, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	limit := int64(1 << 20)
+	if r.defect == "reads everything" {
+		limit = 1 << 40
+	}
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	switch {
 	case resp.StatusCode/100 != 2:
 		return r.refused(method, resp, answer)
@@ -324,7 +368,7 @@ func (r *rest) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	case "ignores cancel":
 		deadline, _ := ctx.Deadline()
 		return context.WithDeadline(context.Background(), deadline)
-	case "gives up early":
+	case "gives up early", "a timeout is no effect":
 		return context.WithTimeout(ctx, 100*time.Millisecond)
 	}
 	return context.WithCancel(ctx)
@@ -334,7 +378,7 @@ func (r *rest) bounded(ctx context.Context) (context.Context, context.CancelFunc
 func (r *rest) misbehave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.defect == "grows" {
+	if r.defect == "grows" && len(r.kept) < 80 {
 		b := make([]byte, 4<<20)
 		for i := range b {
 			b[i] = byte(i)
@@ -354,8 +398,10 @@ func (r *rest) lost(method string, err error) error {
 		}
 	}
 	switch {
-	case r.defect == "unknown as transient without effect":
+	case r.defect == "unknown as transient without effect", r.defect == "a timeout is no effect":
 		return &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: message}
+	case r.defect == "closed port as invalid" && strings.Contains(err.Error(), "connection refused"):
+		return sdk.Invalid("base_url", "nobody is there")
 	case method == http.MethodGet || strings.Contains(err.Error(), "connection refused"):
 		return &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: message}
 	}
@@ -378,6 +424,14 @@ func (r *rest) refused(method string, resp *http.Response, answer []byte) error 
 		}
 	case "500 without effect":
 		e.Effect = sdk.EffectNone
+	case "412 as conflict":
+		if resp.StatusCode == http.StatusPreconditionFailed {
+			e.Kind = sdk.KindConflict
+		}
+	case "503 as unsupported":
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			e.Kind = sdk.KindUnsupported
+		}
 	case "leaks the secret in an error":
 		e.Message = "request with token " + r.Token.Reveal() + " failed"
 	case "repeats the answer":

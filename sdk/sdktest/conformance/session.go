@@ -24,6 +24,8 @@ const (
 	patience = 15 * time.Second
 	// checkTime bounds one check.
 	checkTime = 2 * time.Minute
+	// dyingTime is how long it may take to see that a process has ended.
+	dyingTime = 100 * time.Millisecond
 )
 
 // Session is a connector under test. Its methods are called one after another.
@@ -172,7 +174,11 @@ func (s *Session) attempt(ctx context.Context, c Check) error {
 			return notRun("it could not be configured: see configure/accepts")
 		}
 	}
-	return c.run(ctx, s)
+	err := c.run(ctx, s)
+	if err != nil && s.subject.child != nil {
+		s.subject.child.ends(dyingTime) // if that is why: the next check needs to know
+	}
+	return err
 }
 
 // revive starts the connector again if its process has ended.
