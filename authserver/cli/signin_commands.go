@@ -10,6 +10,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -111,7 +112,8 @@ func printExplanation(w io.Writer, e explanation, values bool) {
 	row(w, "waiting since:", when(e.WaitingFrom))
 	row(w, "status:", e.Status)
 	if e.Failure != nil {
-		row(w, "failure:", fmt.Sprintf("%s (%s)", e.Failure.Code, e.Failure.Text))
+		row(w, "failure:", string(e.Failure.Code))
+		row(w, "the person was told:", web.English().T(e.Failure.Text))
 	}
 	for _, d := range e.Decisions {
 		row(w, "decision "+when(d.DecidedAt)+":", fmt.Sprintf("%s, for %s", d.Verdict, d.Grant))

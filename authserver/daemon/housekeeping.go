@@ -86,22 +86,22 @@ const (
 )
 
 func (s *System) cleaners() map[string]cleaner {
-	sweep := func(f func(ctx context.Context, now time.Time) (int64, error)) cleaner {
-		return func(ctx context.Context, _ int) (int, error) {
-			n, err := f(ctx, s.Now())
+	sweep := func(f func(ctx context.Context, now time.Time, limit int) (int64, error)) cleaner {
+		return func(ctx context.Context, limit int) (int, error) {
+			n, err := f(ctx, s.Now(), limit)
 			return int(n), err
 		}
 	}
 	return map[string]cleaner{
 		"tokens": func(ctx context.Context, limit int) (int, error) { return s.tokens.DeleteExpired(ctx, s.Now(), limit) },
-		"sign-ins": sweep(func(ctx context.Context, now time.Time) (int64, error) {
-			return s.SignIns.Sweep(ctx, now.Add(-keepSignIns))
+		"sign-ins": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
+			return s.SignIns.Sweep(ctx, now.Add(-keepSignIns), limit)
 		}),
-		"sessions": sweep(func(ctx context.Context, now time.Time) (int64, error) {
-			return store.Sessions{DB: s.db}.Sweep(ctx, now, now.Add(-session.DefaultIdle))
+		"sessions": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
+			return store.Sessions{DB: s.db}.Sweep(ctx, now, now.Add(-session.DefaultIdle), limit)
 		}),
-		"throttles": sweep(func(ctx context.Context, now time.Time) (int64, error) {
-			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles))
+		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
+			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)
 		}),
 	}
 }

@@ -21,6 +21,7 @@ var rowsOf = map[int]string{
 			VALUES ('g1', 'app', 'u1', 'd1', 'openid', 's1', 1700000000000009, 1700000000000010, 1700000000000011)`,
 	3: `INSERT INTO connector_pin (name, digest, description, pinned_at)
 			VALUES ('scim2', 'abc', '{"name":"scim2","version":"1.0.0","display_name":"SCIM"}', 1700000000000012)`,
+	4: `UPDATE connector_pin SET egress = '["x:443"]', pinned_by = 'root' WHERE name = 'scim2'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -40,7 +41,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

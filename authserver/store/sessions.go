@@ -64,10 +64,11 @@ func (s Sessions) DeleteAllOf(ctx context.Context, user provisioning.UserID) err
 	return err
 }
 
-// Sweep removes sessions that ended before a time, or were not used since.
-func (s Sessions) Sweep(ctx context.Context, endedBefore, unusedSince time.Time) (int64, error) {
-	n, err := s.DB.Exec(ctx, `DELETE FROM sessions WHERE ends_at < $1 OR used_at < $2`,
-		sqldb.Micros(endedBefore), sqldb.Micros(unusedSince))
+// Sweep removes at most limit sessions that ended before a time, or were not used
+// since another, and returns how many it removed.
+func (s Sessions) Sweep(ctx context.Context, endedBefore, unusedSince time.Time, limit int) (int64, error) {
+	n, err := s.DB.Exec(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < $1 OR used_at < $2 LIMIT $3)`,
+		sqldb.Micros(endedBefore), sqldb.Micros(unusedSince), limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep sessions: %w", err)
 	}

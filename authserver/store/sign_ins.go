@@ -80,9 +80,11 @@ func (s SignIns) Update(ctx context.Context, v flow.SignIn) error {
 	return nil
 }
 
-// Sweep removes sign-ins that expired before a time.
-func (s SignIns) Sweep(ctx context.Context, expiredBefore time.Time) (int64, error) {
-	n, err := s.DB.Exec(ctx, `DELETE FROM sign_ins WHERE expires_at < $1`, sqldb.Micros(expiredBefore))
+// Sweep removes at most limit sign-ins that expired before a time, and returns how
+// many it removed.
+func (s SignIns) Sweep(ctx context.Context, expiredBefore time.Time, limit int) (int64, error) {
+	n, err := s.DB.Exec(ctx, `DELETE FROM sign_ins WHERE id IN (SELECT id FROM sign_ins WHERE expires_at < $1 LIMIT $2)`,
+		sqldb.Micros(expiredBefore), limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep sign-ins: %w", err)
 	}

@@ -39,9 +39,11 @@ func (s Throttle) Save(ctx context.Context, key string, c user.Counter) error {
 	return nil
 }
 
-// Sweep removes counters nobody guessed under since a time.
-func (s Throttle) Sweep(ctx context.Context, unusedSince time.Time) (int64, error) {
-	n, err := s.DB.Exec(ctx, `DELETE FROM throttles WHERE updated_at < $1`, sqldb.Micros(unusedSince))
+// Sweep removes at most limit counters that nobody guessed under since a time, and
+// returns how many it removed.
+func (s Throttle) Sweep(ctx context.Context, unusedSince time.Time, limit int) (int64, error) {
+	n, err := s.DB.Exec(ctx, `DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE updated_at < $1 LIMIT $2)`,
+		sqldb.Micros(unusedSince), limit)
 	if err != nil {
 		return 0, fmt.Errorf("sweep guess counters: %w", err)
 	}

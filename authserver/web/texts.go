@@ -85,6 +85,15 @@ func loadTexts(files fs.FS) (map[string]Texts, error) {
 	return out, nil
 }
 
+// English returns the catalogue for what an admin reads of what people were told.
+func English() Texts {
+	texts, err := loadTexts(textFiles)
+	if err != nil {
+		return Texts{Lang: fallbackLanguage} // the build's fault; keys show as they are
+	}
+	return texts[fallbackLanguage]
+}
+
 // Texts returns the catalogue for a request: the best of the languages the
 // application asked for (ui_locales), then of those the browser accepts.
 func (v *Renderer) Texts(r *http.Request, uiLocales string) Texts {
