@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,5 +46,29 @@ func TestDocsExampleParses(t *testing.T) {
 	}
 	if problems := doc.Check(); len(problems) != 0 || len(doc.Targets) != 1 || len(doc.Applications) != 1 || len(doc.Users) != 1 {
 		t.Errorf("the example has problems: %v", problems)
+	}
+}
+
+// Every command that an admin is told of is run by a script, with the options
+// that are shown.
+func TestDocsConnectorCommandsAreRun(t *testing.T) {
+	scripts := ""
+	for _, name := range []string{"connector", "connector_upgrade", "connector_lock"} {
+		scripts += readDoc(t, "e2e/testdata/"+name+".txt")
+	}
+	shown := regexp.MustCompile(`(?m)^anteroom connector ([a-z]+)([^#\n]*)`).FindAllStringSubmatch(readDoc(t, "docs/connectors.md"), -1)
+	if len(shown) < 12 {
+		t.Fatalf("docs/connectors.md shows %d commands", len(shown))
+	}
+	for _, c := range shown {
+		run := regexp.MustCompile(`(?m)^exec anteroom connector `+c[1]+`.*$`).FindAllString(scripts, -1)
+		if len(run) == 0 {
+			t.Errorf("no script runs connector %s", c[1])
+		}
+		for _, flag := range regexp.MustCompile(` --?[a-z]+ `).FindAllString(c[2], -1) {
+			if !strings.Contains(strings.Join(run, "\n"), flag) {
+				t.Errorf("no script runs connector %s with %s", c[1], flag)
+			}
+		}
 	}
 }
