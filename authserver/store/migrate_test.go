@@ -21,7 +21,7 @@ var rowsOf = map[int]string{
 			VALUES ('g1', 'app', 'u1', 'd1', 'openid', 's1', 1700000000000009, 1700000000000010, 1700000000000011)`,
 	3: `INSERT INTO connector_pin (name, digest, description, pinned_at)
 			VALUES ('scim2', 'abc', '{"name":"scim2","version":"1.0.0","display_name":"SCIM"}', 1700000000000012)`,
-	4: `UPDATE connector_pin SET egress = '["x:443"]', pinned_by = 'root' WHERE name = 'scim2'`,
+	4: `UPDATE connector_pin SET egress = '[{"host":"x","port":443}]', pinned_by = 'root' WHERE name = 'scim2'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
