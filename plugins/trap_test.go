@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/go-plugin"
 	pluginrunner "github.com/hashicorp/go-plugin/runner"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire"
@@ -152,6 +153,8 @@ func TestStopWithAStoppedProcess(t *testing.T) {
 	}
 }
 
+// freeze returns when the process, all of its threads, has stopped: until then it
+// might still answer.
 func freeze(t *testing.T, pid string) {
 	t.Helper()
 	n, err := strconv.Atoi(pid)
@@ -160,6 +163,15 @@ func freeze(t *testing.T, pid string) {
 	}
 	if err := syscall.Kill(n, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, n, nil, unix.WSTOPPED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
 	}
 }
 
