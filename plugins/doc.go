@@ -7,10 +7,12 @@
 // instance is configured in which process, deadlines, the counters of calls, and
 // the redaction of everything a connector says. It does not own what lies in the
 // folder (package catalog), what is said over the wire (package sdk/wire), how a
-// child is run and killed (package runner), where pins and configurations are
-// stored, or what a failure means for a user.
+// child is run and killed (package runner) or confined (package sandbox), where
+// pins and configurations are stored, or what a failure means for a user.
 //
-// One process serves every instance of one binary. It is started by the first
+// One process serves every instance of one binary that needs the same TCP ports:
+// what a process may connect to is fixed before it runs ([Host.Isolation], package
+// sandbox). It is started by the first
 // call that needs it, and started again by the first call after it ended: at once
 // after a first crash, then after growing pauses, and once a minute when it
 // crashes again and again. A call that certainly changed nothing is repeated once

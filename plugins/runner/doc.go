@@ -13,6 +13,9 @@
 // end of its standard input everywhere (variable [LifelineEnv] tells it to
 // watch). Stopping it works without its help.
 //
+// A child can be confined before it runs: the runner starts the launcher of
+// package sandbox, which becomes the program.
+//
 // Linux is the platform this is made for. Elsewhere on Unix a binary is executed
 // from a private copy, and there is no parent-death signal.
 package runner
