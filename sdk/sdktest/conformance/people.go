@@ -229,7 +229,9 @@ func (s *Session) findBy(ctx context.Context, key sdk.Attribute, attributes sdk.
 	if value == "" {
 		return nil, notRun("the account has no value for the key " + key.Name)
 	}
-	found, err := target.Lookup(ctx, sdk.LookupRequest{Key: key.Name, Value: value})
+	found, err := again(func() ([]sdk.Account, error) {
+		return target.Lookup(ctx, sdk.LookupRequest{Key: key.Name, Value: value})
+	})
 	if err != nil {
 		return nil, unexpected("Lookup", err)
 	}
@@ -260,6 +262,16 @@ func (s *Session) read(ctx context.Context, when string, p person) (sdk.Account,
 	if err != nil {
 		return sdk.Account{}, err
 	}
-	a, err := target.Get(ctx, sdk.GetRequest{ID: p.ID})
+	a, err := again(func() (sdk.Account, error) { return target.Get(ctx, sdk.GetRequest{ID: p.ID}) })
 	return a, unexpected("Get "+when, err)
+}
+
+// again repeats a read once that failed for what will pass, as a host does: a kept
+// connection may break at any time.
+func again[R any](read func() (R, error)) (R, error) {
+	r, err := read()
+	if sdk.KindOf(err) == sdk.KindTransient {
+		return read()
+	}
+	return r, err
 }

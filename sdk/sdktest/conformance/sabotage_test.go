@@ -159,12 +159,14 @@ func sabotage(t *testing.T, d defect, want []string, pick func(string) bool) {
 	o := restOptions()
 	o.Select = pick
 	o.server = &broken{Server: wire.NewServer(restConnector(d), quiet()), defect: d}
-	got := failed(runAll(t, o))
+	report := runAll(t, o)
+	got := failed(report)
 	if open := len(want) - 1; want[open] == "…" {
 		want = want[:open]
 		got = slices.DeleteFunc(got, func(id string) bool { return !slices.Contains(want, id) })
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failed checks (-want +got):\n%s", diff)
+		_ = report.WriteText(t.Output())
 	}
 }
