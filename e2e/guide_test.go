@@ -114,8 +114,8 @@ func (r *reader) blocks(t *testing.T) []block {
 			blocks = append(blocks, b)
 		}
 	}
-	if len(blocks) != 10 {
-		t.Fatalf("the guide has %d blocks to follow in %s, want 10", len(blocks), r.lang)
+	if len(blocks) != 9 {
+		t.Fatalf("the guide has %d blocks to follow in %s, want 9", len(blocks), r.lang)
 	}
 	return blocks
 }
