@@ -120,7 +120,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // of [path.Match] for the path below the upstream address: "/Users/*". Scripts
 // are tried in the order they were added.
 func (p *Proxy) Script(method, pattern string, faults ...Fault) {
-	match := func(r Request) bool { return r.matches(method, pattern) }
+	p.ScriptMatching(func(r Request) bool { return r.matches(method, pattern) }, faults...)
+}
+
+// ScriptMatching is [Proxy.Script] for the requests that match accepts.
+func (p *Proxy) ScriptMatching(match func(Request) bool, faults ...Fault) {
 	p.add(&script{match: match, faults: faults})
 }
 

@@ -67,6 +67,23 @@ func TestScriptAppliesInOrderAndThenPasses(t *testing.T) {
 	}
 }
 
+func TestScriptMatchingIsUsedUp(t *testing.T) {
+	address, _ := upstream(t)
+	proxy := faultproxy.Start(t, address)
+	proxy.ScriptMatching(func(r faultproxy.Request) bool { return r.Query == "x=1" }, faultproxy.HTML(502))
+	var got []int
+	for _, query := range []string{"?x=2", "?x=1", "?x=1"} {
+		status, _, err := do(t, t.Context(), http.MethodPost, proxy.URL+"/"+query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, status)
+	}
+	if diff := cmp.Diff([]int{200, 502, 200}, got); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+}
+
 func TestCountsByMethodAndPath(t *testing.T) {
 	address, _ := upstream(t)
 	proxy := faultproxy.Start(t, address)
