@@ -138,10 +138,12 @@ func ownEntry(list []any, entryType string) int {
 }
 
 // account is the resource as the host sees it. The caller has checked the id.
+// An attribute that is not there has no value (RFC 7643, 2.5), except the owner:
+// a server that does not keep it says nothing about whose the account is.
 func (r resource) account() sdk.Account {
 	values := sdk.Attributes{}
 	for _, a := range attributes() {
-		if v := r.value(a); v != "" {
+		if v := r.value(a); v != "" || !a.Owner {
 			values[a.name()] = v
 		}
 	}
