@@ -285,7 +285,7 @@ func TestReadsAccounts(t *testing.T) {
 // What is not in a resource has no value, and need not be removed. Of the owner
 // that says nothing: some servers do not keep an externalId.
 func TestAbsentAttributesAreEmpty(t *testing.T) {
-	f := newFake(t).answer("GET /Users/1", answer{200, nil, user("1", "ada", "")})
+	f := newFake(t).answer("GET /Users/1", answer{200, nil, user("1", "ada")})
 	got, err := f.open("auto").Get(t.Context(), sdk.GetRequest{ID: "1"})
 	if err != nil {
 		t.Fatal(err)
