@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/wire/connectorv1"
@@ -81,7 +83,17 @@ func call[Req, Resp any](ctx context.Context, m mode, req Req, do func(context.C
 	ctx, mark := withSentMark(outgoing(ctx))
 	resp, err := do(ctx, req)
 	if err != nil {
-		return none, decodeError(err, bool(m), mark.maybe())
+		return none, decodeError(closedUnder(ctx, err), bool(m), mark.maybe())
 	}
 	return resp, nil
+}
+
+// closedUnder takes a cancellation that the caller did not ask for as what it is:
+// the connection was closed, because the process is gone.
+func closedUnder(ctx context.Context, err error) error {
+	st := status.Convert(err)
+	if st.Code() == codes.Canceled && ctx.Err() == nil && len(st.Details()) == 0 {
+		return status.Error(codes.Unavailable, st.Message())
+	}
+	return err
 }

@@ -106,3 +106,28 @@ func checkGone(t *testing.T, err error) {
 		t.Errorf("error %v, want ErrProcessGone", err)
 	}
 }
+
+// A host that finds a process dead closes the connection under the calls in
+// flight: that is not the caller's cancellation.
+func TestConnectionClosedUnderACall(t *testing.T) {
+	h := holding{entered: make(chan struct{}, 1)}
+	server, listener := grpc.NewServer(), bufconn.Listen(1<<20)
+	connectorv1.RegisterConnectorServer(server, h)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	cc := dial(t, listener.DialContext, grpc.WithStatsHandler(SentTracker{}))
+	remote := NewClient(cc).Remote(Instance{ID: "one"})
+	go func() {
+		<-h.entered
+		_ = cc.Close()
+	}()
+	_, err := remote.Create(soon(t), sdk.CreateRequest{})
+	checkError(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown)
+	checkGone(t, err)
+
+	// gRPC refuses the next one before the tracker sees it, so it counts as sent:
+	// the safe side.
+	_, err = remote.Create(soon(t), sdk.CreateRequest{})
+	checkError(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown)
+	checkGone(t, err)
+}

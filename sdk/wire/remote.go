@@ -111,7 +111,7 @@ func (r *Remote) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Ac
 				return
 			}
 			if err != nil {
-				yield(sdk.Account{}, decodeError(err, false, true))
+				yield(sdk.Account{}, decodeError(closedUnder(ctx, err), false, true))
 				return
 			}
 			if !yieldAccounts(page.GetAccounts(), yield) {
