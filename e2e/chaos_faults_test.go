@@ -29,38 +29,57 @@ func (c *chaos) disturb(t *testing.T) {
 	defer end.Stop()
 	for {
 		wait := time.NewTimer(time.Second + time.Duration(random.Int64N(int64(2*time.Second))))
+		n := random.IntN(6)
 		select {
 		case <-end.C:
 			wait.Stop()
 			return
 		case <-c.lost:
 			wait.Stop()
+			n += n % 2 * 2 // a sleep in the middle of a run is what a fence is for
 		case <-wait.C:
 		}
 		victim := c.servers[random.IntN(len(c.servers))]
-		switch random.IntN(5) {
-		case 0, 1:
+		switch {
+		case c.sleeps(victim): // it is to wake up
+		case n < 2:
 			c.killServer(t, victim)
-		case 2, 3:
+		case n < 4:
 			c.killConnector(t, victim)
 		default:
-			c.stopServer(t, victim, &asleep)
+			c.stopServer(victim, &asleep)
 		}
 		c.killBackend(t, random)
 	}
 }
 
+func (c *chaos) sleeps(p *process) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sleeping[p]
+}
+
+func (c *chaos) asleep(p *process, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sleeping[p] = is
+}
+
 // stopServer has a server sleep through its leases, while others, or it itself
 // when it wakes, find them over.
-func (c *chaos) stopServer(t *testing.T, p *process, asleep *sync.WaitGroup) {
-	sleeper := p.cmd.Process
-	if err := sleeper.Signal(unix.SIGSTOP); err != nil {
-		return // it is being killed
+func (c *chaos) stopServer(p *process, asleep *sync.WaitGroup) {
+	if err := p.cmd.Process.Signal(unix.SIGSTOP); err != nil {
+		c.wrongs("a server ended by itself: %v", err)
+		return
 	}
 	c.count("server stopped for longer than its lease")
+	c.asleep(p, true)
 	asleep.Go(func() {
-		<-time.After(c.lease + time.Second)
-		_ = sleeper.Signal(unix.SIGCONT) // it may be dead by now
+		<-time.After(c.lease * 2)
+		if err := p.cmd.Process.Signal(unix.SIGCONT); err != nil {
+			c.wrongs("a stopped server ended: %v", err)
+		}
+		c.asleep(p, false)
 	})
 }
 

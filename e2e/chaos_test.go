@@ -58,13 +58,14 @@ type chaos struct {
 	rp        *relyingParty
 	people    []*person
 
-	over   atomic.Bool   // the faults have stopped
-	lost   chan struct{} // a create was done and its answer hangs
-	mu     sync.Mutex
-	random *rand.Rand     // of the places' faults
-	faults map[string]int // by kind
-	blind  []string       // bodies of creates that a place refused as doubles
-	wrong  []string       // what must not be
+	over     atomic.Bool   // the faults have stopped
+	lost     chan struct{} // a create was done and its answer hangs
+	mu       sync.Mutex
+	random   *rand.Rand     // of the places' faults
+	faults   map[string]int // by kind
+	blind    []string       // bodies of creates that a place refused as doubles
+	wrong    []string       // what must not be
+	sleeping map[*process]bool
 }
 
 // place is a downstream system and its name as a target.
@@ -92,7 +93,7 @@ const (
 
 func startChaos(t *testing.T, front, database string, servers []string) *chaos {
 	t.Helper()
-	c := &chaos{seed: rand.Uint64(), lasts: chaosShort, addresses: servers, lost: make(chan struct{}, 1), faults: map[string]int{}}
+	c := &chaos{seed: rand.Uint64(), lasts: chaosShort, addresses: servers, lost: make(chan struct{}, 1), faults: map[string]int{}, sleeping: map[*process]bool{}}
 	c.fromEnvironment(t)
 	c.random = c.stream(0)
 	if database != "" {
@@ -173,7 +174,8 @@ func (c *chaos) endure(t *testing.T) {
 	for _, p := range c.servers {
 		p.start(t)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), c.lasts+chaosDrain)
+	// Of many people more are still on their way when the faults stop.
+	ctx, cancel := context.WithTimeout(t.Context(), c.lasts+chaosDrain+c.lasts/2)
 	defer cancel()
 	c.rp = c.relyingParty(t)
 	people := fewPeople
@@ -195,7 +197,7 @@ func (c *chaos) endure(t *testing.T) {
 	c.over.Store(true)
 	start := time.Now()
 	wg.Wait()
-	c.awaitQuiet(ctx, t)
+	c.awaitQuiet(t)
 	t.Logf("drained %s after the last fault; %d people; faults:%s", time.Since(start).Round(time.Millisecond), people, c.injected())
 	c.check(t)
 }

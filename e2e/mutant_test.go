@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
-	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 )
 
@@ -169,15 +168,7 @@ func (c *chaos) arriveTogether(t *testing.T, people int) {
 		})
 	}
 	wg.Wait()
-	db, err := sqldb.Open(t.Context(), c.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	var accounts, attempts int
-	if err := db.QueryRow(t.Context(), "SELECT (SELECT COUNT(*) FROM account), (SELECT COUNT(*) FROM attempt)").Scan(&accounts, &attempts); err != nil {
-		t.Fatal(err)
-	}
+	accounts, attempts := c.countRows(t, "SELECT COUNT(*) FROM account"), c.countRows(t, "SELECT COUNT(*) FROM attempt")
 	if accounts != people || attempts != accounts {
 		c.wrongs("%d attempts for %d accounts of %d people", attempts, accounts, people)
 	}
