@@ -247,6 +247,10 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 		if err != nil || string(resp.Body) != "by proxy" {
 			t.Errorf("%+v, %v", resp, err)
 		}
+		steps, _ := reach(t, target, nil)
+		if diff := cmp.Diff([]string{"dns skipped", "tcp skipped", "tls skipped"}, steps); diff != "" {
+			t.Errorf("the way is the proxy's (-want +got):\n%s", diff)
+		}
 		return
 	}
 	var asked string
