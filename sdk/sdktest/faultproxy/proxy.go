@@ -91,6 +91,7 @@ func New(upstream string) (*Proxy, error) {
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
+			r.SetXForwarded() // for a target that tells its own address
 		},
 		Transport: &http.Transport{DisableCompression: true, Proxy: http.ProxyFromEnvironment},
 		ErrorLog:  quiet,
