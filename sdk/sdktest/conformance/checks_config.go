@@ -99,8 +99,23 @@ func (s *Session) eachField(ctx context.Context, none, what string, spoil func(s
 func validateRequired(ctx context.Context, s *Session) error {
 	return s.eachField(ctx, "no field is required", "which is missing", func(f sdk.Field) (sdk.RawConfig, bool, error) {
 		cfg, err := s.without(f.Name)
-		return cfg, f.Required, err
+		return cfg, f.Required && s.applies(f), err
 	})
+}
+
+// applies reports whether the good configuration meets the field's condition. A
+// value that is not given is the default.
+func (s *Session) applies(f sdk.Field) bool {
+	values := map[string]any{}
+	_ = json.Unmarshal(s.config.Values, &values) // without values the defaults count
+	texts := map[string]string{}
+	for _, earlier := range s.desc.Config {
+		texts[earlier.Name] = earlier.Default
+		if v, given := values[earlier.Name]; given {
+			texts[earlier.Name] = fmt.Sprint(v)
+		}
+	}
+	return f.When.Holds(texts)
 }
 
 func validateTypes(ctx context.Context, s *Session) error {

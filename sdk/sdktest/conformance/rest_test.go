@@ -28,6 +28,7 @@ type restConfig struct {
 	BaseURL string        `config:"base_url,required" help:"Root of the API."`
 	Token   sdk.Secret    `config:"token,required"`
 	Order   string        `config:"order" enum:"id,name" default:"id"`
+	Field   string        `config:"field,required" when:"order=name" help:"Not needed by the order that is used."`
 	Timeout time.Duration `config:"timeout" default:"10s"`
 }
 
