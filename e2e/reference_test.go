@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,8 +51,8 @@ func TestConnectorReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range there {
-		if !pages[path] {
+	for _, path := range there { // NAME-setup.md is what an admin does in the target first
+		if !pages[strings.Replace(path, "-setup.md", ".md", 1)] {
 			t.Errorf("%s is the page of no connector", path)
 		}
 	}
