@@ -36,6 +36,7 @@ var rules = []rule{
 	{"sdk/sdktest", []string{"sdk", "sdk/serve", "sdk/wire", "sdk/sdktest/conformance"}, "the conformance kit for Go tests"},
 	{"sdk/sdktest/conformance", []string{"sdk", "sdk/wire", "sdk/wire/connectorv1", "sdk/sdktest/faultproxy", "github.com/hashicorp/go-plugin/...", "github.com/hashicorp/go-hclog", "google.golang.org/grpc/...", "google.golang.org/protobuf/...", "google.golang.org/genproto/googleapis/rpc/..."}, "the checks, run on a real process: never the host"},
 	{"sdk/sdktest/faultproxy", nil, "HTTP that misbehaves"},
+	{"sdk/sdktest/tcpproxy", nil, "connections that misbehave"},
 	{"sdk/sdktest/target", nil, "a fake target"},
 	{"sdk/reference", []string{"sdk"}, "a page from a description"},
 	{"sdk/examples/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "what an author may import"},
