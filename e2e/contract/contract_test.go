@@ -21,6 +21,8 @@ func servers() []contract.Server {
 		elimity(),
 		scimmy(),
 		betterAuth(),
+		openLDAP(),
+		sambaAD(),
 	}
 }
 

@@ -183,7 +183,7 @@ func (t *Target) demandedGroupClass() []string {
 }
 
 func (t *Target) readOne(ctx context.Context, dn string, reads ...string) (*goldap.Entry, error) {
-	found, err := t.search(ctx, query{base: dn, scope: goldap.ScopeBaseObject, filter: "(objectClass=*)", reads: reads})
+	found, err := t.search(ctx, query{base: dn, scope: goldap.ScopeBaseObject, filter: "(objectClass=*)", reads: reads, large: true})
 	if err == nil && len(found) == 0 {
 		err = sdk.Forbidden("the directory's schema may not be read")
 	}

@@ -17,13 +17,15 @@ import (
 
 const (
 	// maxAnswer is how much is read for one request, in bytes.
-	maxAnswer = 16 << 20
+	maxAnswer = 1 << 20
+	// maxLarge is how much where many entries, or a schema, are expected.
+	maxLarge = 32 << 20
 	// maxStartTLS is how much is read before TLS begins, in bytes.
 	maxStartTLS = 64 << 10
 	oidStartTLS = "1.3.6.1.4.1.1466.20037"
 )
 
-var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+var errTooLarge = errors.New("the answer is larger than is allowed")
 
 // dialer makes bound connections to one directory.
 type dialer struct {
@@ -87,7 +89,7 @@ func (d dialer) dial(ctx context.Context) (*counted, error) {
 		return nil, err
 	}
 	c := &counted{Conn: conn}
-	c.allow(maxAnswer)
+	c.allow(maxStartTLS)
 	return c, nil
 }
 
@@ -113,8 +115,6 @@ func (d dialer) secure(ctx context.Context, raw *counted) (net.Conn, error) {
 
 // requestTLS asks for TLS (RFC 4511, 4.14).
 func requestTLS(conn *counted) error {
-	conn.allow(maxStartTLS)
-	defer conn.allow(maxAnswer)
 	request := ber.Encode(ber.ClassApplication, ber.TypeConstructed, goldap.ApplicationExtendedRequest, nil, "")
 	request.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, oidStartTLS, ""))
 	message := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
@@ -132,7 +132,7 @@ func requestTLS(conn *counted) error {
 
 // bind signs in.
 func (d dialer) bind(ctx context.Context, s *session) error {
-	return s.exchange(ctx, func(conn *goldap.Conn) error {
+	return s.exchange(ctx, maxAnswer, func(conn *goldap.Conn) error {
 		return conn.Bind(d.bindDN, d.password.Reveal())
 	})
 }
@@ -144,14 +144,14 @@ type session struct {
 	conn *goldap.Conn
 }
 
-// exchange lets fn use the connection until ctx ends. The error tells of ctx
-// when that was the reason.
-func (s *session) exchange(ctx context.Context, fn func(*goldap.Conn) error) error {
+// exchange lets fn use the connection until ctx ends, and read as many bytes as
+// allowed. The error tells of ctx when that was the reason.
+func (s *session) exchange(ctx context.Context, allowed int64, fn func(*goldap.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = s.raw.Close() })()
-	s.raw.allow(maxAnswer)
+	s.raw.allow(allowed)
 	err := fn(s.conn)
 	if err == nil || resultOf(err) != nil {
 		return err

@@ -127,7 +127,7 @@ func (p *pages) fetch(ctx context.Context) (*goldap.SearchResult, error) {
 	}
 	q := p.query
 	var result *goldap.SearchResult
-	err := p.conn.exchange(ctx, func(conn *goldap.Conn) (err error) {
+	err := p.conn.exchange(ctx, maxLarge, func(conn *goldap.Conn) (err error) {
 		result, err = conn.Search(q.request(0, p.paging))
 		return err
 	})

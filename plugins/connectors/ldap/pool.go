@@ -38,6 +38,7 @@ type call struct {
 	name   string // for messages: "search", "add", …
 	writes bool
 	values []string // the user's values in it, kept out of messages
+	large  bool     // the answer may be
 	run    func(*goldap.Conn) error
 }
 
@@ -77,7 +78,11 @@ func (p *pool) enter(ctx context.Context) error {
 // use makes the call and keeps the connection if that is still good.
 func (p *pool) use(ctx context.Context, s *session, c call) (sent bool, err error) {
 	before := s.raw.wrote.Load()
-	err = s.exchange(ctx, c.run)
+	allowed := int64(maxAnswer)
+	if c.large {
+		allowed = maxLarge
+	}
+	err = s.exchange(ctx, allowed, c.run)
 	sent = s.raw.wrote.Load() != before
 	p.keep(s, err)
 	return sent, err

@@ -19,6 +19,7 @@ type query struct {
 	reads  []string
 	values []string // the user's values in it
 	all    bool     // every match, however many
+	large  bool     // entries may be
 }
 
 // maxMatches is how many entries a search for one is told of. More than one is
@@ -30,7 +31,7 @@ const maxMatches = 20
 // account.
 func (t *Target) search(ctx context.Context, q query) ([]*goldap.Entry, error) {
 	var found *goldap.SearchResult
-	err := t.pool.do(ctx, call{name: "search", values: q.values, run: func(conn *goldap.Conn) (err error) {
+	err := t.pool.do(ctx, call{name: "search", values: q.values, large: q.all || q.large, run: func(conn *goldap.Conn) (err error) {
 		if q.all {
 			found, err = conn.SearchWithPaging(q.request(0), defaultPageSize)
 		} else {
