@@ -93,7 +93,9 @@ func (r Redactor) Redact(text string, values ...string) string {
 	if r.replacer != nil {
 		text = r.replacer.Replace(text)
 	}
-	for _, v := range values {
+	// A shorter value may be part of a longer one, which must go first.
+	longest := func(a, b string) int { return cmp.Compare(len(b), len(a)) }
+	for _, v := range slices.SortedStableFunc(slices.Values(values), longest) {
 		if len(v) > 1 {
 			text = strings.ReplaceAll(text, v, "…")
 		}

@@ -111,3 +111,12 @@ func FuzzFromAnswer(f *testing.F) {
 		}
 	})
 }
+
+// A login is often the beginning of an address.
+func TestRedactTakesTheLongerValueFirst(t *testing.T) {
+	for _, values := range [][]string{{"ada", "ada@example.com"}, {"ada@example.com", "ada"}} {
+		if got := NewRedactor().Redact("ada@example.com is taken", values...); got != "… is taken" {
+			t.Errorf("%v: %q", values, got)
+		}
+	}
+}
