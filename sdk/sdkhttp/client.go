@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -45,6 +47,13 @@ type Options struct {
 	// AddressField is the configuration field that errors name when the address is
 	// at fault, such as "base_url".
 	AddressField string
+	// Permit, if set, is asked before each connection, with the address that is
+	// about to be dialled: what a name resolved to a moment before does not count.
+	// Its error ends the request; make it an [*sdk.Error]. The proxy of the
+	// environment is then not used, since it would dial in our place.
+	Permit func(netip.Addr) error
+	// RefuseRedirects refuses even those to the same origin.
+	RefuseRedirects bool
 }
 
 // Client sends requests to one target. It may be used by many goroutines.
@@ -68,7 +77,7 @@ func New(o Options) *Client {
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialContext:         Dialer(o.Permit).DialContext,
 		TLSClientConfig:     trust,
 		TLSHandshakeTimeout: dialTimeout,
 		ForceAttemptHTTP2:   true,
@@ -77,11 +86,34 @@ func New(o Options) *Client {
 
 		MaxResponseHeaderBytes: maxHeader,
 	}
+	if o.Permit != nil {
+		transport.Proxy = nil
+	}
+	redirects := checkRedirect
+	if o.RefuseRedirects {
+		redirects = func(*http.Request, []*http.Request) error { return errRedirect }
+	}
 	return &Client{
-		http:     &http.Client{Transport: transport, CheckRedirect: checkRedirect},
+		http:     &http.Client{Transport: transport, CheckRedirect: redirects},
 		options:  o,
 		redactor: sdk.NewRedactor(slices.Concat(o.Secrets, o.Authorize.secrets)...),
 	}
+}
+
+// Dialer returns what a [Client] with this [Options.Permit], which may be nil,
+// makes its connections with.
+func Dialer(permit func(netip.Addr) error) *net.Dialer {
+	d := &net.Dialer{Timeout: dialTimeout}
+	if permit != nil {
+		d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			dialled, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return defect("the address that is dialled is no IP address", err)
+			}
+			return permit(dialled.Addr())
+		}
+	}
+	return d
 }
 
 // Close lets go of idle connections.

@@ -3,12 +3,14 @@ package sdkhttp_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -263,4 +265,41 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || asked != "http://target.example/users" {
 		t.Errorf("%v: the proxy was asked for %q\n%s", err, asked, out)
 	}
+}
+
+// TestPermitJudgesEachDial names a host, so that what counts is what it resolved to.
+func TestPermitJudgesEachDial(t *testing.T) {
+	url := strings.Replace(serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }), "127.0.0.1", "localhost", 1)
+	var judged []netip.Addr
+	refusal := sdk.Forbidden("not there")
+	allowed := true
+	c := sdkhttp.New(sdkhttp.Options{Permit: func(ip netip.Addr) error {
+		judged = append(judged, ip)
+		if allowed {
+			return nil
+		}
+		return refusal
+	}})
+	for _, want := range []error{nil, refusal} {
+		_, err := c.Do(soon(t), sdkhttp.Request{Method: "POST", URL: url})
+		if (want == nil) != (err == nil) || want != nil && !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
+		allowed = false
+		c.Close()
+	}
+	if len(judged) < 2 || !judged[0].IsLoopback() {
+		t.Errorf("judged were %v, want the loopback address each time", judged)
+	}
+}
+
+func TestRedirectsCanBeRefused(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/here" {
+			t.Error("the redirect was followed")
+		}
+		http.Redirect(w, r, "/here", http.StatusTemporaryRedirect)
+	})
+	_, err := sdkhttp.New(sdkhttp.Options{RefuseRedirects: true}).Do(soon(t), sdkhttp.Request{Method: "POST", URL: url})
+	wantError(t, err, sdk.KindInvalid, sdk.EffectNone, "redirects")
 }

@@ -32,6 +32,9 @@ func (c *Client) lost(r Request, sent bool, err error) *sdk.Error {
 			Message: Explain(err), Err: withoutURL(err),
 		}
 	}
+	if refused := new(sdk.Error); errors.As(err, &refused) { // Options.Permit's
+		return refused
+	}
 	e := unanswered(r.reads(), sent, err)
 	if errors.Is(err, errTooLarge) {
 		e.Message = fmt.Sprintf("the answer is larger than %d bytes", c.options.MaxBody)
@@ -68,8 +71,11 @@ func Explain(err error) string {
 		dns  *net.DNSError
 		cert *tls.CertificateVerificationError
 		op   *net.OpError
+		said *sdk.Error
 	)
 	switch {
+	case errors.As(err, &said):
+		return said.Message
 	case errors.Is(err, errRedirect):
 		return "the server redirects to another address or method: use the final address"
 	case errors.Is(err, errTooLarge):
