@@ -21,14 +21,13 @@ func (c *client) columns() string {
 	for _, a := range attributes() {
 		names = append(names, a.Name)
 	}
-	if c.external != "" {
-		names = append(names, c.external)
+	if c.owner.external != "" {
+		names = append(names, c.owner.external)
 	}
 	return strings.Join(names, ",")
 }
 
-// account is the record as the host sees it. Where there is an external id field
-// and it has a value, that says whose account it is.
+// account is the record as the host sees it.
 func (c *client) account(r record) (sdk.Account, error) {
 	a := sdk.Account{ID: idOf(r.text("Id")), Attributes: sdk.Attributes{}}
 	if a.ID == "" {
@@ -42,9 +41,7 @@ func (c *client) account(r record) (sdk.Account, error) {
 			}
 		}
 	}
-	if owner := r.text(c.external); c.external != "" && owner != "" {
-		a.Attributes[fieldFederation] = owner
-	}
+	c.owner.read(r, a.Attributes)
 	if active, ok := r[fieldActive].(bool); ok {
 		a.Active = &active
 	}
@@ -61,8 +58,8 @@ func (t *Target) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Accou
 		return nil, sdk.Invalid(req.Key, "must be text without control characters, of at most 1024 bytes")
 	}
 	where := req.Key + " = " + quote(req.Value)
-	if req.Key == fieldFederation && t.client.external != "" {
-		where += " OR " + t.client.external + " = " + quote(req.Value)
+	if req.Key == fieldFederation {
+		where = t.client.owner.equals(req.Value)
 	}
 	records, err := t.client.query("SELECT "+t.client.columns()+" FROM User WHERE "+where, 0, req.Value).all(ctx)
 	if err != nil {
@@ -132,8 +129,9 @@ func (t *Target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account
 func (t *Target) insert(ctx context.Context, r record, values []string) (sdk.Account, error) {
 	owner := r.text(fieldFederation)
 	cl := call{method: http.MethodPost, path: t.client.root + "/sobjects/User", body: r, values: values}
-	if t.client.external != "" && owner != "" {
-		cl.method, cl.path = http.MethodPatch, t.client.user(t.client.external)+"/"+url.PathEscape(owner)
+	if t.client.owner.external != "" && owner != "" { // its value is in the address, and must not be in the body
+		cl.method, cl.path = http.MethodPatch, t.client.user(t.client.owner.external)+"/"+url.PathEscape(owner)
+		cl.body = t.client.owner.withoutFederation(r)
 	}
 	resp, err := t.client.do(ctx, cl)
 	switch {
@@ -171,7 +169,7 @@ func (t *Target) follow(ctx context.Context, upsert bool, owner string) (sdk.Acc
 	if !upsert {
 		return sdk.Account{}, unknown
 	}
-	records, err := t.client.query("SELECT Id FROM User WHERE "+t.client.external+" = "+quote(owner), 0, owner).all(ctx)
+	records, err := t.client.query("SELECT Id FROM User WHERE "+t.client.owner.external+" = "+quote(owner), 0, owner).all(ctx)
 	if err != nil || len(records) != 1 {
 		unknown.Err = err
 		return sdk.Account{}, unknown
@@ -205,10 +203,7 @@ func (t *Target) Update(ctx context.Context, req sdk.UpdateRequest) (sdk.Account
 			return sdk.Account{}, err
 		}
 	}
-	if owner, named := r[fieldFederation]; named && t.client.external != "" {
-		r[t.client.external] = owner
-	}
-	account, err := t.change(ctx, req.ID, r, values)
+	account, err := t.change(ctx, req.ID, t.client.owner.write(r), values)
 	return account, t.aboutProfile(err, req.Set.String(fieldProfile) != "")
 }
 

@@ -289,3 +289,29 @@ func TestListReadsEveryPage(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestFederationIdentifierIsLeft to single sign-on: it is neither written nor
+// taken for anybody's claim.
+func TestFederationIdentifierIsLeft(t *testing.T) {
+	b := start(t, withExternalID, func(_ *fake.Options, c *salesforce.Config) { c.FederationID = "leave" })
+	id := b.create(t, ada())
+	b.org.Change(id, fake.Row{"FederationIdentifier": "user-2"})
+	unclaimed := b.org.Add(fake.Row{"FederationIdentifier": "user-3"})
+	wantAttributes(t, b.get(t, id), map[string]any{"FederationIdentifier": "user-1"})
+	wantAttributes(t, b.get(t, unclaimed), map[string]any{"FederationIdentifier": nil})
+	for value, want := range map[string][]string{"user-1": {id}, "user-2": nil, "user-3": nil} {
+		if diff := cmp.Diff(want, b.lookup(t, "FederationIdentifier", value)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", value, diff)
+		}
+	}
+	if _, err := b.target.Update(t.Context(), sdk.UpdateRequest{ID: unclaimed, Set: sdk.Attributes{"FederationIdentifier": "user-4"}}); err != nil {
+		t.Fatal(err)
+	}
+	var got [][2]any
+	for _, user := range b.org.Users() {
+		got = append(got, [2]any{user["FederationIdentifier"], user[externalID]})
+	}
+	if diff := cmp.Diff([][2]any{{"user-2", "user-1"}, {"user-3", "user-4"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

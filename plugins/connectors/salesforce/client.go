@@ -23,7 +23,7 @@ type client struct {
 	tls      *tls.Config
 	timeout  time.Duration
 	secrets  []sdk.Secret
-	external string // name of the external id field, "" for none
+	owner    owner
 	sessions *sessions
 	usage    usage
 }
@@ -61,7 +61,7 @@ func newClient(cfg Config) (*client, error) {
 	})
 	return &client{
 		login: login, root: "/services/data/" + cfg.version(), http: g.http, tls: trust, timeout: cfg.Timeout,
-		secrets: secrets, external: cfg.ExternalIDField, sessions: &sessions{fetch: g.grant},
+		secrets: secrets, owner: ownerOf(cfg), sessions: &sessions{fetch: g.grant},
 	}, nil
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Language        string   `config:"language" group:"Accounts" order:"10" default:"en_US" help:"LanguageLocaleKey of new accounts without one"`
 	EmailEncoding   string   `config:"email_encoding" group:"Accounts" order:"10" default:"UTF-8" help:"EmailEncodingKey of new accounts without one"`
 	ExternalIDField string   `config:"external_id_field" group:"Accounts" order:"10" help:"Custom field of User, External ID and unique, that holds Anteroom's id of the user beside FederationIdentifier; creating is then an upsert by it"`
+	FederationID    string   `config:"federation_identifier" group:"Accounts" order:"10" default:"set" enum:"set,leave" help:"Whether FederationIdentifier is set to Anteroom's id of the user, or left to single sign-on; to leave it needs external_id_field"`
 	PermissionSets  []string `config:"permission_sets" group:"Groups" order:"20" help:"API names of the permission sets that Anteroom assigns and takes away; others are left alone"`
 	PublicGroups    []string `config:"public_groups" group:"Groups" order:"20" help:"API names of the public groups that Anteroom fills and empties; others are left alone"`
 
@@ -41,10 +42,12 @@ type Config struct {
 	CACertificates string        `config:"ca_certificates" group:"Details" order:"30" help:"PEM certificates to trust instead of the system's"`
 }
 
-// The values of Config.Auth.
+// The values of Config.Auth and Config.FederationID.
 const (
 	authJWTBearer         = "jwt_bearer"
 	authClientCredentials = "client_credentials"
+	federationSet         = "set"
+	federationLeave       = "leave"
 )
 
 const (
@@ -125,6 +128,12 @@ func (c Config) validateAccounts(add func(field, message string)) {
 	}
 	if c.ExternalIDField != "" && !customField.MatchString(c.ExternalIDField) {
 		add("external_id_field", "must be the API name of a custom field, such as Anteroom_Id__c")
+	}
+	switch {
+	case c.FederationID != federationSet && c.FederationID != federationLeave:
+		add("federation_identifier", "must be set or leave")
+	case c.FederationID == federationLeave && c.ExternalIDField == "":
+		add("external_id_field", "is required to leave federation_identifier: else nothing says whose account it is")
 	}
 }
 

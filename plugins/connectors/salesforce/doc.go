@@ -27,7 +27,7 @@
 // FederationIdentifier holds Anteroom's id of the user. With the setting
 // external_id_field a custom field holds it as well; then that one counts where it
 // has a value, and a create is an upsert by it, which makes one account however
-// often it is sent.
+// often it is sent. FederationIdentifier can then be left to single sign-on.
 //
 // # Groups
 //

@@ -205,7 +205,7 @@ func (c *client) fieldOf(item refusal, m meaning) string {
 		return ""
 	}
 	for _, name := range item.Fields {
-		if c.external != "" && strings.EqualFold(name, c.external) {
+		if c.owner.external != "" && strings.EqualFold(name, c.owner.external) {
 			return fieldFederation // whose value it holds
 		}
 		for _, a := range attributes() {

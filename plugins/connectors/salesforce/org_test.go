@@ -57,7 +57,7 @@ func config(t *testing.T, login string) salesforce.Config {
 	t.Helper()
 	return salesforce.Config{
 		LoginURL: login, Auth: "jwt_bearer", ClientID: clientID, Username: actingUser, PrivateKey: sdk.Secret(keyPEM(t)),
-		Profile: "Standard User", TimeZone: "GMT", Locale: "en_US", Language: "en_US", EmailEncoding: "UTF-8",
+		Profile: "Standard User", TimeZone: "GMT", Locale: "en_US", Language: "en_US", EmailEncoding: "UTF-8", FederationID: "set",
 		APIVersion: "62.0", Timeout: 10 * time.Second,
 	}
 }
