@@ -23,6 +23,8 @@ func servers() []contract.Server {
 		betterAuth(),
 		openLDAP(),
 		sambaAD(),
+		salesforceOrg(),
+		salesforceByExternalID(),
 	}
 }
 

@@ -95,8 +95,9 @@ func (t *Target) Get(ctx context.Context, req sdk.GetRequest) (sdk.Account, erro
 	return a, err
 }
 
-// Create makes a new account, with an external id field by an upsert: then
-// whatever happened to the same create before, there is one account. Only the id
+// Create makes a new account. With an external id field that is an upsert: then
+// there is one account whatever happened to the same create before, and one that
+// was there is a conflict, which the host finds out to be its own. Only the id
 // comes back, because reading the rest would cost another request of the org's
 // daily allowance.
 func (t *Target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account, error) {
@@ -142,10 +143,20 @@ func (t *Target) insert(ctx context.Context, r record, values []string) (sdk.Acc
 	case err != nil:
 		return sdk.Account{}, noService(err)
 	}
-	if id := writtenID(resp); id != "" {
-		return sdk.Account{ID: id}, nil
+	id := writtenID(resp)
+	upsert := cl.method == http.MethodPatch
+	switch {
+	case upsert && (resp.Status == http.StatusNoContent || resp.Status == http.StatusOK && id != ""):
+		e := sdk.Conflict("an account with this external id was there and has been changed")
+		e.Effect, e.Field = sdk.EffectApplied, fieldFederation
+		return sdk.Account{}, e
+	case id == "":
+		return sdk.Account{}, &sdk.Error{
+			Kind: sdk.KindOutcomeUnknown, Effect: sdk.EffectUnknown,
+			Message: "the org accepted the account without telling its id",
+		}
 	}
-	return t.follow(ctx, cl.method == http.MethodPatch, owner)
+	return sdk.Account{ID: id}, nil
 }
 
 // writtenID is the id in the answer to a create or upsert, "" if there is none.
@@ -158,28 +169,6 @@ func writtenID(resp *sdkhttp.Response) string {
 		return ""
 	}
 	return idOf(answer.ID)
-}
-
-// follow finds the account that an upsert changed without telling its id.
-func (t *Target) follow(ctx context.Context, upsert bool, owner string) (sdk.Account, error) {
-	unknown := &sdk.Error{
-		Kind: sdk.KindOutcomeUnknown, Effect: sdk.EffectUnknown,
-		Message: "the org accepted the account without telling its id",
-	}
-	if !upsert {
-		return sdk.Account{}, unknown
-	}
-	records, err := t.client.query("SELECT Id FROM User WHERE "+t.client.owner.external+" = "+quote(owner), 0, owner).all(ctx)
-	if err != nil || len(records) != 1 {
-		unknown.Err = err
-		return sdk.Account{}, unknown
-	}
-	a, err := t.client.account(records[0])
-	if err != nil {
-		unknown.Err = err
-		return sdk.Account{}, unknown
-	}
-	return sdk.Account{ID: a.ID}, nil
 }
 
 // Update changes the attributes named in req, and no others. Removing what no

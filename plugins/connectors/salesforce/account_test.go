@@ -226,7 +226,7 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// TestUpsert creates by an external id: the same create again is the same
+// TestUpsert creates by an external id: the same create again makes no second
 // account, also when its answer was lost.
 func TestUpsert(t *testing.T) {
 	for name, silent := range map[string]bool{"with an answer": false, "without a body": true} {
@@ -235,11 +235,13 @@ func TestUpsert(t *testing.T) {
 			attributes := ada()
 			attributes["FederationIdentifier"] = "user/1 ?#%"
 			id := b.create(t, attributes)
-			if again := b.create(t, attributes); again != id {
-				t.Errorf("a second account %s beside %s", again, id)
+			_, err := b.target.Create(t.Context(), sdk.CreateRequest{Attributes: attributes, Active: true})
+			wantError(t, err, sdk.KindConflict, sdk.EffectApplied, "FederationIdentifier")
+			if diff := cmp.Diff([]string{id}, b.lookup(t, "FederationIdentifier", "user/1 ?#%")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 			b.proxy.ScriptMatching(func(r faultproxy.Request) bool { return r.Method == "PATCH" }, faultproxy.DropReply())
-			_, err := b.target.Create(t.Context(), sdk.CreateRequest{Attributes: attributes, Active: true})
+			_, err = b.target.Create(t.Context(), sdk.CreateRequest{Attributes: attributes, Active: true})
 			wantError(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown, "")
 			if users := b.org.Users(); len(users) != 1 || users[0][externalID] != "user/1 ?#%" {
 				t.Errorf("the org has %v", users)

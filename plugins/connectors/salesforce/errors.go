@@ -62,12 +62,14 @@ func hasCode(err error, code string) bool {
 // the user may not use the API, and the org says it like an ended session.
 var neverRenewed = []string{"not attached to Agent", "not valid for use with the REST API"}
 
-// sessionEnded reports whether the org refused the session itself.
+// sessionEnded reports whether the org refused the session itself. A 401 without
+// a code counts: something before the org may have said it.
 func sessionEnded(err error) bool {
-	if !hasStatus(err, http.StatusUnauthorized) || !hasCode(err, "INVALID_SESSION_ID") {
+	a := answerOf(err)
+	if !hasStatus(err, http.StatusUnauthorized) || len(a.items) > 0 && !hasCode(err, "INVALID_SESSION_ID") {
 		return false
 	}
-	for _, item := range answerOf(err).items {
+	for _, item := range a.items {
 		for _, words := range neverRenewed {
 			if strings.Contains(item.Message, words) {
 				return false
