@@ -161,6 +161,18 @@ func (o *Org) Memberships(id string) []string {
 	return names
 }
 
+// PermissionSet returns the id of the permission set, "" if there is none.
+func (o *Org) PermissionSet(name string) (id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, set := range o.rows["PermissionSet"] {
+		if set["Name"] == name {
+			return text(set["Id"])
+		}
+	}
+	return ""
+}
+
 // Join puts a user into a permission set or public group, as somebody else would
 // have.
 func (o *Org) Join(id, name string) {

@@ -95,6 +95,21 @@ func userFields() []field {
 	return fields
 }
 
+// Field is a field of an object as the org describes it.
+type Field struct {
+	Name, Type string
+	Nillable   bool
+}
+
+// Fields returns the fields of an object.
+func (o *Org) Fields(object string) []Field {
+	var out []Field
+	for _, f := range o.schema[object].fields {
+		out = append(out, Field{f.name, f.kind, f.nillable})
+	}
+	return out
+}
+
 // describe answers what there is to know of an object.
 func (o *Org) describe(w http.ResponseWriter, r *http.Request) {
 	of, ok := o.schema[r.PathValue("object")]
