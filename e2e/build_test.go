@@ -39,10 +39,12 @@ var buildRoot string
 // have them, and returns the folder they are in.
 var binaries = sync.OnceValues(func() (string, error) {
 	dir := buildRoot
-	for out, pkg := range map[string]string{
-		"anteroom":                            ".",
-		"connectors/anteroom-connector-scim2": "./plugins/connectors/scim2/anteroom-connector-scim2",
-	} {
+	packages := map[string]string{"anteroom": "."}
+	for _, name := range []string{"google", "salesforce", "scim2"} {
+		binary := "anteroom-connector-" + name
+		packages[filepath.Join("connectors", binary)] = "./" + filepath.ToSlash(filepath.Join("plugins/connectors", name, binary))
+	}
+	for out, pkg := range packages {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, out), pkg)
 		cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
