@@ -103,7 +103,7 @@ export async function fetchJSON(url, {method = 'GET', headers = {}, body, signal
       headers: {accept: 'application/json', ...(body && {'content-type': 'application/json'}), ...headers},
       body: body && JSON.stringify(body),
     });
-    text = await response.text();
+    text = await bounded(response);
   } catch (cause) {
     if (neverSent.has(cause?.cause?.code)) throw new Failure('transient', 'the target is not reachable', {effect: 'none', cause});
     throw lost(cause);
@@ -118,6 +118,21 @@ export async function fetchJSON(url, {method = 'GET', headers = {}, body, signal
   } catch (cause) {
     throw Object.assign(lost(cause), {message: "the target's answer is not the JSON that was expected"});
   }
+}
+
+// The longest answer that is read: a target must not fill the process.
+const maxAnswer = 1 << 20;
+
+async function bounded(response) {
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > maxAnswer) throw new Error(`the answer is longer than ${maxAnswer} bytes`);
+    text += decoder.decode(chunk, {stream: true});
+  }
+  return text + decoder.decode();
 }
 
 /** The optional verbs, by the method that makes a connector offer them. */
