@@ -49,7 +49,8 @@ type Directory struct {
 	token    [sha256.Size]byte
 	hasToken bool
 	logger   *slog.Logger
-	users    *users
+	users    *collection
+	groups   *collection
 	handler  http.Handler
 
 	mu       sync.Mutex
@@ -83,10 +84,10 @@ func New(o Options) *Directory {
 	}
 	d := &Directory{
 		token: sha256.Sum256([]byte(o.Token)), hasToken: o.Token != "",
-		logger: o.Logger, mode: Normal, users: newUsers(o.Now),
+		logger: o.Logger, mode: Normal, users: newUsers(o.Now), groups: newGroups(o.Now),
 	}
 	mux := http.NewServeMux()
-	mux.Handle(SCIMPath+"/", d.authenticated(d.counted(d.misbehaving(http.StripPrefix("/scim", scimServer(d.users))))))
+	mux.Handle(SCIMPath+"/", d.authenticated(d.counted(d.misbehaving(http.StripPrefix("/scim", scimServer(d.users, d.groups))))))
 	mux.HandleFunc("GET /{$}", d.showPage)
 	mux.HandleFunc("POST /mode", d.switchMode)
 	d.handler = http.NewCrossOriginProtection().Handler(mux)
@@ -124,8 +125,8 @@ func (d *Directory) Requests() Requests {
 	return d.requests
 }
 
-// scimServer is the protocol on top of the users.
-func scimServer(u *users) http.Handler {
+// scimServer is the protocol on top of the users and groups.
+func scimServer(users, groups *collection) http.Handler {
 	server, err := scim.NewServer(&scim.ServerArgs{
 		ServiceProviderConfig: &scim.ServiceProviderConfig{
 			MaxResults: 100, SupportFiltering: true, SupportPatch: true,
@@ -135,7 +136,10 @@ func scimServer(u *users) http.Handler {
 		},
 		ResourceTypes: []scim.ResourceType{{
 			ID: optional.NewString("User"), Name: "User", Endpoint: "/Users",
-			Schema: schema.CoreUserSchema(), Handler: u,
+			Schema: schema.CoreUserSchema(), Handler: users,
+		}, {
+			ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups",
+			Schema: schema.CoreGroupSchema(), Handler: groups,
 		}},
 	})
 	if err != nil {

@@ -100,6 +100,9 @@ func applyToEntries(attributes map[string]any, name, sub string, op scim.PatchOp
 func matcher(name string, expression parser.Expression) (func(map[string]any) bool, error) {
 	attribute, ok := schema.CoreUserSchema().Attributes.ContainsAttribute(name)
 	if !ok {
+		attribute, ok = schema.CoreGroupSchema().Attributes.ContainsAttribute(name)
+	}
+	if !ok {
 		return nil, errors.ScimErrorInvalidPath
 	}
 	entries := schema.Schema{Attributes: filter.MultiValuedFilterAttributes(attribute)}

@@ -12,46 +12,49 @@ import (
 	"github.com/elimity-com/scim/errors"
 )
 
-// users keeps accounts in memory, as elimity-com/scim wants them. userName is
-// unique without regard to case.
-type users struct {
-	now func() time.Time
+// collection keeps users or groups in memory, as elimity-com/scim wants them. Their
+// names are unique without regard to case.
+type collection struct {
+	name string // attribute that is the name
+	now  func() time.Time
 
 	mu   sync.Mutex
 	last int
-	rows []*user // by time of creation
+	rows []*entry // by time of creation
 }
 
-type user struct {
+type entry struct {
 	id                string
 	attributes        scim.ResourceAttributes // never modified once here
 	created, modified time.Time
 	revision          int
 }
 
-var _ scim.ResourceHandler = (*users)(nil)
+var _ scim.ResourceHandler = (*collection)(nil)
 
-func newUsers(now func() time.Time) *users { return &users{now: now} }
+func newUsers(now func() time.Time) *collection { return &collection{name: "userName", now: now} }
+
+func newGroups(now func() time.Time) *collection { return &collection{name: "displayName", now: now} }
 
 // Create implements [scim.ResourceHandler].
-func (u *users) Create(_ *http.Request, attributes scim.ResourceAttributes) (scim.Resource, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.taken(attributes, "") {
+func (c *collection) Create(_ *http.Request, attributes scim.ResourceAttributes) (scim.Resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken(attributes, "") {
 		return scim.Resource{}, errors.ScimErrorUniqueness
 	}
-	u.last++
-	now := u.now().UTC()
-	row := &user{id: strconv.Itoa(u.last), attributes: attributes, created: now, modified: now, revision: 1}
-	u.rows = append(u.rows, row)
-	return row.resource(), nil
+	c.last++
+	now := c.now().UTC()
+	made := &entry{id: strconv.Itoa(c.last), attributes: attributes, created: now, modified: now, revision: 1}
+	c.rows = append(c.rows, made)
+	return made.resource(), nil
 }
 
 // Get implements [scim.ResourceHandler].
-func (u *users) Get(_ *http.Request, id string) (scim.Resource, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	row, err := u.find(id)
+func (c *collection) Get(_ *http.Request, id string) (scim.Resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row, err := c.find(id)
 	if err != nil {
 		return scim.Resource{}, err
 	}
@@ -59,11 +62,11 @@ func (u *users) Get(_ *http.Request, id string) (scim.Resource, error) {
 }
 
 // GetAll implements [scim.ResourceHandler].
-func (u *users) GetAll(_ *http.Request, params scim.ListRequestParams) (scim.Page, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+func (c *collection) GetAll(_ *http.Request, params scim.ListRequestParams) (scim.Page, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var found []scim.Resource
-	for _, row := range u.rows {
+	for _, row := range c.rows {
 		if params.FilterValidator == nil || params.FilterValidator.PassesFilter(row.filterable()) == nil {
 			found = append(found, row.resource())
 		}
@@ -74,21 +77,21 @@ func (u *users) GetAll(_ *http.Request, params scim.ListRequestParams) (scim.Pag
 }
 
 // Replace implements [scim.ResourceHandler].
-func (u *users) Replace(_ *http.Request, id string, attributes scim.ResourceAttributes) (scim.Resource, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	row, err := u.find(id)
+func (c *collection) Replace(_ *http.Request, id string, attributes scim.ResourceAttributes) (scim.Resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row, err := c.find(id)
 	if err != nil {
 		return scim.Resource{}, err
 	}
-	return u.store(row, attributes)
+	return c.store(row, attributes)
 }
 
 // Patch implements [scim.ResourceHandler].
-func (u *users) Patch(_ *http.Request, id string, operations []scim.PatchOperation) (scim.Resource, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	row, err := u.find(id)
+func (c *collection) Patch(_ *http.Request, id string, operations []scim.PatchOperation) (scim.Resource, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row, err := c.find(id)
 	if err != nil {
 		return scim.Resource{}, err
 	}
@@ -98,32 +101,32 @@ func (u *users) Patch(_ *http.Request, id string, operations []scim.PatchOperati
 			return scim.Resource{}, err
 		}
 	}
-	return u.store(row, patched)
+	return c.store(row, patched)
 }
 
 // Delete implements [scim.ResourceHandler].
-func (u *users) Delete(_ *http.Request, id string) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	row, err := u.find(id)
+func (c *collection) Delete(_ *http.Request, id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row, err := c.find(id)
 	if err != nil {
 		return err
 	}
-	u.rows = slices.DeleteFunc(u.rows, func(r *user) bool { return r == row })
+	c.rows = slices.DeleteFunc(c.rows, func(r *entry) bool { return r == row })
 	return nil
 }
 
-func (u *users) store(row *user, attributes scim.ResourceAttributes) (scim.Resource, error) {
-	if u.taken(attributes, row.id) {
+func (c *collection) store(row *entry, attributes scim.ResourceAttributes) (scim.Resource, error) {
+	if c.taken(attributes, row.id) {
 		return scim.Resource{}, errors.ScimErrorUniqueness
 	}
-	row.attributes, row.modified = attributes, u.now().UTC()
+	row.attributes, row.modified = attributes, c.now().UTC()
 	row.revision++
 	return row.resource(), nil
 }
 
-func (u *users) find(id string) (*user, error) {
-	for _, row := range u.rows {
+func (c *collection) find(id string) (*entry, error) {
+	for _, row := range c.rows {
 		if row.id == id {
 			return row, nil
 		}
@@ -131,25 +134,25 @@ func (u *users) find(id string) (*user, error) {
 	return nil, errors.ScimErrorResourceNotFound(id)
 }
 
-// taken reports whether another account than id has the userName.
-func (u *users) taken(attributes scim.ResourceAttributes, id string) bool {
-	return slices.ContainsFunc(u.rows, func(row *user) bool {
-		return row.id != id && strings.EqualFold(text(row.attributes, "userName"), text(attributes, "userName"))
+// taken reports whether another than id has the name.
+func (c *collection) taken(attributes scim.ResourceAttributes, id string) bool {
+	return slices.ContainsFunc(c.rows, func(row *entry) bool {
+		return row.id != id && strings.EqualFold(text(row.attributes, c.name), text(attributes, c.name))
 	})
 }
 
-func (u *users) accounts() []Account {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	out := make([]Account, 0, len(u.rows))
-	for _, row := range u.rows {
+func (c *collection) accounts() []Account {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]Account, 0, len(c.rows))
+	for _, row := range c.rows {
 		out = append(out, row.account())
 	}
 	return out
 }
 
 // resource is read after mu was let go, so it must not point into the row.
-func (r *user) resource() scim.Resource {
+func (r *entry) resource() scim.Resource {
 	created, modified := r.created, r.modified
 	return scim.Resource{
 		ID: r.id, Attributes: r.attributes,
@@ -158,7 +161,7 @@ func (r *user) resource() scim.Resource {
 }
 
 // filterable is what filters see.
-func (r *user) filterable() map[string]any {
+func (r *entry) filterable() map[string]any {
 	out := map[string]any{"id": r.id}
 	for name, value := range r.attributes {
 		out[name] = value
@@ -166,7 +169,7 @@ func (r *user) filterable() map[string]any {
 	return out
 }
 
-func (r *user) account() Account {
+func (r *entry) account() Account {
 	active, given := r.attributes["active"].(bool)
 	a := Account{
 		ID: r.id, ExternalID: text(r.attributes, "externalId"), UserName: text(r.attributes, "userName"),
