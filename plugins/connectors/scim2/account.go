@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,11 +34,9 @@ func (t *Target) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Accou
 // search asks with a filter and keeps what really matches. Only a server that
 // returns something else is read to the last page.
 func (t *Target) search(ctx context.Context, key, value string) ([]sdk.Account, error) {
-	filter, err := equals(key, value)
-	if err != nil {
-		return nil, &sdk.Error{Kind: sdk.KindInternal, Effect: sdk.EffectNone, Message: "cannot build the filter", Err: err}
+	p := pages{
+		client: t.client, kind: usersPath, query: url.Values{"filter": {equals(key, value)}}, values: []string{value}, limit: t.pageLimit(),
 	}
-	p := pages{client: t.client, query: url.Values{"filter": {filter}}, values: []string{value}}
 	var found []sdk.Account
 	for {
 		page, err := p.next(ctx)
@@ -58,7 +57,7 @@ func (t *Target) search(ctx context.Context, key, value string) ([]sdk.Account, 
 		if matching == len(page) {
 			return found, nil
 		}
-		p.size = maxPageSize // the filter is ignored: all pages are needed
+		p.size = t.pageLimit() // the filter is ignored: all pages are needed
 	}
 }
 
@@ -101,6 +100,7 @@ func (t *Target) read(ctx context.Context, id string) (resource, error) {
 	if err != nil || r.id() != id {
 		return nil, notSCIM()
 	}
+	r.noteVersion(re.header)
 	return r, nil
 }
 
@@ -116,10 +116,13 @@ func checkID(id string) error {
 // Location; when that yields none either, the outcome is unknown.
 func (t *Target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account, error) {
 	c, err := newChange(req.Attributes, nil)
+	if err == nil {
+		err = t.complete(c)
+	}
 	if err != nil {
 		return sdk.Account{}, err
 	}
-	endpoint := t.client.users(nil)
+	endpoint := t.client.all(usersPath, nil)
 	cl := call{method: http.MethodPost, url: endpoint, body: newResource(c, req.Active), values: c.values()}
 	re, err := t.client.do(ctx, cl)
 	if err != nil {
@@ -130,6 +133,17 @@ func (t *Target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account
 	}
 	location := cmp.Or(re.header.Get("Location"), re.header.Get("Content-Location"))
 	return t.follow(ctx, endpoint, location)
+}
+
+// complete refuses a new account without an attribute that the dialect requires:
+// the error names it, as the server's own seldom does.
+func (t *Target) complete(c change) error {
+	for _, name := range t.dialect.required {
+		if !slices.ContainsFunc(c.set, func(s assignment) bool { return s.name() == name }) {
+			return invalidAttribute(name, "is required by a server of this dialect")
+		}
+	}
+	return nil
 }
 
 // follow reads the account that a create reported by address only.
@@ -158,6 +172,9 @@ func (t *Target) follow(ctx context.Context, endpoint *url.URL, location string)
 func (t *Target) Delete(ctx context.Context, req sdk.DeleteRequest) error {
 	if err := checkID(req.ID); err != nil {
 		return err
+	}
+	if t.dialect.deleteSuspends {
+		return sdk.Unsupported("a server of this dialect keeps deleted accounts, inactive: suspend them instead")
 	}
 	_, err := t.client.do(ctx, call{method: http.MethodDelete, url: t.client.user(req.ID)})
 	err = t.goneInstead(ctx, req.ID, err)

@@ -18,6 +18,9 @@ type attribute struct {
 	entryType string
 }
 
+// anyType is the entry type of a list whose entries have none that counts.
+const anyType = "*"
+
 // Keys of Lookup.
 const (
 	keyExternalID = "externalId"
@@ -36,6 +39,7 @@ func attributes() []attribute {
 		{child: "emails", entryType: "work", Attribute: sdk.Attribute{Name: "email", Source: "user.email", Help: "The work e-mail address"}},
 		{child: "phoneNumbers", entryType: "work", Attribute: sdk.Attribute{Name: "phone", CaseExact: true, Help: "The work phone number"}},
 		{child: "title", Attribute: sdk.Attribute{CaseExact: true, Help: "Such as Vice President"}},
+		{child: "entitlements", entryType: anyType, Attribute: sdk.Attribute{Name: "entitlement", CreateOnly: true, CaseExact: true, Help: "What a new account is entitled to; Salesforce wants the id of a profile"}},
 		{child: "locale", Attribute: sdk.Attribute{Help: "Such as en-US"}},
 	}
 }
@@ -122,6 +126,12 @@ func invalidAttribute(name, problem string) error {
 
 func (c change) empty() bool {
 	return len(c.set) == 0 && len(c.remove) == 0 && c.active == nil
+}
+
+// entries reports whether the change concerns an entry of a list.
+func (c change) entries() bool {
+	return slices.ContainsFunc(c.set, func(s assignment) bool { return s.entryType != "" }) ||
+		slices.ContainsFunc(c.remove, func(a attribute) bool { return a.entryType != "" })
 }
 
 // values are the user's values in the change, to be kept out of messages.

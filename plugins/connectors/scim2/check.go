@@ -3,6 +3,7 @@ package scim2
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,8 +20,8 @@ type checkStep struct {
 }
 
 // Check tries, in order, to resolve, reach, trust, sign in to and read from the
-// server. Steps after a failure are skipped. The error is always nil: failures
-// are in the steps.
+// server, and whether it speaks SCIM. Steps after a failure are skipped. The error
+// is always nil: failures are in the steps.
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
 	var read error
 	steps := []checkStep{
@@ -29,14 +30,17 @@ func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
 		{"tls", t.checkTLS, "Give the issuer in ca_certificates, or have the server's certificate corrected."},
 		{"credentials", func(ctx context.Context) (string, error) {
 			read = t.readOne(ctx)
-			if k := sdk.KindOf(read); read != nil && k != sdk.KindForbidden && k != sdk.KindInvalid && k != sdk.KindUnsupported {
+			return "the server accepts them", unless(accepted(read), read)
+		}, "Check the credentials; if the server cannot answer, look at the server."},
+		{"permission", func(context.Context) (string, error) {
+			return "users can be read", unless(sdk.KindOf(read) != sdk.KindForbidden, read)
+		}, "Allow the credentials to manage users."},
+		{"schema", func(ctx context.Context) (string, error) {
+			if read != nil {
 				return "", read
 			}
-			return "the server accepts them", nil
-		}, "Check the token, or the user name and password."},
-		{"permission", func(context.Context) (string, error) {
-			return "users can be read", read
-		}, "Allow the credentials to manage users, and check the path of base_url."},
+			return t.checkProvider(ctx)
+		}, "Check the path of base_url, which ends where /Users begins, and that SCIM 2.0 with filters is switched on there."},
 	}
 	var out []sdk.CheckStep
 	failed := false
@@ -57,6 +61,42 @@ func (s checkStep) try(ctx context.Context, skip bool) sdk.CheckStep {
 		return sdk.CheckStep{Name: s.name, Status: sdk.CheckFailed, Detail: messageOf(err), Fix: s.fix}
 	}
 	return sdk.CheckStep{Name: s.name, Status: sdk.CheckPassed, Detail: detail}
+}
+
+// unless returns err if ok is false.
+func unless(ok bool, err error) error {
+	if ok {
+		return nil
+	}
+	return err
+}
+
+// accepted reports whether the server did not refuse the credentials and was able
+// to say so.
+func accepted(err error) bool {
+	switch sdk.KindOf(err) {
+	case sdk.KindUnauthorized:
+		return false
+	case sdk.KindTransient, sdk.KindRateLimited:
+		return errors.Is(err, errNotSCIM)
+	default:
+		var e *sdk.Error
+		return !errors.As(err, &e) || e.Field != "token_url"
+	}
+}
+
+// checkProvider tells what the server says it can do. A server that cannot filter
+// would hide accounts that are there.
+func (t *Target) checkProvider(ctx context.Context) (string, error) {
+	p := t.provider(ctx)
+	if refuses(p.filter) {
+		return "", sdk.Unsupported("the server says that it cannot filter: accounts that are there could not be found")
+	}
+	update := t.update
+	if update == updateAuto && refuses(p.patch) {
+		update = updatePut
+	}
+	return "users are SCIM resources; they are changed by " + map[string]string{updateAuto: "PATCH", updatePatch: "PATCH", updatePut: "PUT"}[update], nil
 }
 
 // messageOf is an error for an admin: the connector's own message, or what is
@@ -122,7 +162,7 @@ func (t *Target) checkTLS(ctx context.Context) (string, error) {
 // nothing.
 func (t *Target) readOne(ctx context.Context) error {
 	query := url.Values{"startIndex": {"1"}, "count": {"1"}}
-	re, err := t.client.do(ctx, call{method: http.MethodGet, url: t.client.users(query)})
+	re, err := t.client.do(ctx, call{method: http.MethodGet, url: t.client.all(usersPath, query)})
 	if err != nil {
 		return noService(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -24,6 +25,7 @@ type client struct {
 	http    *sdkhttp.Client
 	tls     *tls.Config
 	timeout time.Duration
+	tokens  *tokens // nil when the credentials are in the configuration
 }
 
 // call is one request.
@@ -57,39 +59,69 @@ func newClient(cfg Config) (*client, error) {
 		base:    base,
 		tls:     trust,
 		timeout: cfg.Timeout,
+		tokens:  newTokens(cfg, trust),
 		http: sdkhttp.New(sdkhttp.Options{
-			Authorize: authorization(cfg), Timeout: cfg.Timeout, MaxBody: maxBody, TLS: trust, AddressField: "base_url",
+			Authorize: authorization(cfg), Secrets: cfg.secrets(), Timeout: cfg.Timeout, MaxBody: maxBody, TLS: trust, AddressField: "base_url",
 		}),
 	}, nil
 }
 
-func authorization(cfg Config) sdkhttp.Authorization {
-	if cfg.Auth == authBasic {
-		return sdkhttp.Basic(cfg.Username, cfg.Password)
+func (c *client) close() {
+	c.http.Close()
+	if c.tokens != nil {
+		c.tokens.http.Close()
 	}
-	return sdkhttp.Bearer(cfg.Token)
 }
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// users is the address of the user endpoint with a query.
-func (c *client) users(query url.Values) *url.URL {
-	u := c.base.JoinPath("Users")
+// The kinds of resources.
+const (
+	usersPath  = "Users"
+	groupsPath = "Groups"
+)
+
+// all is the address of all resources of a kind, with a query.
+func (c *client) all(kind string, query url.Values) *url.URL {
+	u := c.base.JoinPath(kind)
 	u.RawQuery = query.Encode()
 	return u
 }
 
-// user is the address of one user. The id is one path segment, whatever is in it.
-func (c *client) user(id string) *url.URL {
-	u := c.base.JoinPath("Users")
+// one is the address of one resource. The id is one path segment, whatever is in
+// it.
+func (c *client) one(kind, id string) *url.URL {
+	u := c.base.JoinPath(kind)
 	raw := u.EscapedPath() + "/" + url.PathEscape(id)
 	u.Path, u.RawPath = u.Path+"/"+id, raw
 	return u
 }
 
+// user is the address of one user.
+func (c *client) user(id string) *url.URL { return c.one(usersPath, id) }
+
 // do sends the call. An answer that is not 2xx is an error whose cause is an
-// [answerError].
+// [answerError]. A token that is refused is replaced once: a refused call has
+// changed nothing.
 func (c *client) do(ctx context.Context, cl call) (reply, error) {
+	if c.tokens == nil {
+		return c.send(ctx, cl, "")
+	}
+	token, err := c.tokens.get(ctx, "")
+	if err != nil {
+		return reply{}, err
+	}
+	re, err := c.send(ctx, cl, token)
+	if !hasStatus(err, http.StatusUnauthorized) {
+		return re, err
+	}
+	if token, err = c.tokens.get(ctx, token); err != nil {
+		return reply{}, err
+	}
+	return c.send(ctx, cl, token)
+}
+
+func (c *client) send(ctx context.Context, cl call, token sdk.Secret) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	header := http.Header{"Accept": {mediaType + ", application/json"}}
@@ -98,6 +130,10 @@ func (c *client) do(ctx context.Context, cl call) (reply, error) {
 	}
 	if cl.ifMatch != "" {
 		header.Set("If-Match", cl.ifMatch)
+	}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token.Reveal())
+		cl.values = append(slices.Clone(cl.values), token.Reveal())
 	}
 	answer, err := c.http.Do(ctx, sdkhttp.Request{
 		Method: cl.method, URL: cl.url.String(), Header: header, Body: cl.body, Values: cl.values,

@@ -2,9 +2,12 @@ package scim2
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,19 +17,25 @@ import (
 // Config is the configuration of one SCIM server.
 type Config struct {
 	BaseURL        string        `config:"base_url,required" help:"Address of the SCIM service, the part before /Users; https, or http on this machine"`
-	Auth           string        `config:"auth,required" enum:"basic,bearer" help:"How requests are authenticated"`
+	Auth           string        `config:"auth,required" enum:"none,basic,bearer,api_key,oauth" help:"How requests are authenticated; none on this machine only"`
 	Username       string        `config:"username" when:"auth=basic" help:"User name for basic authentication"`
 	Password       sdk.Secret    `config:"password,secret" when:"auth=basic" help:"Password for basic authentication"`
 	Token          sdk.Secret    `config:"token,secret" when:"auth=bearer" help:"Token for bearer authentication"`
-	Update         string        `config:"update" group:"Details" order:"10" default:"auto" enum:"auto,patch,put" help:"How accounts are changed; auto tries PATCH first"`
+	APIKey         sdk.Secret    `config:"api_key,secret" when:"auth=api_key" help:"Key that is sent in a header of its own"`
+	APIKeyHeader   string        `config:"api_key_header" when:"auth=api_key" default:"X-API-Key" help:"Name of that header"`
+	TokenURL       string        `config:"token_url" when:"auth=oauth" help:"Token endpoint for the OAuth 2.0 client credentials grant"`
+	ClientID       string        `config:"client_id" when:"auth=oauth" help:"OAuth client"`
+	ClientSecret   sdk.Secret    `config:"client_secret,secret" when:"auth=oauth" help:"Secret of the OAuth client"`
+	Scope          string        `config:"scope" when:"auth=oauth" help:"Scopes to ask for, separated by spaces"`
+	ClientAuth     string        `config:"client_auth" when:"auth=oauth" default:"basic" enum:"basic,post" help:"Where the client's secret goes: in the header, or in the body for endpoints that want it there"`
+	Dialect        string        `config:"dialect" group:"Details" order:"10" default:"standard" enum:"standard,aws,entra-style,github,gitlab,okta-style,salesforce,slack" help:"What the server is, or whose client it was made for, when it keeps to less than the standard"`
+	Update         string        `config:"update" group:"Details" order:"10" default:"auto" enum:"auto,patch,put" help:"How accounts are changed; auto goes by the server's configuration and tries PATCH first"`
 	Timeout        time.Duration `config:"timeout" group:"Details" order:"10" default:"10s" help:"Longest time for one request"`
 	CACertificates string        `config:"ca_certificates" group:"Details" order:"10" help:"PEM certificates to trust instead of the system's"`
 }
 
-// The values of Config.Auth and Config.Update.
+// The values of Config.Update.
 const (
-	authBasic   = "basic"
-	authBearer  = "bearer"
 	updateAuto  = "auto"
 	updatePatch = "patch"
 	updatePut   = "put"
@@ -45,6 +54,9 @@ func (c Config) Validate() []sdk.Problem {
 		add("base_url", err.Error())
 	}
 	c.validateAuth(add)
+	if _, known := dialects()[c.Dialect]; !known {
+		add("dialect", "must be one of "+strings.Join(slices.Sorted(maps.Keys(dialects())), ", "))
+	}
 	switch c.Update {
 	case updateAuto, updatePatch, updatePut:
 	default:
@@ -59,48 +71,31 @@ func (c Config) Validate() []sdk.Problem {
 	return problems
 }
 
-func (c Config) validateAuth(add func(field, message string)) {
-	switch c.Auth {
-	case authBearer:
-		if c.Token == "" {
-			add("token", "is required when auth is bearer")
-		} else if !printable(c.Token.Reveal()) {
-			add("token", "must be printable ASCII without spaces")
-		}
-	case authBasic:
-		if c.Username == "" {
-			add("username", "is required when auth is basic")
-		} else if strings.Contains(c.Username, ":") {
-			add("username", "must not contain a colon")
-		}
-		if c.Password == "" {
-			add("password", "is required when auth is basic")
-		}
-	default:
-		add("auth", "must be basic or bearer")
-	}
+// parseBaseURL returns the address without a trailing slash.
+func parseBaseURL(text string) (*url.URL, error) {
+	return parseAddress(strings.TrimRight(text, "/"), false)
 }
 
-// parseBaseURL returns the address without a trailing slash. The errors are for
+// parseAddress reads an address that credentials are sent to. The errors are for
 // the person who typed it and do not repeat it: it may hold a password.
-func parseBaseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimRight(text, "/"))
+func parseAddress(text string, query bool) (*url.URL, error) {
+	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return nil, fmt.Errorf("must be an absolute address such as https://example.com/scim/v2")
+		return nil, errors.New("must be an absolute address such as https://example.com/scim/v2")
 	}
 	switch {
 	case u.User != nil:
-		return nil, fmt.Errorf("must not contain a user name or password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, fmt.Errorf("must not contain a query or fragment")
+		return nil, errors.New("must not contain a user name or password")
+	case !query && (u.RawQuery != "" || u.ForceQuery) || u.Fragment != "":
+		return nil, errors.New("must not contain a query or fragment")
 	case u.Scheme == "https":
 		return u, nil
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, nil
 	case u.Scheme == "http":
-		return nil, fmt.Errorf("must be https, because credentials are sent; http is for this machine only")
+		return nil, errors.New("must be https, because credentials are sent; http is for this machine only")
 	default:
-		return nil, fmt.Errorf("must start with https://")
+		return nil, errors.New("must start with https://")
 	}
 }
 

@@ -37,6 +37,19 @@ func TestConfigNamesTheField(t *testing.T) {
 		{"no host", `{"base_url":"https://:443","auth":"bearer"}`, bearer, []string{"base_url"}},
 		{"several", `{"base_url":"http://example.com","auth":"bearer","timeout":"1h","ca_certificates":"x"}`, nil,
 			[]string{"base_url", "token", "timeout", "ca_certificates"}},
+		{"none on this machine", `{"base_url":"http://127.0.0.1:1","auth":"none"}`, nil, nil},
+		{"none elsewhere", `{"base_url":"https://example.com","auth":"none"}`, nil, []string{"auth"}},
+		{"none, looks local", `{"base_url":"https://127.0.0.1.example.com","auth":"none"}`, nil, []string{"auth"}},
+		{"api key", `{"base_url":"https://example.com","auth":"api_key","api_key_header":"X-Key"}`, map[string]sdk.Secret{"api_key": "k"}, nil},
+		{"api key, usual header", `{"base_url":"https://example.com","auth":"api_key"}`, map[string]sdk.Secret{"api_key": "k"}, nil},
+		{"no api key", `{"base_url":"https://example.com","auth":"api_key"}`, nil, []string{"api_key"}},
+		{"header of two lines", `{"base_url":"https://example.com","auth":"api_key","api_key_header":"X\r\nHost"}`, map[string]sdk.Secret{"api_key": "k"}, []string{"api_key_header"}},
+		{"header of HTTP", `{"base_url":"https://example.com","auth":"api_key","api_key_header":"Content-Length"}`, map[string]sdk.Secret{"api_key": "k"}, []string{"api_key_header"}},
+		{"oauth", `{"base_url":"https://example.com","auth":"oauth","token_url":"https://login.example.com/t?x=1","client_id":"c"}`, map[string]sdk.Secret{"client_secret": "canary"}, nil},
+		{"oauth without anything", `{"base_url":"https://example.com","auth":"oauth"}`, nil, []string{"token_url", "client_id", "client_secret"}},
+		{"oauth in clear text", `{"base_url":"https://example.com","auth":"oauth","token_url":"http://login.example.com/t","client_id":"c"}`, map[string]sdk.Secret{"client_secret": "canary"}, []string{"token_url"}},
+		{"dialect", `{"base_url":"https://example.com","auth":"bearer","dialect":"slack"}`, bearer, nil},
+		{"unknown dialect", `{"base_url":"https://example.com","auth":"bearer","dialect":"klingon"}`, bearer, []string{"dialect"}},
 		{"no time", `{"base_url":"https://example.com","auth":"bearer","timeout":"0s"}`, bearer, []string{"timeout"}},
 	}
 	for _, c := range cases {
@@ -61,9 +74,11 @@ func TestZeroConfigIsRefused(t *testing.T) {
 	_, err := scim2.Open(t.Context(), scim2.Config{})
 	wantKind(t, err, sdk.KindInvalid, sdk.EffectNone)
 	for _, cfg := range []scim2.Config{
-		{BaseURL: "https://example.com", Token: "t", Update: "auto", Timeout: time.Second},                  // no auth
-		{BaseURL: "https://example.com", Auth: "none", Token: "t", Update: "auto", Timeout: time.Second},    // unknown auth
-		{BaseURL: "https://example.com", Auth: "bearer", Token: "t", Update: "never", Timeout: time.Second}, // unknown update
+		{BaseURL: "https://example.com", Token: "t", Update: "auto", Timeout: time.Second},                          // no auth
+		{BaseURL: "https://example.com", Auth: "none", Dialect: "standard", Update: "auto", Timeout: time.Second},   // not on this machine
+		{BaseURL: "https://example.com", Auth: "digest", Dialect: "standard", Update: "auto", Timeout: time.Second}, // unknown auth
+		{BaseURL: "https://example.com", Auth: "bearer", Token: "t", Update: "auto", Timeout: time.Second},          // no dialect
+		{BaseURL: "https://example.com", Auth: "bearer", Token: "t", Update: "never", Timeout: time.Second},         // unknown update
 	} {
 		if _, err := scim2.Open(t.Context(), cfg); sdk.KindOf(err) != sdk.KindInvalid {
 			t.Errorf("%+v: %v, want it refused", cfg, err)
@@ -73,13 +88,10 @@ func TestZeroConfigIsRefused(t *testing.T) {
 
 func TestDescribes(t *testing.T) {
 	d := scim2.Connector().Describe()
-	for _, c := range []sdk.Capability{sdk.CapabilityGet, sdk.CapabilitySetActive, sdk.CapabilityDelete, sdk.CapabilityList, sdk.CapabilityCheck} {
+	for _, c := range []sdk.Capability{sdk.CapabilityGet, sdk.CapabilitySetActive, sdk.CapabilityDelete, sdk.CapabilityList, sdk.CapabilityCheck, sdk.CapabilitySetGroups} {
 		if !d.Has(c) {
 			t.Errorf("capability %s is missing", c)
 		}
-	}
-	if d.Has(sdk.CapabilitySetGroups) {
-		t.Error("groups are not supported, but declared")
 	}
 	got := map[string]string{}
 	var keys []string
@@ -94,7 +106,7 @@ func TestDescribes(t *testing.T) {
 	}
 	want := map[string]string{
 		"externalId": "user.id", "userName": "user.login", "name.givenName": "user.given_name", "name.familyName": "user.family_name",
-		"displayName": "user.name", "email": "user.email", "name.formatted": "", "phone": "", "title": "", "locale": "",
+		"displayName": "user.name", "email": "user.email", "name.formatted": "", "phone": "", "title": "", "locale": "", "entitlement": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sources (-want +got):\n%s", diff)

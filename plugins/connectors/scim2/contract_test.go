@@ -76,6 +76,9 @@ func open(t *testing.T, cfg scim2.Config) *scim2.Target {
 	if cfg.Update == "" {
 		cfg.Update = "auto"
 	}
+	if cfg.Dialect == "" {
+		cfg.Dialect = "standard"
+	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 10 * time.Second
 	}
@@ -379,13 +382,13 @@ func TestContractCheck(t *testing.T) {
 	overServers(t, func(t *testing.T, _ server, target *scim2.Target, proxy *faultproxy.Proxy) {
 		want := map[string]sdk.CheckStatus{
 			"dns": sdk.CheckPassed, "tcp": sdk.CheckPassed, "tls": sdk.CheckPassed,
-			"credentials": sdk.CheckPassed, "permission": sdk.CheckPassed,
+			"credentials": sdk.CheckPassed, "permission": sdk.CheckPassed, "schema": sdk.CheckPassed,
 		}
 		if diff := cmp.Diff(want, check(t, target)); diff != "" {
 			t.Errorf("right token (-want +got):\n%s", diff)
 		}
 		wrong := open(t, scim2.Config{BaseURL: proxy.URL, Auth: "bearer", Token: "wrong"})
-		want["credentials"], want["permission"] = sdk.CheckFailed, sdk.CheckSkipped
+		want["credentials"], want["permission"], want["schema"] = sdk.CheckFailed, sdk.CheckSkipped, sdk.CheckSkipped
 		if diff := cmp.Diff(want, check(t, wrong)); diff != "" {
 			t.Errorf("wrong token (-want +got):\n%s", diff)
 		}

@@ -2,9 +2,10 @@
 // (RFC 7643, RFC 7644).
 //
 // It owns the HTTP client, the translation between declared attributes and SCIM
-// user resources, and the meaning of what servers answer. It does not own the
-// algorithm (the host decides when to look up, adopt, create or change), groups,
-// bulk operations, or passwords, which it never sees.
+// user resources, membership in groups, and the meaning of what servers answer. It
+// does not own the algorithm (the host decides when to look up, adopt, create or
+// change), the groups themselves, bulk operations, or passwords, which it never
+// sees.
 //
 // # Attributes
 //
@@ -14,7 +15,21 @@
 // the entry of emails with type "work", phone that of phoneNumbers. A server
 // that drops types is read leniently: where no entry has a type, the primary or
 // first one is it. Entries of other types belong to somebody else and stay as
-// they are.
+// they are. An attribute that a resource does not have is empty, except externalId:
+// a server that does not keep it says nothing of whose an account is.
+//
+// # Credentials
+//
+// Basic, bearer, a key in a header of its own, or a token by the OAuth client
+// credentials grant: one for all calls, fetched by one of them, renewed a minute
+// before its end and once when it is refused. Without credentials only a server
+// on this machine is used.
+//
+// # Dialects
+//
+// What a server does otherwise than RFC 7644 is a line of the table in dialect.go.
+// The standard's own description of a server is read member by member, and what it
+// does not say is tried.
 //
 // # Lookup
 //
@@ -28,8 +43,14 @@
 //
 // Changes are sent as one PATCH with one operation per attribute. A server
 // without PATCH (501, 405, or 400 saying so) gets the whole resource by PUT
-// instead: it is read first, so that what this package does not know survives.
-// The setting "update" fixes one way.
+// instead: it is read first, so that what this package does not know survives, and
+// carries the version it had. The setting "update" fixes one way.
+//
+// # Groups
+//
+// Groups go by displayName and are never made here. What an account is in is asked
+// by a filter where the dialect has one, else read from the user, else from all
+// groups; then only what differs is sent.
 //
 // # Effects
 //

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -68,8 +69,15 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			f.t.Errorf("%s: body %q: %v", line, body, err)
 		}
 	}
-	f.got = append(f.got, req)
+	if filter := r.URL.Query().Get("filter"); filter != "" && len(f.answers[line]) == 0 {
+		line += "?" + url.Values{"filter": {filter}}.Encode()
+	}
 	queue := f.answers[line]
+	if len(queue) == 0 && strings.HasPrefix(path, "/ServiceProviderConfig") {
+		w.WriteHeader(http.StatusNotFound) // most tests do not care for it
+		return
+	}
+	f.got = append(f.got, req)
 	if len(queue) == 0 {
 		f.t.Errorf("unexpected request %s", req.line)
 		w.WriteHeader(http.StatusTeapot)

@@ -17,10 +17,7 @@ func FuzzEquals(f *testing.F) {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		filter, err := equals("userName", value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		filter := equals("userName", value)
 		literal, ok := strings.CutPrefix(filter, "userName eq ")
 		if !ok {
 			t.Fatalf("filter %q", filter)
@@ -119,6 +116,21 @@ func FuzzList(f *testing.F) {
 		}
 		for _, r := range l.resources {
 			_ = r.account()
+		}
+	})
+}
+
+// FuzzProvider feeds descriptions of servers: whatever one says, what it does not
+// plainly deny is tried.
+func FuzzProvider(f *testing.F) {
+	for _, body := range []string{`{"patch":{"supported":false},"etag":{"supported":"true"}}`, `{"Resources":[{"patch":{"supported":0}}]}`, `[]`, `{"patch":[]}`, "<html>"} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		p := parseProvider(body)
+		denies := strings.Contains(strings.ToLower(string(body)), "false") || strings.ContainsAny(string(body), `0\`)
+		if (refuses(p.patch) || refuses(p.etag) || refuses(p.filter)) && !denies {
+			t.Errorf("%q was read as a refusal", body)
 		}
 	})
 }

@@ -1,8 +1,10 @@
 package scim2
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"maps"
 	"net/http"
@@ -27,8 +29,9 @@ func (t *Target) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Ac
 	if size <= 0 {
 		size = defaultPageSize
 	}
+	size = min(size, t.pageLimit())
 	return func(yield func(sdk.Account, error) bool) {
-		p := pages{client: t.client, size: min(size, maxPageSize)}
+		p := pages{client: t.client, kind: usersPath, size: size}
 		for {
 			page, err := p.next(ctx)
 			if err != nil {
@@ -41,6 +44,9 @@ func (t *Target) List(ctx context.Context, req sdk.ListRequest) iter.Seq2[sdk.Ac
 		}
 	}
 }
+
+// pageLimit is the largest page the server may be asked for.
+func (t *Target) pageLimit() int { return cmp.Or(t.dialect.pageSize, maxPageSize) }
 
 // yieldAll reports whether to go on.
 func yieldAll(page []resource, yield func(sdk.Account, error) bool) bool {
@@ -58,14 +64,16 @@ func yieldAll(page []resource, yield func(sdk.Account, error) bool) bool {
 
 func noID() error { return unusable("the server returned a user without an id") }
 
-// pages reads the user list page by page and always ends: after an empty page,
+// pages reads a list of resources page by page and always ends: after an empty page,
 // after the number of results the server told, or with an error when a page
 // repeats (some servers ignore startIndex) or there are too many.
 type pages struct {
 	client *client
+	kind   string     // of resource
 	query  url.Values // beside the paging parameters
 	values []string   // the user's values in query
-	size   int        // 0 leaves it to the server
+	size   int        // of the first page; 0 leaves it to the server
+	limit  int        // of the others, once the first was not all
 
 	read    int    // resources so far
 	count   int    // pages so far
@@ -88,7 +96,7 @@ func (p *pages) next(ctx context.Context) ([]resource, error) {
 	repeated := p.count > 0 && len(l.resources) > 0 && l.resources[0].id() == p.firstID
 	switch {
 	case len(l.resources) == 0 && l.total > p.read:
-		return nil, unusable("the server returned fewer users than it counts")
+		return nil, unusable("the server returned fewer resources than it counts")
 	case repeated && l.total > 0:
 		return nil, unusable("the server returns the same page again and again")
 	case len(l.resources) == 0 || repeated:
@@ -107,20 +115,27 @@ func unusable(message string) error {
 	return &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: message}
 }
 
-func (p *pages) fetch(ctx context.Context) (userList, error) {
+func (p *pages) fetch(ctx context.Context) (resources, error) {
 	query := maps.Clone(p.query)
 	if query == nil {
 		query = url.Values{}
 	}
-	if p.size > 0 {
-		query.Set("count", strconv.Itoa(p.size))
+	size := p.size
+	if p.read > 0 {
+		size = cmp.Or(size, p.limit)
 	}
-	if p.size > 0 || p.read > 0 {
+	if size > 0 {
+		query.Set("count", strconv.Itoa(size))
+	}
+	if size > 0 || p.read > 0 {
 		query.Set("startIndex", strconv.Itoa(p.read+1))
 	}
-	re, err := p.client.do(ctx, call{method: http.MethodGet, url: p.client.users(query), values: p.values})
-	if err != nil {
-		return userList{}, noService(err)
+	re, err := p.client.do(ctx, call{method: http.MethodGet, url: p.client.all(p.kind, query), values: p.values})
+	switch {
+	case err != nil && p.kind == groupsPath:
+		return resources{}, noGroups(err)
+	case err != nil:
+		return resources{}, noService(err)
 	}
 	return decodeList(re.body)
 }
@@ -137,39 +152,42 @@ func noService(err error) error {
 	}
 }
 
-// userList is a list response (RFC 7644, 3.4.2).
-type userList struct {
+// resources is a list response (RFC 7644, 3.4.2).
+type resources struct {
 	total     int // 0 when the server does not tell
 	resources []resource
 }
 
+// errNotSCIM marks answers that are something else.
+var errNotSCIM = errors.New("not SCIM")
+
 func notSCIM() error {
 	return &sdk.Error{
-		Kind: sdk.KindTransient, Effect: sdk.EffectNone,
+		Kind: sdk.KindTransient, Effect: sdk.EffectNone, Err: errNotSCIM,
 		Message: "the answer is not SCIM: base_url may be wrong, or a maintenance page is shown",
 	}
 }
 
 // decodeList reads a list response. What does not look like one is an error:
 // taking it for an empty list would deny that accounts exist.
-func decodeList(body []byte) (userList, error) {
+func decodeList(body []byte) (resources, error) {
 	r, err := decodeResource(body)
 	if err != nil {
-		return userList{}, notSCIM()
+		return resources{}, notSCIM()
 	}
 	elements, isList := r.get("Resources").([]any)
 	number, isNumber := r.get("totalResults").(json.Number)
 	if !isList && !isNumber {
-		return userList{}, notSCIM()
+		return resources{}, notSCIM()
 	}
-	var l userList
+	var l resources
 	if total, err := number.Int64(); err == nil {
 		l.total = int(max(total, 0))
 	}
 	for _, element := range elements {
 		user, ok := element.(map[string]any)
 		if !ok {
-			return userList{}, notSCIM()
+			return resources{}, notSCIM()
 		}
 		l.resources = append(l.resources, user)
 	}

@@ -256,15 +256,18 @@ func TestCheckNamesTheBrokenStep(t *testing.T) {
 	untrusted.StartTLS()
 	defer untrusted.Close()
 	answering := func(a answer) string { return newFake(t).answer("GET /Users", a).URL }
+	unfiltered := newFake(t).answer("GET /Users", answer{200, nil, list(0)})
+	unfiltered.answer("GET /ServiceProviderConfig", answer{200, nil, `{"filter":{"supported":false}}`})
 	cases := map[string]struct{ baseURL, failed string }{
 		"unknown host":  {"https://anteroom.invalid", "dns"},
 		"closed port":   {closedPort(t), "tcp"},
 		"certificate":   {untrusted.URL, "tls"},
 		"wrong token":   {answering(answer{status: 401}), "credentials"},
 		"down":          {answering(answer{status: 503}), "credentials"},
-		"a page":        {answering(answer{200, nil, "<html>"}), "credentials"},
+		"a page":        {answering(answer{200, nil, "<html>"}), "schema"},
 		"not permitted": {answering(answer{status: 403}), "permission"},
-		"wrong path":    {answering(answer{status: 404}), "permission"},
+		"wrong path":    {answering(answer{status: 404}), "schema"},
+		"no filters":    {unfiltered.URL, "schema"},
 		"all is well":   {answering(answer{200, nil, list(0)}), ""},
 	}
 	for name, c := range cases {
@@ -285,8 +288,8 @@ func TestCheckNamesTheBrokenStep(t *testing.T) {
 					want = sdk.CheckSkipped
 				}
 			}
-			if len(steps) != 5 {
-				t.Errorf("%d steps, want 5", len(steps))
+			if len(steps) != 6 {
+				t.Errorf("%d steps, want 6", len(steps))
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -77,21 +78,16 @@ func (r resource) entries(name string) []any {
 	return list
 }
 
-// active tolerates the strings some servers write for booleans.
-func (r resource) active() *bool {
-	value := false
-	switch v := r.get("active").(type) {
-	case bool:
-		value = v
-	case string:
-		if !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") {
-			return nil
-		}
-		value = strings.EqualFold(v, "true")
-	default:
-		return nil
+func (r resource) active() *bool { return boolean(r.get("active")) }
+
+// noteVersion puts the entity tag of an answer where a resource has its version,
+// unless it tells one itself.
+func (r resource) noteVersion(h http.Header) {
+	if tag := h.Get("ETag"); tag != "" && r.version() == "" {
+		meta := r.copyOf("meta")
+		meta[meta.keyOf("version")] = tag
+		r[r.keyOf("meta")] = map[string]any(meta)
 	}
-	return &value
 }
 
 // value returns the attribute's text, "" when it has none.
@@ -122,7 +118,7 @@ func ownEntry(list []any, entryType string) int {
 		if strings.EqualFold(entry.text("type"), entryType) {
 			return i
 		}
-		typed = typed || entry.text("type") != ""
+		typed = typed || entry.text("type") != "" && entryType != anyType
 		if isPrimary, _ := entry.get("primary").(bool); isPrimary && primary < 0 {
 			primary = i
 		}
@@ -206,7 +202,10 @@ func (r resource) copyOf(name string) resource {
 // newEntry is an entry of a multi-valued attribute. Some servers demand that
 // the only e-mail address is primary.
 func newEntry(entryType, value string, primary bool) map[string]any {
-	entry := map[string]any{"value": value, "type": entryType}
+	entry := map[string]any{"value": value}
+	if entryType != anyType {
+		entry["type"] = entryType
+	}
 	if primary {
 		entry["primary"] = true
 	}

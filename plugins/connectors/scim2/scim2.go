@@ -1,6 +1,7 @@
 package scim2
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // version of the connector.
-const version = "1.0.0"
+const version = "1.1.0"
 
 // Connector returns the connector.
 func Connector() sdk.Connector {
@@ -18,10 +19,12 @@ func Connector() sdk.Connector {
 
 // Target is one SCIM server.
 type Target struct {
-	client *client
-	update string
+	client  *client
+	dialect dialect
+	update  string
 	// noPatch is set once a server in update mode auto has refused PATCH.
-	noPatch atomic.Bool
+	noPatch  atomic.Bool
+	provided *shared[provider]
 }
 
 // Open returns a Target without calling the server. The error is
@@ -35,11 +38,16 @@ func Open(_ context.Context, cfg Config) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{client: c, update: cfg.Update}, nil
+	d := dialects()[cfg.Dialect]
+	update := cfg.Update
+	if update == updateAuto {
+		update = cmp.Or(d.update, updateAuto)
+	}
+	return &Target{client: c, dialect: d, update: update, provided: newShared[provider]()}, nil
 }
 
 // Close ends idle connections.
 func (t *Target) Close() error {
-	t.client.http.Close()
+	t.client.close()
 	return nil
 }

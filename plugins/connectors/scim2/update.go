@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -30,7 +31,10 @@ func (t *Target) change(ctx context.Context, id string, c change) (sdk.Account, 
 	if c.empty() {
 		return t.Get(ctx, sdk.GetRequest{ID: id})
 	}
-	if t.update == updatePut || t.noPatch.Load() {
+	if err := t.keeps(c); err != nil {
+		return sdk.Account{}, err
+	}
+	if t.update == updatePut || t.noPatch.Load() || t.update == updateAuto && refuses(t.provider(ctx).patch) {
 		return t.put(ctx, id, c)
 	}
 	account, err := t.patch(ctx, id, c)
@@ -39,6 +43,16 @@ func (t *Target) change(ctx context.Context, id string, c change) (sdk.Account, 
 		return t.put(ctx, id, c)
 	}
 	return account, err
+}
+
+// keeps refuses to remove what the dialect requires.
+func (t *Target) keeps(c change) error {
+	for _, a := range c.remove {
+		if slices.Contains(t.dialect.required, a.name()) {
+			return invalidAttribute(a.name(), "is required by a server of this dialect")
+		}
+	}
+	return nil
 }
 
 // refusesPatch reports whether the server does not know the method at all.
@@ -61,18 +75,26 @@ func refusesPatch(err error) bool {
 // operation is one step of a PATCH (RFC 7644, 3.5.2).
 type operation struct {
 	Op    string `json:"op"`
-	Path  string `json:"path"`
+	Path  string `json:"path,omitempty"`
 	Value any    `json:"value,omitempty"`
 }
 
 // patch sends the change by path. A path that matches nothing (noTarget) is
 // looked at: then the change is sent again in terms of what is there.
 func (t *Target) patch(ctx context.Context, id string, c change) (sdk.Account, error) {
+	if t.dialect.wholeLists && c.entries() {
+		return t.patchKnown(ctx, id, c)
+	}
 	account, err := t.sendPatch(ctx, id, c, operations(c))
 	a := answerOf(err)
 	if a == nil || a.status != http.StatusBadRequest || a.scimType != "noTarget" {
 		return account, err
 	}
+	return t.patchKnown(ctx, id, c)
+}
+
+// patchKnown reads the account and sends the change in terms of what is there.
+func (t *Target) patchKnown(ctx context.Context, id string, c change) (sdk.Account, error) {
 	current, err := t.read(ctx, id)
 	if err != nil {
 		return sdk.Account{}, err
@@ -85,12 +107,30 @@ func (t *Target) patch(ctx context.Context, id string, c change) (sdk.Account, e
 }
 
 func (t *Target) sendPatch(ctx context.Context, id string, c change, ops []operation) (sdk.Account, error) {
-	body := map[string]any{"schemas": []string{patchSchema}, "Operations": ops}
-	re, err := t.client.do(ctx, call{method: http.MethodPatch, url: t.client.user(id), body: body, values: c.values()})
+	re, err := t.client.do(ctx, call{method: http.MethodPatch, url: t.client.user(id), body: t.message(ops...), values: c.values()})
 	if err != nil {
 		return sdk.Account{}, t.goneInstead(ctx, id, err)
 	}
 	return t.changed(ctx, id, re), nil
+}
+
+// message is the body of a PATCH as the dialect writes it.
+func (t *Target) message(ops ...operation) map[string]any {
+	written := make([]operation, 0, len(ops))
+	for _, op := range ops {
+		value, isBool := op.Value.(bool)
+		if isBool && t.dialect.textBooleans {
+			op.Value = map[bool]string{true: "True", false: "False"}[value]
+		}
+		if isBool && t.dialect.valueObject {
+			op.Path, op.Value = "", map[string]any{op.Path: op.Value}
+		}
+		if t.dialect.capitalOps {
+			op.Op = strings.ToUpper(op.Op[:1]) + op.Op[1:]
+		}
+		written = append(written, op)
+	}
+	return map[string]any{"schemas": []string{patchSchema}, "Operations": written}
 }
 
 // changed returns the account after a successful write, from the answer or by
@@ -181,10 +221,11 @@ func (t *Target) putOnce(ctx context.Context, id string, c change) (sdk.Account,
 	if reflect.DeepEqual(next, current.forReplace()) {
 		return current.account(), nil
 	}
-	re, err := t.client.do(ctx, call{
-		method: http.MethodPut, url: t.client.user(id), body: next,
-		ifMatch: current.version(), values: c.values(),
-	})
+	version := current.version()
+	if version != "" && refuses(t.provider(ctx).etag) {
+		version = ""
+	}
+	re, err := t.client.do(ctx, call{method: http.MethodPut, url: t.client.user(id), body: next, ifMatch: version, values: c.values()})
 	if err != nil {
 		return sdk.Account{}, t.goneInstead(ctx, id, err)
 	}
