@@ -19,6 +19,7 @@ const document = "../../docs/connector-contract.md"
 func servers() []contract.Server {
 	return []contract.Server{
 		elimity(),
+		elimityOAuth(),
 		scimmy(),
 		betterAuth(),
 		openLDAP(),

@@ -48,14 +48,47 @@ func elimity() contract.Server {
 		const token = "token-of-the-directory"
 		server := httptest.NewServer(directory.New(directory.Options{Token: token}))
 		t.Cleanup(server.Close)
-		return scim{server.URL + directory.SCIMPath, token}
+		return scim{base: server.URL + directory.SCIMPath, token: token}
 	})
+}
+
+// elimityOAuth is the same server, whose tokens are fetched.
+func elimityOAuth() contract.Server {
+	s := scimServer("elimity, OAuth", func(t *testing.T) scim {
+		return scim{base: startIssuing(t), token: issuedToken, oauth: true}
+	})
+	s.Excluded, s.Issued = nil, []sdk.Secret{issuedToken}
+	return s
+}
+
+const (
+	issuedToken  = "token-of-the-directory"
+	clientID     = "anteroom"
+	clientSecret = "secret-of-the-oauth-client"
+)
+
+// startIssuing runs the directory with a token endpoint beside it. A token is the
+// same every time: the link says which one is refused.
+func startIssuing(t *testing.T) (base string) {
+	mux := http.NewServeMux()
+	mux.Handle("/", directory.New(directory.Options{Token: issuedToken}))
+	mux.HandleFunc("POST "+directory.SCIMPath+"/token", func(w http.ResponseWriter, r *http.Request) {
+		id, secret, _ := r.BasicAuth()
+		if id != clientID || secret != clientSecret || r.FormValue("grant_type") != "client_credentials" {
+			t.Errorf("token request of %q: %v", id, r.Form)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"access_token":"%s","token_type":"Bearer","expires_in":3600}`, issuedToken)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL + directory.SCIMPath
 }
 
 func peer(name string) contract.Server {
 	s := scimServer(name, func(t *testing.T) scim {
 		p := peers.Start(t, name)
-		return scim{p.BaseURL, p.Token}
+		return scim{base: p.BaseURL, token: p.Token}
 	})
 	s.Long = true
 	return s
@@ -66,11 +99,17 @@ func scimmy() contract.Server { return peer(peers.Scimmy) }
 func betterAuth() contract.Server { return peer(peers.BetterAuth) }
 
 // scim is a SCIM 2.0 server.
-type scim struct{ base, token string }
+type scim struct {
+	base, token string
+	oauth       bool
+}
 
 // Link implements contract.System.
 func (s scim) Link(t *testing.T) (contract.Link, sdk.RawConfig) {
 	link := contract.NewHTTPLink(t, s.base, scimOp)
+	if s.oauth {
+		return link, s.oauthConfig(t, link.URL)
+	}
 	values, err := json.Marshal(map[string]any{"base_url": link.URL, "auth": "bearer"})
 	if err != nil {
 		t.Fatal(err)
@@ -78,9 +117,19 @@ func (s scim) Link(t *testing.T) (contract.Link, sdk.RawConfig) {
 	return link, sdk.RawConfig{Values: values, Secrets: map[string]sdk.Secret{"token": sdk.Secret(s.token)}}
 }
 
+func (s scim) oauthConfig(t *testing.T, base string) sdk.RawConfig {
+	values, err := json.Marshal(map[string]any{"base_url": base, "auth": "oauth", "token_url": base + "/token", "client_id": clientID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sdk.RawConfig{Values: values, Secrets: map[string]sdk.Secret{"client_secret": clientSecret}}
+}
+
 func scimOp(r faultproxy.Request) contract.Op {
 	resource := strings.HasPrefix(r.Path, "/Users") || strings.HasPrefix(r.Path, "/Groups")
 	switch {
+	case r.Path == "/token":
+		return contract.Token
 	case !resource:
 		return 0
 	case !r.Writes():
@@ -152,6 +201,34 @@ func (s scim) Put(t *testing.T, a contract.Account) string {
 func (s scim) Remove(t *testing.T, id string) {
 	t.Helper()
 	s.call(t, http.MethodDelete, "/Users/"+url.PathEscape(id), nil, nil)
+}
+
+// MakeGroup implements contract.Groups.
+func (s scim) MakeGroup(t *testing.T, name string) string {
+	t.Helper()
+	group := map[string]any{"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": name}
+	s.call(t, http.MethodPost, "/Groups", group, nil)
+	return name
+}
+
+// Members implements contract.Groups.
+func (s scim) Members(t *testing.T, group string) []string {
+	t.Helper()
+	var list struct {
+		Resources []struct {
+			Members []struct {
+				Value string `json:"value"`
+			} `json:"members"`
+		}
+	}
+	s.call(t, http.MethodGet, "/Groups?"+url.Values{"filter": {fmt.Sprintf("displayName eq %q", group)}}.Encode(), nil, &list)
+	var out []string
+	for _, g := range list.Resources {
+		for _, m := range g.Members {
+			out = append(out, m.Value)
+		}
+	}
+	return out
 }
 
 // Occupy implements contract.System: the server finds nobody, but has somebody.

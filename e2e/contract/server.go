@@ -27,6 +27,8 @@ type Server struct {
 	Login func(name string) string
 	// Mapping is the targets' mapping; nil takes what the connector declares.
 	Mapping []provisioning.AttributeMapping
+	// Issued are secrets that the connector gets from the server, such as tokens.
+	Issued []sdk.Secret
 	// Excluded gives the reason for each case, by its name, that this server
 	// cannot show.
 	Excluded map[string]string
