@@ -73,9 +73,6 @@ func (t *Target) checkTLS(ctx context.Context) (string, error) {
 	}
 	defer raw.Close()
 	conn, err := d.secure(ctx, raw)
-	if result := resultOf(err); result != nil {
-		return "", sdk.Unsupported("the directory refuses StartTLS: " + t.pool.redactor.Excerpt(result.Error()))
-	}
 	if err != nil {
 		return "", err
 	}

@@ -127,7 +127,10 @@ func requestTLS(conn *counted) error {
 	if err != nil {
 		return fmt.Errorf("read the answer to StartTLS: %w", err)
 	}
-	return goldap.GetLDAPError(answer)
+	if result := resultOf(goldap.GetLDAPError(answer)); result != nil {
+		return refusedTLS(result)
+	}
+	return nil
 }
 
 // bind signs in.

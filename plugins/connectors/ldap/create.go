@@ -82,7 +82,7 @@ func (t *Target) entry(c change, active bool) (*goldap.AddRequest, error) {
 		c[nameSN] = c[nameCN]
 	}
 	base := cmp.Or(t.config.NewAccountsDN, t.config.BaseDN)
-	add := goldap.NewAddRequest(p.naming+"="+goldap.EscapeDN(c[p.naming])+","+base, nil)
+	add := goldap.NewAddRequest(p.naming+"="+escapeDN(c[p.naming])+","+base, nil)
 	add.Attribute("objectClass", p.classes)
 	for _, name := range c.names() {
 		if c[name] != "" {

@@ -51,19 +51,38 @@ func (p *pool) refused(c call, result *goldap.Error) error {
 // unconnected is the error for a connection that could not be made: no call has
 // been sent.
 func (p *pool) unconnected(err error) error {
+	var known *sdk.Error
 	result := resultOf(err)
-	if result == nil {
+	switch {
+	case errors.As(err, &known):
+		return err
+	case result == nil:
 		return &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: explain(err), Err: err}
-	}
-	kind := kindOf(result.ResultCode, "")
-	if kind != sdk.KindTransient { // whatever is refused here, the configuration is at fault
-		kind = sdk.KindUnauthorized
 	}
 	message := fmt.Sprintf("bind answered %d %s", result.ResultCode, goldap.LDAPResultCodeMap[result.ResultCode])
 	if text := p.redactor.Excerpt(textOf(result), p.dialer.bindDN); text != "" {
 		message += ": " + text
 	}
-	return &sdk.Error{Kind: kind, Effect: sdk.EffectNone, Message: message, Err: result}
+	// Without the result as its cause: what a bind answered must not be taken for
+	// the answer to the call.
+	return &sdk.Error{Kind: admission(result), Effect: sdk.EffectNone, Message: message}
+}
+
+// refusedTLS is the error for a StartTLS that was refused.
+func refusedTLS(result *goldap.Error) error {
+	return &sdk.Error{
+		Kind: admission(result), Effect: sdk.EffectNone, Field: "start_tls",
+		Message: fmt.Sprintf("the directory refuses StartTLS with %d %s", result.ResultCode, goldap.LDAPResultCodeMap[result.ResultCode]),
+	}
+}
+
+// admission is the kind of a refusal before any call: it will pass, or the
+// configuration is at fault for every account.
+func admission(result *goldap.Error) sdk.Kind {
+	if kind := kindOf(result.ResultCode, ""); kind == sdk.KindTransient {
+		return kind
+	}
+	return sdk.KindUnauthorized
 }
 
 func textOf(result *goldap.Error) string {

@@ -49,3 +49,7 @@ func swapped(id uuid.UUID) uuid.UUID {
 	id[6], id[7] = id[7], id[6]
 	return id
 }
+
+// escapeDN escapes a value for a name (RFC 4514, 2.4), and = as well: that need
+// not be, but Samba does not take it otherwise.
+func escapeDN(value string) string { return strings.ReplaceAll(goldap.EscapeDN(value), "=", `\3D`) }

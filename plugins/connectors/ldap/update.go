@@ -126,7 +126,7 @@ func renaming(e *goldap.Entry, c change) (rdn string, differs bool) {
 				value, differs = wanted, true
 			}
 		}
-		parts = append(parts, part.Type+"="+goldap.EscapeDN(value))
+		parts = append(parts, part.Type+"="+escapeDN(value))
 	}
 	return strings.Join(parts, "+"), differs
 }
