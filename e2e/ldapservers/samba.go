@@ -34,6 +34,7 @@ pid directory = DIR
 ncalrpc dir = DIR/ncalrpc
 binddns dir = DIR/bind-dns
 log file = DIR/log
+ldb:nosync = true
 tls enabled = yes
 tls keyfile = DIR/key.pem
 tls certfile = DIR/cert.pem
@@ -56,7 +57,8 @@ func Samba(t testing.TB) Server {
 	}
 	provision := exec.Command("samba-tool", "domain", "provision", "--realm=EXAMPLE.COM", "--domain=EXAMPLE",
 		"--server-role=dc", "--dns-backend=NONE", "--adminpass="+domainPassword, "--targetdir="+dir,
-		"--host-name=dc1", "--host-ip=127.0.0.1", "--option=interfaces=lo", "--option=bind interfaces only=yes")
+		"--host-name=dc1", "--host-ip=127.0.0.1", "--option=interfaces=lo", "--option=bind interfaces only=yes",
+		"--option=ldb:nosync=true")
 	if out, err := provision.CombinedOutput(); err != nil {
 		t.Fatalf("provision samba: %v\n%s", err, out)
 	}

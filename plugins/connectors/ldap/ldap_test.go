@@ -12,17 +12,20 @@ import (
 	"github.com/anteroom-id/anteroom/sdk/sdktest/tcpproxy"
 )
 
-// server is a kind of directory, with what its contents are called.
-type server struct {
-	name   string
-	start  func(testing.TB) ldapservers.Server
-	config func(ldapservers.Server) ldap.Config
-}
-
-func servers() []server {
-	return []server{
-		{"openldap", ldapservers.Slapd, openldapConfig},
-		{"ad", ldapservers.Samba, adConfig},
+// TestActiveDirectory runs everything that needs Samba on one, which takes
+// seconds to start. Each test has people of its own.
+func TestActiveDirectory(t *testing.T) {
+	s := ldapservers.Samba(t)
+	cfg := adConfig(s)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, ldap.Config, ldapservers.Server)
+	}{
+		{"life of an account", lifeOfAnAccount}, {"hostile values", hostileLogins}, {"account control", accountControl},
+		{"groups", groupsOfActiveDirectory}, {"list", listOfRealServer}, {"check", checkActiveDirectory},
+		{"conformance", conformanceAD}, {"faults", faultsOfRealServer},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, cfg, s) })
 	}
 }
 
@@ -43,11 +46,10 @@ func adConfig(s ldapservers.Server) ldap.Config {
 	}
 }
 
-// overServers runs test over both kinds, each started once.
-func overServers(t *testing.T, test func(*testing.T, server, ldapservers.Server)) {
-	for _, s := range servers() {
-		t.Run(s.name, func(t *testing.T) { test(t, s, s.start(t)) })
-	}
+// onOpenLDAP runs a test on a slapd of its own.
+func onOpenLDAP(t *testing.T, test func(*testing.T, ldap.Config, ldapservers.Server)) {
+	s := ldapservers.Slapd(t)
+	test(t, openldapConfig(s), s)
 }
 
 func open(t *testing.T, cfg ldap.Config) *ldap.Target {

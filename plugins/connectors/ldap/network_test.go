@@ -218,66 +218,66 @@ func tagged(message []byte, tag ber.Tag) bool {
 	return err == nil && len(p.Children) > 1 && p.Children[1].Tag == tag
 }
 
-// TestFaultsOfRealServers lets the network fail between the connector and real
-// directories.
-func TestFaultsOfRealServers(t *testing.T) {
-	overServers(t, func(t *testing.T, kind server, s ldapservers.Server) {
-		cfg, proxy := behind(t, kind.config(s), s)
-		target := open(t, cfg)
-		match := tcpproxy.Match(adds)
-		if cfg.Profile == "ad" { // what is sent cannot be seen: an add is the first request of a create
-			match = nil
-		}
-		for name, test := range map[string]struct {
-			fault tcpproxy.Fault
-			made  int
-		}{
-			"reply lost": {tcpproxy.DropReply(), 1}, "reset": {tcpproxy.Reset(), 0},
-			"hang": {tcpproxy.Hang(), 0}, "reply hangs": {tcpproxy.HangReply(), 1},
-		} {
-			t.Run(name, func(t *testing.T) {
-				login := "f" + map[bool]string{true: "made", false: "none"}[test.made == 1] + name[:2]
-				lookup(t, target, "login", login) // the connection is there, and bound
-				proxy.Script(match, test.fault)
-				err := wantWithin(t, func(ctx context.Context) error {
-					_, err := target.Create(ctx, sdk.CreateRequest{Attributes: person(login), Active: true})
-					return err
-				})
-				wantKind(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown, "")
-				if found := lookup(t, target, "login", login); len(found) != test.made {
-					t.Errorf("%d accounts were made, want %d", len(found), test.made)
-				}
+// TestFaultsOfRealServer lets the network fail between the connector and a real
+// directory.
+func TestFaultsOfRealServer(t *testing.T) { onOpenLDAP(t, faultsOfRealServer) }
+
+func faultsOfRealServer(t *testing.T, direct ldap.Config, s ldapservers.Server) {
+	cfg, proxy := behind(t, direct, s)
+	target := open(t, cfg)
+	match := tcpproxy.Match(adds)
+	if cfg.Profile == "ad" { // what is sent cannot be seen: an add is the first request of a create
+		match = nil
+	}
+	for name, test := range map[string]struct {
+		fault tcpproxy.Fault
+		made  int
+	}{
+		"reply lost": {tcpproxy.DropReply(), 1}, "reset": {tcpproxy.Reset(), 0},
+		"hang": {tcpproxy.Hang(), 0}, "reply hangs": {tcpproxy.HangReply(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			login := "f" + map[bool]string{true: "made", false: "none"}[test.made == 1] + name[:2]
+			lookup(t, target, "login", login) // the connection is there, and bound
+			proxy.Script(match, test.fault)
+			err := wantWithin(t, func(ctx context.Context) error {
+				_, err := target.Create(ctx, sdk.CreateRequest{Attributes: person(login), Active: true})
+				return err
 			})
+			wantKind(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown, "")
+			if found := lookup(t, target, "login", login); len(found) != test.made {
+				t.Errorf("%d accounts were made, want %d", len(found), test.made)
+			}
+		})
+	}
+	t.Run("cut between calls", func(t *testing.T) {
+		proxy.Cut() // whether a write just now was lost could not be told; a read is simply repeated
+		lookup(t, target, "login", "nobody")
+		create(t, target, person("after-cut"))
+	})
+	t.Run("refused", func(t *testing.T) {
+		proxy.Refuse(true)
+		proxy.Cut()
+		for _, verb := range []string{"lookup", "create"} {
+			wantKind(t, verbs(target)[verb](t.Context()), sdk.KindTransient, sdk.EffectNone, "")
 		}
-		t.Run("cut between calls", func(t *testing.T) {
-			proxy.Cut() // whether a write just now was lost could not be told; a read is simply repeated
-			lookup(t, target, "login", "nobody")
-			create(t, target, person("after-cut"))
-		})
-		t.Run("refused", func(t *testing.T) {
-			proxy.Refuse(true)
-			proxy.Cut()
-			for _, verb := range []string{"lookup", "create"} {
-				wantKind(t, verbs(target)[verb](t.Context()), sdk.KindTransient, sdk.EffectNone, "")
+		proxy.Refuse(false)
+		lookup(t, target, "login", "nobody")
+	})
+	t.Run("stopped", func(t *testing.T) {
+		if err := syscall.Kill(s.Pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		for verb, run := range verbs(target) {
+			err := wantInTime(t, run, false)
+			if sdk.AsError(err) == nil {
+				t.Errorf("%s: a stopped server answered", verb)
 			}
-			proxy.Refuse(false)
-			lookup(t, target, "login", "nobody")
-		})
-		t.Run("stopped", func(t *testing.T) {
-			if err := syscall.Kill(s.Pid, syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
-			for verb, run := range verbs(target) {
-				err := wantInTime(t, run, false)
-				if sdk.AsError(err) == nil {
-					t.Errorf("%s: a stopped server answered", verb)
-				}
-			}
-			if err := syscall.Kill(s.Pid, syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
-			lookup(t, target, "login", "nobody")
-		})
+		}
+		if err := syscall.Kill(s.Pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		lookup(t, target, "login", "nobody")
 	})
 }
 

@@ -64,8 +64,8 @@ func (t *Target) referred(references []string) error {
 		return nil
 	}
 	for _, r := range references {
-		_, name, _ := strings.Cut(strings.TrimPrefix(r, "ldap://"), "/")
-		name = strings.ToUpper(name)
+		_, place, _ := strings.Cut(strings.ToUpper(r), "://")
+		_, name, _ := strings.Cut(place, "/")
 		partition := strings.HasPrefix(name, "CN=CONFIGURATION,") ||
 			strings.HasPrefix(name, "DC=DOMAINDNSZONES,") || strings.HasPrefix(name, "DC=FORESTDNSZONES,")
 		if !t.profile.ad || !partition {
