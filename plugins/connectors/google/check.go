@@ -54,6 +54,8 @@ func (s checkStep) try(ctx context.Context, skip bool) sdk.CheckStep {
 // checkCredentials gets a token, and shows it: the API may refuse what the token
 // endpoint gave.
 func (t *Target) checkCredentials(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*t.cfg.Timeout)
+	defer cancel()
 	if _, err := t.tokens.get(ctx, ""); err != nil {
 		return "", err
 	}

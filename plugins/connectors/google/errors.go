@@ -121,7 +121,7 @@ func (t *Target) refusal(c call, f *flight, a answer) *sdk.Error {
 // passes reports whether a refusal, right after an account was made, comes of
 // servers that do not know it yet.
 func passes(a answer) bool {
-	return a.Code == http.StatusNotFound || a.Code == http.StatusForbidden && a.because("forbidden", "notAuthorized")
+	return a.Code == http.StatusNotFound && !a.says("groupkey") || a.Code == http.StatusForbidden && a.because("forbidden", "notAuthorized")
 }
 
 // statusError is what Google's answer was, without its message, which may quote

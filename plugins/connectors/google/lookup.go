@@ -165,7 +165,11 @@ func checkID(id string) error {
 
 // user reads by id or address.
 func (t *Target) user(ctx context.Context, key string) (u *directory.User, err error) {
-	_, err = t.do(ctx, call{account: key, values: []string{key}}, func(ctx context.Context) (err error) {
+	c := call{values: []string{key}}
+	if checkID(key) == nil { // of an address nobody knows that there is an account
+		c.account = key
+	}
+	_, err = t.do(ctx, c, func(ctx context.Context) (err error) {
 		get := t.service.Users.Get(key)
 		if mask := t.mask(); mask != "" {
 			get.Projection("custom").CustomFieldMask(mask)

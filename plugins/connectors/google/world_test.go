@@ -1,6 +1,12 @@
 package google_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -151,4 +157,37 @@ func wantActive(t *testing.T, a sdk.Account, active bool) {
 	if a.Active == nil || *a.Active != active {
 		t.Errorf("the account's activity is %v, want %t", a.Active, active)
 	}
+}
+
+func serve(t *testing.T, h http.HandlerFunc) (url string) {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func repeat(s string, n int) string { return strings.Repeat(s, n) }
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// otherKey is a service account's key with another private key in it.
+func otherKey(t *testing.T, key string) string {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]string
+	if err := json.Unmarshal([]byte(key), &fields); err != nil {
+		t.Fatal(err)
+	}
+	fields["private_key"] = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}))
+	return mustJSON(t, fields)
 }

@@ -138,8 +138,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.checkRequest(m, r, decoded)
 	recorded := httptest.NewRecorder()
 	object, _ := decoded.(map[string]any)
-	s.answer(recorded, request{r: r, m: m, path: path, body: object})
-	s.checkAnswer(m, recorded)
+	if scripted := s.answer(recorded, request{r: r, m: m, path: path, body: object}); !scripted {
+		s.checkAnswer(m, recorded)
+	}
 	for name, values := range recorded.Header() {
 		w.Header()[name] = values
 	}
@@ -156,7 +157,7 @@ type request struct {
 }
 
 // answer carries out a request, unless another answer is scripted.
-func (s *Server) answer(w http.ResponseWriter, q request) {
+func (s *Server) answer(w http.ResponseWriter, q request) (scripted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, q.m.ID)
@@ -166,9 +167,10 @@ func (s *Server) answer(w http.ResponseWriter, q request) {
 			s.dispatch(httptest.NewRecorder(), q)
 		}
 		queue[0].write(w)
-		return
+		return true
 	}
 	s.dispatch(w, q)
+	return false
 }
 
 func (s *Server) dispatch(w http.ResponseWriter, q request) {
@@ -223,7 +225,8 @@ func (s *Server) checkAnswer(m *method, rec *httptest.ResponseRecorder) {
 	}
 	var body any
 	if err := json.NewDecoder(bytes.NewReader(rec.Body.Bytes())).Decode(&body); err != nil {
-		return // scripted
+		s.violation("%s: answer: it is no JSON: %v", m.ID, err)
+		return
 	}
 	for _, problem := range m.checkBody(m.Response, body, false) {
 		s.violation("%s: answer: %s", m.ID, problem)
