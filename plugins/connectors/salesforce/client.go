@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -102,7 +103,7 @@ func (c *client) send(ctx context.Context, s *session, cl call) (*sdkhttp.Respon
 	}
 	c.usage.note(ctx, resp.Header)
 	if err != nil {
-		return nil, c.refused(cl, resp, sdk.AsError(err).Effect, sdk.NewRedactor(append(c.secrets, s.token)...))
+		return nil, c.refused(cl, resp, sdk.AsError(err).Effect, sdk.NewRedactor(slices.Concat(c.secrets, []sdk.Secret{s.token})...))
 	}
 	return resp, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (g *granter) grant(ctx context.Context) (*session, error) {
 	case resp == nil:
 		return nil, err
 	case err != nil:
-		return nil, refusedGrant(resp, sdk.NewRedactor(append(g.secrets, secret)...))
+		return nil, refusedGrant(resp, sdk.NewRedactor(slices.Concat(g.secrets, []sdk.Secret{secret})...))
 	}
 	var answer struct {
 		AccessToken string `json:"access_token"`
