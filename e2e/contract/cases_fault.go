@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -14,7 +15,8 @@ import (
 )
 
 // twentyAtOnce has as many ledgers as callers that know nothing of each other: a
-// target each, all of them the one server.
+// target each, all of them the one server. Every one has looked and found nobody
+// before the first creates.
 func twentyAtOnce(l *lab) {
 	const callers = 20
 	p := l.person()
@@ -29,6 +31,7 @@ func twentyAtOnce(l *lab) {
 	for _, name := range names {
 		leases = append(leases, l.claim(name)...)
 	}
+	l.engine.Ledger = &creating{Ledger: l.engine.Ledger, then: meeting(callers)}
 	var wg sync.WaitGroup
 	for _, lease := range leases {
 		wg.Go(func() {
@@ -55,6 +58,25 @@ func twentyAtOnce(l *lab) {
 	}
 	if created != 1 {
 		l.Errorf("%d callers take the account for made by them, want 1", created)
+	}
+}
+
+// patience ends a meeting to which somebody does not come.
+const patience = 10 * time.Second
+
+// meeting returns a function that returns once n callers have called it.
+func meeting(n int) func() {
+	var left atomic.Int64
+	left.Store(int64(n))
+	all := make(chan struct{})
+	return func() {
+		if left.Add(-1) == 0 {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(patience):
+		}
 	}
 }
 

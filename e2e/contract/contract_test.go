@@ -26,7 +26,6 @@ func servers() []contract.Server {
 		sambaAD(),
 		salesforceOrg(),
 		salesforceByExternalID(),
-		googleWorkspace(),
 	}
 }
 
