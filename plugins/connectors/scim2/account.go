@@ -123,7 +123,7 @@ func (t *Target) Create(ctx context.Context, req sdk.CreateRequest) (sdk.Account
 		return sdk.Account{}, err
 	}
 	endpoint := t.client.all(usersPath, nil)
-	cl := call{method: http.MethodPost, url: endpoint, body: newResource(c, req.Active), values: c.values()}
+	cl := call{method: http.MethodPost, url: endpoint, body: newResource(t.dialect.schema(), c, req.Active), values: c.values()}
 	re, err := t.client.do(ctx, cl)
 	if err != nil {
 		return sdk.Account{}, noService(err)

@@ -16,7 +16,6 @@ import (
 const (
 	maxBody     = 1 << 20 // bytes of an answer that are read
 	dialTimeout = 5 * time.Second
-	mediaType   = "application/scim+json"
 )
 
 // client sends requests to one SCIM server.
@@ -24,6 +23,7 @@ type client struct {
 	base    *url.URL
 	http    *sdkhttp.Client
 	tls     *tls.Config
+	media   string // type of what is sent
 	timeout time.Duration
 	tokens  *tokens // nil when the credentials are in the configuration
 }
@@ -124,9 +124,9 @@ func (c *client) do(ctx context.Context, cl call) (reply, error) {
 func (c *client) send(ctx context.Context, cl call, token sdk.Secret) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	header := http.Header{"Accept": {mediaType + ", application/json"}}
+	header := http.Header{"Accept": {"application/scim+json, application/json"}}
 	if cl.body != nil {
-		header.Set("Content-Type", mediaType)
+		header.Set("Content-Type", c.media)
 	}
 	if cl.ifMatch != "" {
 		header.Set("If-Match", cl.ifMatch)

@@ -23,6 +23,8 @@ type dialect struct {
 	// memberOf is the filter that finds the groups of a user, before the id; "" when
 	// the user says so itself, or the groups have to be read.
 	memberOf string
+	// oldProtocol speaks SCIM 1.1.
+	oldProtocol bool
 	// deleteSuspends is set where DELETE leaves an inactive account behind.
 	deleteSuspends bool
 }

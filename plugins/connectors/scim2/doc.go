@@ -58,5 +58,11 @@
 // and not answered is outcome_unknown. A write answered with 408 or a 5xx other
 // than 501 failed with an unknown effect.
 //
+// # SCIM 1.1
+//
+// Servers that speak SCIM 1.1 only have a connector of their own on the same core,
+// [OldConnector]: one schema, PUT for users, another PATCH for groups and another
+// form of errors.
+//
 // The starting point is [Connector].
 package scim2

@@ -49,6 +49,7 @@ func parseAnswer(status int, body []byte) *answerError {
 	var message struct {
 		ScimType any `json:"scimType"`
 		Detail   any `json:"detail"`
+		Errors   any `json:"Errors"` // of SCIM 1.1
 	}
 	if json.Unmarshal(body, &message) != nil {
 		return a
@@ -58,6 +59,7 @@ func parseAnswer(status int, body []byte) *answerError {
 		a.scimType = ""
 	}
 	a.detail, _ = message.Detail.(string)
+	a.detail = cmp.Or(a.detail, oldDetail(message.Errors))
 	return a
 }
 

@@ -34,7 +34,7 @@ func (t *Target) SetGroups(ctx context.Context, req sdk.SetGroupsRequest) error 
 	changed := false
 	for id := range wanted {
 		if !m.in[id] {
-			if err := t.patchGroup(ctx, id, joins(req.ID)); err != nil {
+			if err := t.patchGroup(ctx, id, t.joins(req.ID)); err != nil {
 				return partly(changed, err)
 			}
 			changed = true
@@ -42,7 +42,7 @@ func (t *Target) SetGroups(ctx context.Context, req sdk.SetGroupsRequest) error 
 	}
 	for id := range m.in {
 		if !wanted[id] {
-			err := t.patchGroup(ctx, id, leaves(req.ID))
+			err := t.patchGroup(ctx, id, t.leaves(req.ID))
 			if a := answerOf(err); err != nil && (a == nil || a.scimType != "noTarget") && sdk.KindOf(err) != sdk.KindNotFound {
 				return partly(changed, err)
 			}
@@ -152,17 +152,25 @@ func (t *Target) eachGroup(ctx context.Context, query url.Values, do func(resour
 	}
 }
 
-func (t *Target) patchGroup(ctx context.Context, id string, op operation) error {
-	_, err := t.client.do(ctx, call{method: http.MethodPatch, url: t.client.one(groupsPath, id), body: t.message(op)})
+func (t *Target) patchGroup(ctx context.Context, id string, body any) error {
+	_, err := t.client.do(ctx, call{method: http.MethodPatch, url: t.client.one(groupsPath, id), body: body})
 	return err
 }
 
-func joins(user string) operation {
-	return operation{"add", "members", []any{map[string]any{"value": user}}}
+// joins is the message that adds a member to a group.
+func (t *Target) joins(user string) any {
+	if t.dialect.oldProtocol {
+		return oldMember(map[string]any{"value": user})
+	}
+	return t.message(operation{"add", "members", []any{map[string]any{"value": user}}})
 }
 
-func leaves(user string) operation {
-	return operation{Op: "remove", Path: "members[value eq " + quoted(user) + "]"}
+// leaves is the message that takes a member out of a group.
+func (t *Target) leaves(user string) any {
+	if t.dialect.oldProtocol {
+		return oldMember(map[string]any{"value": user, "operation": "delete"})
+	}
+	return t.message(operation{Op: "remove", Path: "members[value eq " + quoted(user) + "]"})
 }
 
 // noGroups is the error of a server that has users only.

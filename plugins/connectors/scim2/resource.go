@@ -34,8 +34,8 @@ func decodeResource(body []byte) (resource, error) {
 }
 
 // newResource is the resource of a new account.
-func newResource(c change, active bool) resource {
-	r := resource{"schemas": []any{userSchema}, "active": active}
+func newResource(schema string, c change, active bool) resource {
+	r := resource{"schemas": []any{schema}, "active": active}
 	r.apply(c)
 	return r
 }

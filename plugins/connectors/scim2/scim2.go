@@ -34,11 +34,15 @@ func Open(_ context.Context, cfg Config) (*Target, error) {
 		p := problems[0]
 		return nil, &sdk.Error{Kind: sdk.KindInvalid, Effect: sdk.EffectNone, Field: p.Field, Message: p.Message}
 	}
+	return newTarget(cfg, dialects()[cfg.Dialect])
+}
+
+func newTarget(cfg Config, d dialect) (*Target, error) {
 	c, err := newClient(cfg)
 	if err != nil {
 		return nil, err
 	}
-	d := dialects()[cfg.Dialect]
+	c.media = d.mediaType()
 	update := cfg.Update
 	if update == updateAuto {
 		update = cmp.Or(d.update, updateAuto)
