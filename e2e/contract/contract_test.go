@@ -26,6 +26,7 @@ func servers() []contract.Server {
 		sambaAD(),
 		salesforceOrg(),
 		salesforceByExternalID(),
+		googleWorkspace(),
 	}
 }
 

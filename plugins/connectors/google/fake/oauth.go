@@ -23,8 +23,8 @@ const (
 	keyID        = "fake-key-1"
 )
 
-// Key returns the service account's key as the Admin console gives it, and makes
-// the token endpoint of that address the one that assertions are for.
+// Key returns the service account's key as the Admin console gives it, with an
+// address of the token endpoint.
 func (s *Server) Key(tokenURL string) string {
 	s.TokenURL(tokenURL)
 	der, _ := x509.MarshalPKCS8PrivateKey(s.key) // an RSA key always marshals
@@ -35,11 +35,12 @@ func (s *Server) Key(tokenURL string) string {
 	return string(text)
 }
 
-// TokenURL makes that the address of the token endpoint.
+// TokenURL makes that an address of the token endpoint, for which assertions may
+// be.
 func (s *Server) TokenURL(url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.aud = url
+	s.auds[url] = true
 }
 
 // Federation returns the credential configuration of a workload whose token is in
@@ -117,7 +118,7 @@ func (s *Server) verify(assertion string) (scopes []string, problem string) {
 		return nil, "Invalid issuer"
 	case claims.Subject != Admin:
 		return nil, "Invalid email or User ID"
-	case len(claims.Audience) != 1 || claims.Audience[0] != s.aud:
+	case len(claims.Audience) != 1 || !s.auds[claims.Audience[0]]:
 		return nil, "Invalid JWT: the audience is not the token endpoint"
 	case claims.Expiry == nil || claims.IssuedAt == nil || claims.Expiry.Time().Sub(claims.IssuedAt.Time()) > time.Hour ||
 		now.After(claims.Expiry.Time()) || claims.IssuedAt.Time().Sub(now) > time.Minute:

@@ -56,7 +56,7 @@ type Server struct {
 	script  map[string][]Answer // by method
 	calls   []string            // ids of methods
 	grants  int
-	aud     string
+	auds    map[string]bool // addresses of the token endpoint
 	workers map[string]bool // tokens of federated workloads
 }
 
@@ -79,7 +79,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o, api: api, key: key, last: 100_000_000_000_000_000,
 		users: map[string]map[string]any{}, groups: map[string]map[string]string{},
-		tokens: map[string][]string{}, script: map[string][]Answer{}, workers: map[string]bool{},
+		tokens: map[string][]string{}, script: map[string][]Answer{}, workers: map[string]bool{}, auds: map[string]bool{},
 	}
 	for _, g := range o.Groups {
 		s.groups[strings.ToLower(g)] = map[string]string{}
