@@ -3,6 +3,7 @@ package tcpproxy
 import (
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,8 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Start runs a proxy to the upstream's host and port until the test ends.
+// Start runs a proxy to the upstream's host and port, or to the unix socket of
+// that path, until the test ends.
 func Start(t TB, upstream string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -166,7 +168,7 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.leave(l)
-	server, err := net.Dial("tcp", p.upstream)
+	server, err := net.Dial(network(p.upstream), p.upstream)
 	if err != nil {
 		reset(client)
 		return
@@ -176,6 +178,13 @@ func (p *Proxy) serve(client net.Conn) {
 	down.Go(l.down)
 	l.up()
 	down.Wait()
+}
+
+func network(address string) string {
+	if strings.HasPrefix(address, "/") {
+		return "unix"
+	}
+	return "tcp"
 }
 
 func (p *Proxy) join(l *link) bool {
