@@ -39,19 +39,27 @@ func (s *Session) firstKey() (key, value string) {
 }
 
 func createVerb() verb {
-	return verb{name: "Create", call: func(ctx context.Context, s *Session, t *wire.Remote, _ string) error {
-		_, err := t.Create(ctx, sdk.CreateRequest{Operation: s.operation(), Attributes: s.people.next(), Active: true})
-		return err
-	}}
+	return verb{
+		name:    "Create",
+		prepare: makeFirst,
+		call: func(ctx context.Context, s *Session, t *wire.Remote, _ string) error {
+			_, err := t.Create(ctx, sdk.CreateRequest{Operation: s.operation(), Attributes: s.people.next(), Active: true})
+			return err
+		},
+	}
+}
+
+// makeFirst makes an account before the fault: signing in, and what else a first
+// create looks up, are then done, and the fault is for the create itself.
+func makeFirst(ctx context.Context, s *Session) (id string, err error) {
+	p, err := s.make(ctx)
+	return p.ID, err
 }
 
 func updateVerb() verb {
 	return verb{
-		name: "Update",
-		prepare: func(ctx context.Context, s *Session) (string, error) {
-			p, err := s.make(ctx)
-			return p.ID, err
-		},
+		name:    "Update",
+		prepare: makeFirst,
 		call: func(ctx context.Context, s *Session, t *wire.Remote, id string) error {
 			edited, err := s.people.editable()
 			if err != nil {
