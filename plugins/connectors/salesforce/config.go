@@ -119,11 +119,11 @@ func (c Config) validateAuth(login *url.URL, add func(field, message string)) {
 }
 
 func (c Config) validateAccounts(add func(field, message string)) {
-	for field, value := range map[string]string{
-		"profile": c.Profile, "time_zone": c.TimeZone, "locale": c.Locale, "language": c.Language, "email_encoding": c.EmailEncoding,
+	for _, f := range []struct{ name, value string }{
+		{"profile", c.Profile}, {"time_zone", c.TimeZone}, {"locale", c.Locale}, {"language", c.Language}, {"email_encoding", c.EmailEncoding},
 	} {
-		if strings.TrimSpace(value) == "" {
-			add(field, "must not be empty")
+		if strings.TrimSpace(f.value) == "" {
+			add(f.name, "must not be empty")
 		}
 	}
 	if c.ExternalIDField != "" && !customField.MatchString(c.ExternalIDField) {

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"cmp"
 	"context"
 	"crypto/rsa"
 	"encoding/json"
@@ -148,21 +147,22 @@ func noTokenEndpoint(e *sdk.Error, status int) error {
 	return e
 }
 
-// hintFor says what to do about a refusal whose own words are obscure.
+// hintFor says what to do about a refusal whose own words are obscure, "" if
+// they are not.
 func hintFor(code, description string) string {
 	description = strings.ToLower(description)
-	for words, hint := range map[string]string{
-		"hasn't approved":      "pre-authorize the user in the connected app's policies",
-		"audience":             "set audience, or log in where the org is: login for production, test for sandboxes",
-		"no client credential": "choose a user to run as in the connected app's client credentials flow",
-		"assertion":            "compare private_key with the certificate of the connected app, and the clocks",
+	for _, h := range []struct{ code, words, hint string }{
+		{"", "hasn't approved", "pre-authorize the user in the connected app's policies"},
+		{"", "audience", "set audience, or log in where the org is: login for production, test for sandboxes"},
+		{"", "no client credential", "choose a user to run as in the connected app's client credentials flow"},
+		{"", "assertion", "compare private_key with the certificate of the connected app, and the clocks"},
+		{"invalid_client_id", "", "compare client_id with the consumer key"},
+		{"inactive_user", "", "reactivate the user to act as"},
+		{"invalid_app_access", "", "allow the user to use the connected app"},
 	} {
-		if strings.Contains(description, words) {
-			return hint
+		if strings.Contains(description, h.words) && (h.code == "" || h.code == code) {
+			return h.hint
 		}
 	}
-	return cmp.Or(map[string]string{
-		"invalid_client_id": "compare client_id with the consumer key", "inactive_user": "reactivate the user to act as",
-		"invalid_app_access": "allow the user to use the connected app",
-	}[code], "")
+	return ""
 }
