@@ -48,6 +48,7 @@ func (connectorListCommand) Run(r *run) error {
 					}
 				}
 			}
+			row(w, "connectors are confined by: "+s.Isolation().String())
 		})
 	})
 }
