@@ -223,6 +223,7 @@ func (p *program) watch(proc *process) {
 	intended := p.stopped || proc.isRetired()
 	if !intended {
 		p.record.restarts.failed(now, now.Sub(proc.readyAt), fmt.Errorf("%w: %s", errCrashed, proc.run.Exit()))
+		p.record.meter.crashed()
 	}
 	p.mu.Unlock()
 	close(proc.buried)

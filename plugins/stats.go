@@ -38,6 +38,9 @@ type CallStats struct {
 	Count int64    `json:"count"`
 	// Total is how long they took together, waiting for a start included.
 	Total time.Duration `json:"total_ns"`
+	// Within counts those that took no longer than each of [CallBounds], and longer
+	// than the bound before; slower ones are in Count alone.
+	Within [callBounds]int64 `json:"-"`
 }
 
 // meter counts the calls of a program.
@@ -45,6 +48,7 @@ type meter struct {
 	mu       sync.Mutex
 	inFlight int64
 	starts   int64
+	crashes  int64
 	calls    map[callKey]CallStats
 }
 
@@ -69,7 +73,7 @@ func (m *meter) begin(verb string, now func() time.Time) func(error) {
 		}
 		key := callKey{verb, sdk.KindOf(err)}
 		s := m.calls[key]
-		m.calls[key] = CallStats{verb, key.kind, s.Count + 1, s.Total + took}
+		m.calls[key] = s.plus(CallStats{Verb: verb, Kind: key.kind, Count: 1, Total: took, Within: within(took)})
 	}
 }
 
@@ -79,14 +83,17 @@ func (m *meter) started() {
 	m.starts++
 }
 
+func (m *meter) crashed() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.crashes++
+}
+
 func (m *meter) fill(s *Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.InFlight, s.Starts = m.inFlight, m.starts
-	for _, c := range m.calls {
-		s.Calls = append(s.Calls, c)
-	}
-	slices.SortFunc(s.Calls, func(a, b CallStats) int { return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Kind, b.Kind)) })
+	s.Calls = sortedCalls(m.calls)
 }
 
 // Stats returns what is in use now, by name; during an upgrade there are two of a
