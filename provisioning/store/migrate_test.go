@@ -33,6 +33,7 @@ var rowsOf = map[int]string{
 	3: `UPDATE account SET client_id = 'app' WHERE user_id = 'ann';
 		INSERT INTO sweep (target, cause, client_id, on_loss, after_user, target_rev) VALUES ('dir', 'changed', '', 'keep', 'ann', 3)`,
 	4: `UPDATE target SET reconcile_every = 3600000000 WHERE name = 'dir'`,
+	5: `UPDATE account SET held = FALSE WHERE user_id = 'ann'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.

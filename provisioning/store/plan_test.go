@@ -7,6 +7,17 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 )
 
+// The census reads one index and no row of any account.
+func TestCensusReadsAnIndexAlone(t *testing.T) {
+	db := sqldbtest.SQLite(t, Migrations())
+	var id, parent, unused int
+	var detail string
+	err := db.QueryRow(t.Context(), "EXPLAIN QUERY PLAN "+census).Scan(&id, &parent, &unused, &detail)
+	if err != nil || detail != "SCAN account USING COVERING INDEX account_census" {
+		t.Errorf("plan begins with %q, %v", detail, err)
+	}
+}
+
 // The hot queries stay index probes however many rows there are.
 func TestHotQueriesUseIndexes(t *testing.T) {
 	db := sqldbtest.SQLite(t, Migrations())

@@ -40,6 +40,7 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("targets", func(t *testing.T) { targets(t, open) })
 	t.Run("bindings", func(t *testing.T) { bindings(t, open) })
 	t.Run("accounts", func(t *testing.T) { accounts(t, open) })
+	t.Run("census", func(t *testing.T) { census(t, open) })
 	t.Run("sweeps", func(t *testing.T) { sweeps(t, open) })
 	t.Run("leases", func(t *testing.T) { leases(t, open) })
 	t.Run("health", func(t *testing.T) { health(t, open) })
