@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -26,15 +27,28 @@ func (o Options) withRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// logged writes one line per request. The path only: a query holds codes.
+// logged writes one line per request, and counts it. The path only: a query holds
+// codes.
 func (o Options) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(rec, r)
+		if o.Requests != nil {
+			o.Requests.Request(route(r), rec.status, time.Since(start))
+		}
 		o.Log.DebugContext(r.Context(), "request", "request_id", RequestID(r.Context()), "method", r.Method,
 			"path", r.URL.Path, "status", rec.status, "took", time.Since(start))
 	})
+}
+
+// route returns the pattern of a request that was served. All of ours have a
+// method; without one it is a path the mux made up to redirect to.
+func route(r *http.Request) string {
+	if !strings.Contains(r.Pattern, " ") {
+		return ""
+	}
+	return r.Pattern
 }
 
 // recovered turns a panic into an opaque page. http.ErrAbortHandler keeps its

@@ -22,6 +22,16 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Panicked shows a page for a request whose handler panicked.
 	Panicked func(w http.ResponseWriter, r *http.Request)
+	// Requests is told of every request that was answered; nil tells nobody.
+	Requests RequestObserver
+}
+
+// RequestObserver is told of answered requests.
+type RequestObserver interface {
+	// Request is told the pattern that the request was routed by, such as
+	// "GET /authorize" and "" for none, never its path: what it is told of takes as
+	// many values as the server has routes. took lasts to the end of the answer.
+	Request(route string, status int, took time.Duration)
 }
 
 const readyTimeout = 2 * time.Second

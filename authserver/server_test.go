@@ -3,11 +3,13 @@ package authserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 type family func(mux *http.ServeMux)
@@ -84,5 +86,49 @@ func TestReadiness(t *testing.T) {
 func TestFlushReachesTheConnection(t *testing.T) {
 	if status, body := get(t, serve(t, nil, &strings.Builder{}).URL+"/flush"); status != http.StatusOK {
 		t.Errorf("flush: %d %q", status, body)
+	}
+}
+
+// requests notes what it is told.
+type requests chan string
+
+func (r requests) Request(route string, status int, took time.Duration) {
+	if took <= 0 {
+		status = -1
+	}
+	r <- fmt.Sprint(route, " ", status)
+}
+
+// Whatever the path, there are no more names than routes.
+func TestRequestsAreToldByRoute(t *testing.T) {
+	seen := make(requests, 1)
+	routes := family(func(mux *http.ServeMux) {
+		mux.HandleFunc("GET /user/{id}", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("GET /tree/{id}/", func(http.ResponseWriter, *http.Request) {})
+		mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("once") })
+	})
+	h := New(Options{
+		Log: slog.New(slog.DiscardHandler), Families: []Mounter{routes}, Requests: seen,
+		Panicked: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+	})
+	tests := map[string]string{
+		"/user/ann": "GET /user/{id} 200", "/user/bob?x=1": "GET /user/{id} 200", "/nowhere/1": " 404", "/panic": "GET /panic 500",
+		"/tree/ann/x": "GET /tree/{id}/ 200", "/healthz": "GET /healthz 200",
+	}
+	for path, want := range tests {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
+		if got := <-seen; got != want {
+			t.Errorf("%s was told as %q, want %q", path, got, want)
+		}
+	}
+	for _, path := range []string{"/user//ann", "/tree/ann"} { // how these redirects are told is the mux's affair
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
+		if got := <-seen; strings.Contains(got, "ann") || !strings.Contains(got, " 30") {
+			t.Errorf("%s was told as %q, want a redirect without the path", path, got)
+		}
+	}
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/user/ann", nil))
+	if got := <-seen; got != " 405" {
+		t.Errorf("another method was told as %q", got)
 	}
 }
