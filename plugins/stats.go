@@ -73,7 +73,7 @@ func (m *meter) begin(verb string, now func() time.Time) func(error) {
 		}
 		key := callKey{verb, sdk.KindOf(err)}
 		s := m.calls[key]
-		m.calls[key] = s.plus(CallStats{Verb: verb, Kind: key.kind, Count: 1, Total: took, Within: within(took)})
+		m.calls[key] = s.Plus(CallStats{Verb: verb, Kind: key.kind, Count: 1, Total: took, Within: within(took)})
 	}
 }
 

@@ -41,8 +41,8 @@ func within(took time.Duration) (out [callBounds]int64) {
 	return out
 }
 
-// plus adds calls of the same verb and kind.
-func (s CallStats) plus(more CallStats) CallStats {
+// Plus adds calls; the verb and kind are those of the calls that are added.
+func (s CallStats) Plus(more CallStats) CallStats {
 	more.Count += s.Count
 	more.Total += s.Total
 	for i, n := range s.Within {
@@ -89,6 +89,6 @@ func (m *meter) add(t *Totals, calls map[callKey]CallStats) {
 	defer m.mu.Unlock()
 	t.Starts, t.Crashes, t.InFlight = t.Starts+m.starts, t.Crashes+m.crashes, t.InFlight+m.inFlight
 	for key, s := range m.calls {
-		calls[key] = calls[key].plus(s)
+		calls[key] = calls[key].Plus(s)
 	}
 }

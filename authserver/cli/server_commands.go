@@ -54,6 +54,7 @@ type checkResult struct {
 	OK        bool             `json:"ok"`
 	Isolation string           `json:"isolation,omitempty"` // of connectors
 	Problems  []daemon.Problem `json:"problems,omitempty"`
+	Warnings  []daemon.Problem `json:"warnings,omitempty"` // ok is true all the same
 }
 
 // Run reports every problem and fails if there is one.
@@ -62,10 +63,13 @@ func (checkCommand) Run(r *run) error {
 		Path: r.root.Config, Getenv: r.env.Getenv, Dev: r.root.Dev, Launcher: r.env.Launcher,
 	})
 	problems := report.Problems
-	result := checkResult{OK: len(problems) == 0, Isolation: report.Isolation, Problems: problems}
+	result := checkResult{OK: len(problems) == 0, Isolation: report.Isolation, Problems: problems, Warnings: report.Warnings}
 	err := r.print(result, func(w io.Writer) {
 		if result.Isolation != "" {
 			row(w, "connectors are confined by:", result.Isolation)
+		}
+		for _, p := range result.Warnings {
+			row(w, p.Path+":", "warning: "+p.Text)
 		}
 		if result.OK {
 			row(w, "ok")

@@ -26,6 +26,7 @@ type Config struct {
 	SecretsKeyFile string     // keyset that seals secrets in the database
 	LogLevel       slog.Level
 	LogFormat      string // "text" or "json"
+	MetricsListen  string // host:port of the metrics' own listener; "" for none
 	// How long records are kept: what was done for accounts, and what the gate
 	// decided. The last attempt of an account, and decisions that tokens rest on,
 	// are kept for longer.
@@ -89,6 +90,7 @@ func keys() []key {
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},
 		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
 		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
+		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
 	}
 }
@@ -157,6 +159,27 @@ func setListen(c *Config, s string) error {
 	}
 	c.Listen = s
 	return nil
+}
+
+// setMetricsListen comes after setListen: the two are never one.
+func setMetricsListen(c *Config, s string) error {
+	if s == "" {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(s); err != nil || port == "" {
+		return fmt.Errorf("must be host:port")
+	}
+	if s == c.Listen {
+		return fmt.Errorf("must not be the address of listen: metrics are not for the public")
+	}
+	c.MetricsListen = s
+	return nil
+}
+
+// MetricsExposed reports whether others than this machine's may reach the metrics.
+func (c Config) MetricsExposed() bool {
+	host, _, err := net.SplitHostPort(c.MetricsListen)
+	return err == nil && !isLoopback(host)
 }
 
 func setDatabase(c *Config, s string) error {

@@ -137,6 +137,23 @@ func TestConnectorKeys(t *testing.T) {
 	}
 }
 
+func TestMetricsListen(t *testing.T) {
+	tests := map[string]struct{ ok, exposed bool }{
+		"": {true, false}, "127.0.0.1:9464": {true, false}, "[::1]:9464": {true, false}, "localhost:9464": {true, false},
+		":9464": {true, true}, "0.0.0.0:9464": {true, true}, "[::]:9464": {true, true}, "metrics.internal:9464": {true, true},
+		"9464": {false, false}, "127.0.0.1": {false, false}, "127.0.0.1:": {false, false}, "127.0.0.1:8080": {false, false},
+	}
+	for value, want := range tests {
+		c, err := Parse([]byte(minimal), env("ANTEROOM_METRICS_LISTEN", value))
+		if (err == nil) != want.ok || err == nil && (c.MetricsListen != value || c.MetricsExposed() != want.exposed) {
+			t.Errorf("metrics.listen: %q = %q, exposed %v, %v, want %+v", value, c.MetricsListen, c.MetricsExposed(), err, want)
+		}
+	}
+	if _, err := Parse([]byte(minimal+"listen: '[::1]:1'\nmetrics: {listen: '[::1]:1'}\n"), env()); err == nil || !strings.Contains(err.Error(), "metrics.listen: ") {
+		t.Errorf("Parse = %v, want the public address refused", err)
+	}
+}
+
 func TestBrokenYAMLHidesContent(t *testing.T) {
 	_, err := Parse([]byte("database: \"postgres://u:hunter2@h\n  x: ["), env())
 	if err == nil || strings.Contains(err.Error(), "hunter2") {

@@ -35,7 +35,8 @@ type CheckOptions struct {
 // Report is what Check found.
 type Report struct {
 	Problems  []Problem
-	Isolation string // how far connectors are confined here, "" if the server does not start
+	Warnings  []Problem // what works and deserves a second thought
+	Isolation string    // how far connectors are confined here, "" if the server does not start
 }
 
 // Check reports every problem that would keep the server or a sign-in from
@@ -54,20 +55,28 @@ func Check(ctx context.Context, o CheckOptions) Report {
 		problems = append(problems, Problem(p))
 	}
 	problems = append(problems, checkFiles(ctx, c)...)
+	warnings := warningsOf(c)
 	if len(problems) > 0 {
 		slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Path, b.Path) })
-		return Report{Problems: problems}
+		return Report{Problems: problems, Warnings: warnings}
 	}
 	s, err := Open(ctx, c, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return Report{Problems: []Problem{{"(start)", err.Error()}}}
+		return Report{Problems: []Problem{{"(start)", err.Error()}}, Warnings: warnings}
 	}
 	isolation := s.Isolation()
 	problems = append(checkIsolation(isolation), s.checkResources(ctx)...)
 	if err := s.Close(); err != nil {
 		problems = append(problems, Problem{"(stop)", err.Error()})
 	}
-	return Report{Problems: problems, Isolation: isolation.String()}
+	return Report{Problems: problems, Warnings: warnings, Isolation: isolation.String()}
+}
+
+func warningsOf(c config.Config) []Problem {
+	if !c.MetricsExposed() {
+		return nil
+	}
+	return []Problem{{"metrics.listen", "is not a loopback address, and /metrics has no authentication: whoever reaches it reads it"}}
 }
 
 // checkIsolation reports what would keep connectors from being started.

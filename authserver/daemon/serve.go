@@ -38,6 +38,10 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	scraping, err := s.startMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	// Requests outlive ctx for as long as the shutdown takes.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -62,6 +66,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	<-reporting
 	<-sweeping
 	<-hints
+	<-scraping
 	return errors.Join(err, s.shutDown(srv))
 }
 
@@ -102,17 +107,21 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	driver := &flow.Driver{
-		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.Gate,
+		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
 		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: remoteAddress,
 	}
 	provider, err := s.provider(ctx, driver, pages)
 	if err != nil {
 		return nil, err
 	}
-	return authserver.New(authserver.Options{
+	o := authserver.Options{
 		Log: s.log, Families: []authserver.Mounter{pages, driver, provider}, Ready: s.ready,
 		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
-	}), nil
+	}
+	if s.metrics != nil {
+		o.Requests = s.metrics
+	}
+	return authserver.New(o), nil
 }
 
 var errPanicked = errors.New("the handler panicked; see the log")
@@ -128,7 +137,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 	}
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: ring, TokenKey: tokenKey,
-		SignIns: driver, Gate: s.Gate, Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
+		SignIns: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
 		Log: s.log, Now: s.Now,
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/authserver/metrics"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -63,7 +64,8 @@ type System struct {
 	reports     store.ConnectorReports
 	runner      *runner.Runner
 	reconciler  *provisioning.Reconciler
-	done        chan struct{} // closed when Serve has returned
+	metrics     *metrics.Metrics // nil if nobody may read them
+	done        chan struct{}    // closed when Serve has returned
 }
 
 // Now is the one clock of the system: the database's, which all instances share.
@@ -103,6 +105,7 @@ func (s *System) build(ctx context.Context) error {
 	if err := s.buildPlugins(ctx); err != nil {
 		return err
 	}
+	s.buildMetrics()
 	return s.buildProvisioning(ctx)
 }
 
@@ -169,7 +172,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: s.faults.Ledger(s.Accounts), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
+		Ledger: s.observedLedger(s.faults.Ledger(s.Accounts)), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
 		Store: s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Notifier: s.notifier, Lease: s.Config.Lease,
 		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
