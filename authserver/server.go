@@ -29,7 +29,7 @@ type Options struct {
 // RequestObserver is told of answered requests.
 type RequestObserver interface {
 	// Request is told the pattern that the request was routed by, such as
-	// "GET /authorize" and "" for none, never its path: what it is told of takes as
+	// "GET /oauth2/authorize" and "" for none, never its path: what it is told of takes as
 	// many values as the server has routes. took lasts to the end of the answer.
 	Request(route string, status int, took time.Duration)
 }

@@ -52,6 +52,7 @@ type stackOptions struct {
 	more     string // more YAML of the document's applications
 	targets  string // more YAML of the document's targets
 	baseURL  string // of the target; "" for the fault proxy
+	metrics  string // address of the metrics; "" for none
 	log      *slog.Logger
 }
 
@@ -89,7 +90,7 @@ func (s *stack) open(t *testing.T, o stackOptions) {
 	cfg, err := config.Parse(nil, func(name string) string {
 		return map[string]string{
 			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": o.database,
-			"ANTEROOM_CONNECTORS_DIR": connectorsDir(t), "ANTEROOM_SECRETS_KEY_FILE": keyFile,
+			"ANTEROOM_CONNECTORS_DIR": connectorsDir(t), "ANTEROOM_SECRETS_KEY_FILE": keyFile, "ANTEROOM_METRICS_LISTEN": o.metrics,
 		}[name]
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,14 +22,19 @@ func (s *System) buildMetrics() {
 	if s.Config.MetricsListen == "" {
 		return
 	}
-	version := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
 	s.metrics = metrics.New(metrics.Options{
 		Connectors: s.plugins, Ledger: metricsLedger{s.Accounts, s.Health}, Skew: s.clock.Skew, Now: s.Now,
-		Version: cmp.Or(version, "devel"), Go: runtime.Version(), Log: s.log,
+		Version: builtVersion(), Go: runtime.Version(), Log: s.log,
 	})
+}
+
+// builtVersion is the module's version as the binary was built from it.
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
 }
 
 // scrapeTimeout bounds the writing of a page.
