@@ -185,6 +185,7 @@ func accountControl(t *testing.T, cfg ldap.Config, s ldapservers.Server) {
 		replace(t, conn, newDN, "userAccountControl", strconv.Itoa(0x202))
 		replace(t, conn, newDN, "pwdLastSet", "0") // to be changed at the first sign-in
 		setActive(t, target, account.ID, true)
+		wantControl(t, conn, s, "new", 0x200, false) // a new one would have set the time
 		replace(t, conn, newDN, "pwdLastSet", "-1")
 		if err := bindAs(t, dial, newDN, personsPassword); err != nil {
 			t.Errorf("the password is another: %v", err)
