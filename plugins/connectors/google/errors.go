@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +23,9 @@ type answer struct {
 	reasons []string
 }
 
+// reasonWord is what a reason looks like: userRateLimitExceeded, SERVICE_DISABLED.
+var reasonWord = regexp.MustCompile(`^[A-Za-z_]{1,50}$`)
+
 // answerOf returns what Google said, with ok false if it said nothing.
 func answerOf(err error) (a answer, ok bool) {
 	if !errors.As(err, &a.Error) {
@@ -36,7 +40,8 @@ func answerOf(err error) (a answer, ok bool) {
 			a.reasons = append(a.reasons, reason)
 		}
 	}
-	a.reasons = slices.DeleteFunc(a.reasons, func(r string) bool { return r == "" || len(r) > 60 })
+	// They are told unredacted: what is no such word is not one.
+	a.reasons = slices.DeleteFunc(a.reasons, func(r string) bool { return !reasonWord.MatchString(r) })
 	return a, true
 }
 
