@@ -264,6 +264,9 @@ func (s *Server) updateUser(w http.ResponseWriter, q request) {
 		refuse(w, http.StatusConflict, "duplicate", "Entity already exists.")
 		return
 	}
+	if q.body["name"] != nil { // whether parts are merged is not said: the worst is that they are not
+		delete(u, "name")
+	}
 	merge(u, q.body)
 	if address != "" && address != old { // the old address stays as an alias
 		aliases, _ := u["aliases"].([]any)
