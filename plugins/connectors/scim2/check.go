@@ -2,11 +2,10 @@ package scim2
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
@@ -25,9 +24,6 @@ type checkStep struct {
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
 	var read error
 	steps := []checkStep{
-		{"dns", t.checkDNS, "Check the host name in base_url and this machine's name servers."},
-		{"tcp", t.checkTCP, "Check the port in base_url and the firewalls in between."},
-		{"tls", t.checkTLS, "Give the issuer in ca_certificates, or have the server's certificate corrected."},
 		{"credentials", func(ctx context.Context) (string, error) {
 			read = t.readOne(ctx)
 			return "the server accepts them", unless(accepted(read), read)
@@ -42,8 +38,8 @@ func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
 			return t.checkProvider(ctx)
 		}, "Check the path of base_url, which ends where /Users begins, and that SCIM 2.0 with filters is switched on there."},
 	}
-	var out []sdk.CheckStep
-	failed := false
+	out := sdkhttp.Reach(ctx, t.client.base, t.client.tls, "base_url")
+	failed := slices.ContainsFunc(out, func(s sdk.CheckStep) bool { return s.Status == sdk.CheckFailed })
 	for _, s := range steps {
 		step := s.try(ctx, failed)
 		failed = failed || step.Status == sdk.CheckFailed
@@ -106,56 +102,6 @@ func messageOf(err error) string {
 		return e.Message
 	}
 	return sdkhttp.Explain(err)
-}
-
-func (t *Target) checkDNS(ctx context.Context) (string, error) {
-	host := t.client.base.Hostname()
-	if net.ParseIP(host) != nil {
-		return "base_url has an IP address", nil
-	}
-	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil {
-		return "", err
-	}
-	return "resolves to " + addresses[0], nil
-}
-
-func (t *Target) checkTCP(ctx context.Context) (string, error) {
-	conn, err := t.dial(ctx)
-	if err != nil {
-		return "", err
-	}
-	return "connected to " + conn.RemoteAddr().String(), conn.Close()
-}
-
-func (t *Target) dial(ctx context.Context) (net.Conn, error) {
-	base := t.client.base
-	port := base.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
-	}
-	dialer := net.Dialer{Timeout: dialTimeout}
-	return dialer.DialContext(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
-}
-
-func (t *Target) checkTLS(ctx context.Context) (string, error) {
-	if t.client.base.Scheme == "http" {
-		return "not used: the server is on this machine", nil
-	}
-	raw, err := t.dial(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer raw.Close()
-	config := t.client.tls.Clone()
-	config.ServerName = t.client.base.Hostname()
-	conn := tls.Client(raw, config)
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return "", err
-	}
-	return tls.VersionName(conn.ConnectionState().Version), nil
 }
 
 // readOne reads one user, which needs credentials and permission and changes

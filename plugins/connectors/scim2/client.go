@@ -12,11 +12,8 @@ import (
 	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
-// Bounds of one request.
-const (
-	maxBody     = 1 << 20 // bytes of an answer that are read
-	dialTimeout = 5 * time.Second
-)
+// maxBody is how many bytes of an answer are read.
+const maxBody = 1 << 20
 
 // client sends requests to one SCIM server.
 type client struct {
