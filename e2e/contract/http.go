@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,11 +78,19 @@ func httpFault(f Fault) faultproxy.Fault {
 	case HTML:
 		return faultproxy.HTML(http.StatusOK)
 	case Huge:
-		return faultproxy.Huge(http.StatusOK, hugeBody)
+		return huge
 	case Echo:
 		return echo
 	}
 	panic(fmt.Sprintf("no such fault: %q", f))
+}
+
+// huge says in the words of several protocols that nobody was found, or somebody
+// made, and is only too large.
+func huge(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"id": "1", "success": true, "totalResults": 0, "Resources": [], "totalSize": 0, "done": true, "records": []%s}`,
+		strings.Repeat(" ", hugeBody))
 }
 
 func retryAtDate(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
