@@ -54,7 +54,8 @@ func (l *HTTPLink) matching(op Op) func(faultproxy.Request) bool {
 	return func(r faultproxy.Request) bool { return l.op(r)&op != 0 }
 }
 
-const hugeBody = 4 << 20 // bytes
+// hugeBody is more, in bytes, than any connector should read of an answer.
+const hugeBody = 12 << 20
 
 func httpFault(f Fault) faultproxy.Fault {
 	json := http.Header{"Content-Type": {"application/json"}}
