@@ -14,6 +14,12 @@
 // is part of the entry's name is changed by ModifyDN, and groups that keep the
 // name are told, where the directory does not do so by itself.
 //
+// # Values
+//
+// Of an attribute with several values the first is the account's; a change puts
+// the new one in its place, and the others stay. To remove an attribute removes
+// all.
+//
 // # Connections
 //
 // The library knows no contexts, so a connection serves one call at a time and

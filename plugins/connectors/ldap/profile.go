@@ -94,7 +94,7 @@ func (p profile) groupClass() string {
 	return "groupOfNames"
 }
 
-// account is the entry as the host sees it.
+// account is the entry as the host sees it. Of several values the first is it.
 func (p profile) account(e *goldap.Entry) (sdk.Account, error) {
 	id := p.idOf(e)
 	if id == "" {
@@ -103,7 +103,10 @@ func (p profile) account(e *goldap.Entry) (sdk.Account, error) {
 	a := sdk.Account{ID: id, Attributes: sdk.Attributes{}}
 	for name, ldapName := range p.names {
 		if ldapName != "" {
-			a.Attributes[name] = valueOf(e.GetEqualFoldAttributeValues(ldapName))
+			a.Attributes[name] = nil
+			if values := e.GetEqualFoldAttributeValues(ldapName); len(values) > 0 {
+				a.Attributes[name] = values[0]
+			}
 		}
 	}
 	if p.suspend != nil {
@@ -111,21 +114,6 @@ func (p profile) account(e *goldap.Entry) (sdk.Account, error) {
 		a.Active = &active
 	}
 	return a, nil
-}
-
-// valueOf is nil for none, a text for one and a list for several values.
-func valueOf(values []string) any {
-	switch len(values) {
-	case 0:
-		return nil
-	case 1:
-		return values[0]
-	}
-	list := make([]any, len(values))
-	for i, v := range values {
-		list[i] = v
-	}
-	return list
 }
 
 // commonName is the name of a person for whom none is given. value returns

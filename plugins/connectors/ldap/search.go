@@ -129,6 +129,11 @@ func (t *Target) Lookup(ctx context.Context, req sdk.LookupRequest) ([]sdk.Accou
 		if err != nil {
 			return nil, err
 		}
+		for _, value := range e.GetEqualFoldAttributeValues(ldapName) {
+			if strings.EqualFold(value, req.Value) { // it need not be the first
+				account.Attributes[req.Key] = value
+			}
+		}
 		out = append(out, account)
 	}
 	return out, nil

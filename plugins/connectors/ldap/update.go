@@ -135,12 +135,26 @@ func renaming(e *goldap.Entry, c change) (rdn string, differs bool) {
 func (c change) against(e *goldap.Entry) []modification {
 	var out []modification
 	for _, name := range c.names() {
-		values := present(c[name])
-		if !slices.Equal(values, e.GetEqualFoldAttributeValues(name)) {
+		current := e.GetEqualFoldAttributeValues(name)
+		values := withFirst(current, c[name])
+		if !slices.Equal(values, current) {
 			out = append(out, modification{name, values})
 		}
 	}
 	return out
+}
+
+// withFirst returns values of which the first is the given one, instead of the one
+// that was. Further ones are somebody else's and stay. None remain of "".
+func withFirst(values []string, first string) []string {
+	if first == "" || len(values) == 0 {
+		return present(first)
+	}
+	others := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == first })
+	if len(others) == len(values) {
+		others = others[1:]
+	}
+	return append([]string{first}, others...)
 }
 
 // modify replaces attributes and returns the entry as it is afterwards.

@@ -55,12 +55,24 @@ func TestValuesOfOthers(t *testing.T) {
 	replace(t, conn, dn, "uid", "ada", "augusta")
 	replace(t, conn, dn, "telephoneNumber", "+44 1", "+44 2")
 	got := get(t, target, ada.ID)
-	wantAttributes(t, got, sdk.Attributes{"telephoneNumber": []any{"+44 1", "+44 2"}, "login": []any{"ada", "augusta"}})
-	if found := lookup(t, target, "login", "augusta"); len(found) != 1 || found[0].ID != ada.ID {
+	wantAttributes(t, got, sdk.Attributes{"telephoneNumber": "+44 1", "login": "ada"})
+	if found := lookup(t, target, "login", "augusta"); len(found) != 1 || found[0].ID != ada.ID || found[0].Attributes["login"] != "augusta" {
 		t.Errorf("lookup by the other login found %v", found)
 	}
-	update(t, target, ada.ID, sdk.Attributes{"title": "Countess"})
-	wantAttributes(t, get(t, target, ada.ID), sdk.Attributes{"telephoneNumber": []any{"+44 1", "+44 2"}, "title": "Countess"})
-	wantAttributes(t, update(t, target, ada.ID, sdk.Attributes{"login": "augusta", "telephoneNumber": "+44 3"}),
-		sdk.Attributes{"telephoneNumber": "+44 3", "login": "augusta"})
+	for _, step := range []struct {
+		telephone string
+		want      []string
+	}{{"+44 3", []string{"+44 3", "+44 2"}}, {"+44 2", []string{"+44 2", "+44 3"}}, {"", nil}} {
+		got := update(t, target, ada.ID, sdk.Attributes{"telephoneNumber": step.telephone, "title": "Countess"})
+		wantMembers(t, conn, dn, "telephoneNumber", step.want...)
+		if got.Attributes.String("telephoneNumber") != step.telephone {
+			t.Errorf("telephone is %v, want %q", got.Attributes["telephoneNumber"], step.telephone)
+		}
+	}
+	renamed := update(t, target, ada.ID, sdk.Attributes{"login": "augusta"})
+	wantAttributes(t, renamed, sdk.Attributes{"login": "augusta"})
+	wantMembers(t, conn, "uid=augusta,"+s.BaseDN, "uid", "augusta")
+	replace(t, conn, "uid=augusta,"+s.BaseDN, "uid", "alias", "augusta")
+	wantAttributes(t, update(t, target, ada.ID, sdk.Attributes{"login": "augusta"}), sdk.Attributes{"login": "augusta"})
+	wantMembers(t, conn, "uid=augusta,"+s.BaseDN, "uid", "alias", "augusta")
 }
