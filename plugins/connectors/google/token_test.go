@@ -1,13 +1,13 @@
 package google_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/anteroom-id/anteroom/plugins/connectors/google"
 	"github.com/anteroom-id/anteroom/plugins/connectors/google/fake"
@@ -164,14 +164,17 @@ func TestTokenInTime(t *testing.T) {
 		asked <- struct{}{}
 		<-hang
 	})
-	target := w.open(func(c *google.Config) { c.TokenURL, c.Timeout = url, 200*time.Millisecond })
+	target := w.open(func(c *google.Config) { c.TokenURL = url })
 	first := make(chan error, 1)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
 	go func() {
-		_, err := target.Get(t.Context(), sdk.GetRequest{ID: "1"})
+		_, err := target.Get(ctx, sdk.GetRequest{ID: "1"})
 		first <- err
 	}()
 	<-asked
 	_, err := target.Get(expired(t), sdk.GetRequest{ID: "1"})
 	wantText(t, wantKind(t, err, sdk.KindTransient, sdk.EffectNone), "no token in time")
+	giveUp()
 	wantKind(t, <-first, sdk.KindTransient, sdk.EffectNone)
 }
