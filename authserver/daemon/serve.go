@@ -31,6 +31,8 @@ const (
 // it lets requests finish, hands leases back and returns.
 func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	defer close(s.done)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	handler, err := s.Handler(ctx)
 	if ctx.Err() != nil {
 		return listener.Close() // stopped before it began
@@ -51,9 +53,9 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
 	s.runner.Start(context.WithoutCancel(ctx))
-	housekeeping, sweeping := s.startHousekeeping(ctx), s.startSweeping(ctx)
-	schedule, hints := s.startSchedule(ctx), s.hints.start(ctx)
-	reporting := s.startReports(ctx)
+	background := []<-chan struct{}{
+		scraping, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.hints.start(ctx),
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
@@ -61,12 +63,10 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	<-housekeeping
-	<-schedule
-	<-reporting
-	<-sweeping
-	<-hints
-	<-scraping
+	stop() // of a listener that failed, nobody else would
+	for _, ended := range background {
+		<-ended
+	}
 	return errors.Join(err, s.shutDown(srv))
 }
 
