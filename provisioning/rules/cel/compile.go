@@ -1,0 +1,138 @@
+package cel
+
+import (
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // the zone of a rule set must not depend on the machine
+
+	"cel.dev/cel-go/cel"
+
+	"github.com/anteroom-id/anteroom/provisioning/rules"
+)
+
+// Set is a compiled rule set. It is immutable and safe for concurrent use.
+type Set struct {
+	algorithm rules.Algorithm
+	otherwise rules.Decision
+	zone      *time.Location
+	env       *cel.Env
+	rules     []*rule
+	nodes     []rules.Node[*input] // the same
+	uses      []rules.Attribute
+}
+
+var _ rules.Evaluator = (*Set)(nil)
+
+// Compile reads a native rule set. The error is a [Problems] with everything that is
+// wrong: an unknown field, a value out of range, a condition that does not parse,
+// is of the wrong type or could cost too much.
+func Compile(source string) (*Set, error) {
+	doc, r := parse(source)
+	if len(r.problems) > 0 && (doc == nil || doc.rules == nil) {
+		return nil, r.problems
+	}
+	env, err := newEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{algorithm: doc.algorithm, otherwise: doc.otherwise, zone: doc.zone, env: env}
+	c := compiler{env: env, reader: r, vocabulary: vocabulary()}
+	for _, src := range doc.rules {
+		compiled := c.rule(src)
+		s.rules = append(s.rules, compiled)
+		s.nodes = append(s.nodes, compiled)
+	}
+	s.uses = c.uses
+	if len(r.problems) > 0 {
+		slices.SortStableFunc(r.problems, byPlace)
+		return nil, r.problems
+	}
+	return s, nil
+}
+
+func byPlace(a, b *rules.Error) int {
+	if a.Line != b.Line {
+		return a.Line - b.Line
+	}
+	return a.Column - b.Column
+}
+
+type compiler struct {
+	env        *cel.Env
+	reader     *reader
+	vocabulary map[string]rules.Attribute
+	uses       []rules.Attribute
+}
+
+func (c *compiler) rule(src *ruleSource) *rule {
+	out := &rule{id: src.id, effect: src.effect, operations: src.operations, result: rules.Result{
+		Decision: src.effect, Rule: src.id, Obligations: src.obligations,
+	}}
+	if src.when.places == nil {
+		return out // the reader has said why
+	}
+	checked, issues := c.env.Compile(src.when.text)
+	for _, e := range issues.Errors() {
+		at := src.when.place(src.when.index(e.Location.Line(), e.Location.Column()))
+		c.reader.at(at, "%s", plain(e.Message))
+	}
+	if issues.Err() != nil {
+		return out
+	}
+	if checked.OutputType() != cel.BoolType {
+		c.reader.at(src.when.at, "must be true or false, not %s", checked.OutputType())
+		return out
+	}
+	out.condition = condition{checked: checked.NativeRep(), source: src.when, text: c.reader.src}
+	if c.collect(out.condition) && c.limit(checked, src.when) {
+		out.program = c.plan(checked, src.when)
+	}
+	return out
+}
+
+// plain takes words off a message that mean nothing to who writes a rule.
+func plain(message string) string {
+	message, _, _ = strings.Cut(message, "\n")
+	message, _, _ = strings.Cut(message, " expecting {") // every token of the grammar
+	return strings.TrimSuffix(message, " (in container '')")
+}
+
+// limit refuses a condition that would cost too much for a large user.
+func (c *compiler) limit(checked *cel.Ast, e expression) bool {
+	estimate, err := c.env.EstimateCost(checked, expected{})
+	switch {
+	case err != nil:
+		c.reader.at(e.at, "%s", plain(err.Error()))
+	case estimate.Max > MaxCost:
+		c.reader.at(e.at, "could take %d steps for one user, more than %d", estimate.Max, MaxCost)
+	default:
+		return true
+	}
+	return false
+}
+
+func (c *compiler) plan(checked *cel.Ast, e expression) cel.Program {
+	p, err := c.env.Program(checked, cel.CostLimit(MaxCost))
+	if err != nil {
+		c.reader.at(e.at, "%s", plain(err.Error()))
+	}
+	return p
+}
+
+// collect notes what a condition uses, and refuses what is outside the vocabulary.
+func (c *compiler) collect(cond condition) bool {
+	all := true
+	for _, p := range pathsOf(cond.checked.Expr()) {
+		a, ok := c.vocabulary[p.name]
+		if !ok {
+			c.reader.at(cond.offset(p.expr), "%s cannot be used as a whole; use its fields", p.name)
+			all = false
+			continue
+		}
+		if a = p.attribute(a); !slices.Contains(c.uses, a) {
+			c.uses = append(c.uses, a)
+		}
+	}
+	return all
+}
