@@ -89,9 +89,6 @@ func (c *compiler) resolve(e *entry) (*policy, error) {
 	if e.policy != nil {
 		return e.policy, nil
 	}
-	if e.busy {
-		return nil, e.root.errorf("%s refers to itself", e.root.name)
-	}
 	if c.depth >= MaxReferences {
 		return nil, e.root.errorf("references are more than %d deep", MaxReferences)
 	}

@@ -188,7 +188,7 @@ func (n nOf) eval(e *evaluation) (result, *rules.Status) {
 	}
 	need := r.value.num
 	if need < 0 || need > int64(len(n.args)) {
-		return result{}, placed(failed(rules.StatusProcessingError, "n-of wants %d of %d arguments", need, len(n.args)), n.at)
+		return result{}, placed(failed(rules.StatusProcessingError, "n-of wants more arguments than it has"), n.at)
 	}
 	var first *rules.Status
 	var failures int64

@@ -60,7 +60,7 @@ func substring(s string, from, to int64) (result, *rules.Status) {
 		to = length
 	}
 	if from < 0 || to > length || from > to {
-		return processing("substring from %d to %d of %d characters", from, to, length)
+		return processing("substring out of range")
 	}
 	return single(stringValue(string([]rune(s)[from:to])))
 }
@@ -95,9 +95,13 @@ func (l library) addPatterns() {
 	}
 }
 
+// patternSteps is what compiling a pattern costs: fifty of the largest are as
+// much work as an evaluation may be.
+const patternSteps = MaxSteps / 50
+
 // matchAny matches a pattern that is known only when it is evaluated.
 func matchAny(e *evaluation, a []result) (result, *rules.Status) {
-	if s := e.charge(len(a[0].value.str)); s != nil {
+	if s := e.charge(patternSteps); s != nil {
 		return result{}, s
 	}
 	re, err := compilePattern(a[0].value.str)

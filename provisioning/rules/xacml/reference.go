@@ -38,20 +38,23 @@ func (c *compiler) reference(e *element) (*policy, error) {
 
 func (c *entry) fits(e *element, kind string) (bool, error) {
 	ok := c.root.name == kind
-	for name, holds := range map[string]func(int) bool{
-		"Version":         func(c int) bool { return c == 0 },
-		"EarliestVersion": func(c int) bool { return c >= 0 },
-		"LatestVersion":   func(c int) bool { return c <= 0 },
+	for _, bound := range []struct {
+		name  string
+		holds func(compared int) bool
+	}{
+		{"Version", func(c int) bool { return c == 0 }},
+		{"EarliestVersion", func(c int) bool { return c >= 0 }},
+		{"LatestVersion", func(c int) bool { return c <= 0 }},
 	} {
-		pattern, given := e.attrs[name]
+		pattern, given := e.attrs[bound.name]
 		if !given {
 			continue
 		}
 		compared, valid := matchVersion(c.version, pattern)
 		if !valid {
-			return false, e.errorf("%s is not a pattern of versions", name)
+			return false, e.errorf("%s is not a pattern of versions", bound.name)
 		}
-		ok = ok && holds(compared)
+		ok = ok && bound.holds(compared)
 	}
 	return ok, nil
 }
