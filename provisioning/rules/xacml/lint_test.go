@@ -70,6 +70,53 @@ func TestLintNamesTheThingAndThePlace(t *testing.T) {
 	}
 }
 
+// TestLintOfExpressions holds that names and attributes are looked at wherever
+// they may stand.
+func TestLintOfExpressions(t *testing.T) {
+	of := func(category, id string, typ dataType) string {
+		return strings.NewReplacer(testCategory, category, `"x"`, `"`+id+`"`).Replace(attr(typ, "x", true))
+	}
+	app, ip := of(categoryApp, attributeApp, typeString), of("urn:anteroom:request", "urn:anteroom:request:ip", typeIPAddress)
+	one := func(x string) string { return apply1("string-one-and-only", x) }
+	tests := map[string]struct {
+		condition string
+		want      []string
+	}{
+		"known name":           {apply1("string-equal", one(app), lit(typeString, "crm")), nil},
+		"unknown name":         {apply1("string-equal", one(app), "\n"+lit(typeString, "hr")), []string{"2:1 unknown_app"}},
+		"unknown in a bag":     {apply1("and", apply1("string-is-in", "\n"+lit(typeString, "hr"), app), yes), []string{"2:1 unknown_app"}},
+		"no comparison":        {apply1("string-greater-than-or-equal", one(app), lit(typeString, "hr")), nil},
+		"placeholder in a bag": {apply1("string-at-least-one-member-of", "\n"+apply1("string-bag", lit(typeString, "ROLE_1")), app), []string{"2:1 placeholder"}},
+		"in a function":        {fn(fn3+"any-of", funcRef(fn1+"string-equal"), "\n"+lit(typeString, "GROUP_12"), app), []string{"2:1 placeholder"}},
+		"in n-of":              {apply1("n-of", lit(typeInteger, "1"), apply1("string-is-in", lit(typeString, "a"), "\n"+of(categoryApp, "urn:x", typeString))), []string{"2:1 unknown_attribute"}},
+		"the right type":       {fn(fn3+"any-of", funcRef(fn2+"ipAddress-regexp-match"), lit(typeString, "^10"), ip), nil},
+		"another type":         {apply1("string-is-in", lit(typeString, "a"), "\n"+of("urn:anteroom:request", "urn:anteroom:request:ip", typeString)), []string{"2:1 unknown_attribute"}},
+		"a claim as a date":    {apply1("date-is-in", lit(typeDate, "2026-01-01"), "\n"+of(categoryUser, "birthday", typeDate)), []string{"2:1 unknown_attribute"}},
+		"an issuer":            {apply1("string-is-in", lit(typeString, "crm"), "\n"+strings.Replace(app, "MustBe", `Issuer="x" MustBe`, 1)), []string{"2:1 unknown_attribute"}},
+		"never":                {no, []string{"1:0 unreachable"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rule := ruleWhen("r", "Permit", tt.condition)
+			got := lintOf(t, policyOf("deny-unless-permit", "<Target/>"+rule), Known{Apps: []string{"crm"}})
+			if len(got) == 1 && strings.HasPrefix(got[0], "1:") {
+				got[0] = "1:0 " + strings.Fields(got[0])[1]
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			duty := `<ObligationExpressions><ObligationExpression ObligationId="o" FulfillOn="Permit"><AttributeAssignmentExpression AttributeId="a">` + tt.condition + `</AttributeAssignmentExpression></ObligationExpression></ObligationExpressions>`
+			if name == "never" {
+				return
+			}
+			got = lintOf(t, policyOf("deny-unless-permit", "<Target/>"+duty), Known{Apps: []string{"crm"}})
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("in an obligation (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestLintOfTemplates(t *testing.T) {
 	files := readArchive(t, "wso2-xacml-templates.tar.gz")
 	known := Known{Apps: []string{"travelocity"}, Targets: []string{"SalesforceIdP"}}

@@ -113,6 +113,40 @@ func TestCombinedRules(t *testing.T) {
 	}
 }
 
+func TestCombinedPolicies(t *testing.T) {
+	inner := func(id, target, effect, condition string) string {
+		p := policyOf("deny-overrides", "<Target>"+target+"</Target>"+ruleWhen("r", effect, condition))
+		return strings.Replace(p, `"p"`, `"`+id+`"`, 1)
+	}
+	matching := func(id string) string {
+		return fmt.Sprintf(`<AnyOf><AllOf><Match MatchId="%sstring-equal">%s%s</Match></AllOf></AnyOf>`, fn1, lit(typeString, "ann"), attr(typeString, id, true))
+	}
+	p, d := inner("p", "", "Permit", ""), inner("d", "", "Deny", "")
+	xp, xd := inner("xp", "", "Permit", wrong), inner("xd", "", "Deny", wrong)
+	other, broken := inner("o", matching("n")+strings.Replace(matching("n"), "ann", "zoe", 1), "Deny", ""), inner("b", matching("absent"), "Deny", "")
+	tests := []struct {
+		algorithm, body string
+		want            rules.Decision
+	}{
+		{"3.0:policy-combining-algorithm:deny-overrides", p + xd, rules.IndeterminateDP},
+		{"1.0:policy-combining-algorithm:deny-overrides", p + xp, rules.Deny},
+		{"1.1:policy-combining-algorithm:ordered-permit-overrides", xp + d, rules.Deny},
+		{"1.0:policy-combining-algorithm:permit-overrides", xp, rules.IndeterminateP},
+		{"1.0:policy-combining-algorithm:only-one-applicable", other + p, rules.Permit},
+		{"1.0:policy-combining-algorithm:only-one-applicable", p + d, rules.IndeterminateDP},
+		{"1.0:policy-combining-algorithm:only-one-applicable", broken + p, rules.IndeterminateDP},
+		{"1.0:policy-combining-algorithm:only-one-applicable", other, rules.NotApplicable},
+		{"3.0:policy-combining-algorithm:deny-overrides", broken, rules.IndeterminateD},
+		{"3.0:policy-combining-algorithm:permit-unless-deny", broken, rules.Permit},
+	}
+	for _, tt := range tests {
+		doc := fmt.Sprintf(`<PolicySet xmlns="%s" PolicySetId="s" Version="1" PolicyCombiningAlgId="%s%s"><Target/>%s</PolicySet>`, namespace, urn, tt.algorithm, tt.body)
+		if got := mustCompile(t, doc).DecideContext(testContext(), nine); got.Decision != tt.want {
+			t.Errorf("%s of %s = %v, want %v", tt.algorithm, tt.body, got.Decision, tt.want)
+		}
+	}
+}
+
 func TestConditions(t *testing.T) {
 	n, num := attr(typeString, "n", false), attr(typeInteger, "num", false)
 	integer := func(s string) string { return lit(typeInteger, s) }
