@@ -196,6 +196,33 @@ func checkBelongings(t *testing.T, a Algorithm, asked []Decision, got Result) {
 	}
 }
 
+// TestCombineAsksNoMore holds how many nodes are asked: a decision that no other
+// could change is the last, so what comes after it adds no obligations.
+func TestCombineAsksNoMore(t *testing.T) {
+	tests := []struct {
+		algorithm Algorithm
+		seq       []Decision
+		asked     int
+	}{
+		{DenyOverrides, []Decision{Permit, Deny, Deny}, 2},
+		{DenyOverrides, []Decision{IndeterminateDP, Permit, Permit}, 3},
+		{PermitOverrides, []Decision{Permit, Permit}, 1},
+		{FirstApplicable, []Decision{NotApplicable, IndeterminateD, Permit}, 2},
+		{OnlyOneApplicable, []Decision{NotApplicable, Deny, NotApplicable}, 1},
+		{OnlyOneApplicable, []Decision{Permit, Permit}, 0},
+		{DenyUnlessPermit, []Decision{Deny, Permit, Permit}, 2},
+		{PermitUnlessDeny, []Decision{Permit, Deny, Deny}, 2},
+		{LegacyDenyOverrides, []Decision{Permit, IndeterminateP, Deny}, 2},
+		{LegacyPermitOverrides, []Decision{Deny, IndeterminateD, Permit, Permit}, 3},
+	}
+	for _, tt := range tests {
+		var asked int
+		if Combine(tt.algorithm, &asked, nodesOf(tt.seq)); asked != tt.asked {
+			t.Errorf("%s of %v asked %d, want %d", tt.algorithm, tt.seq, asked, tt.asked)
+		}
+	}
+}
+
 // TestCombineUnordered holds that order changes no decision of the algorithms
 // that have no order.
 func TestCombineUnordered(t *testing.T) {

@@ -91,9 +91,9 @@ func TestGoldenDeviations(t *testing.T) {
 			t.Errorf("%s: operation %s and deviation %q", row.name, row.operation, row.ours)
 		}
 	}
-	for _, o := range []rules.Operation{rules.OperationCreate, rules.OperationUpdate, "delete", "patch", ""} {
-		if m := method(o); m != "" && m != "POST" && m != "PUT" {
-			t.Errorf("operation %s is given to policies as %s", o, m)
+	for o, want := range map[rules.Operation]string{rules.OperationCreate: "POST", rules.OperationUpdate: "PUT", "delete": "", "patch": "", "": ""} {
+		if got := method(o); got != want {
+			t.Errorf("operation %q is given to policies as %q, want %q", o, got, want)
 		}
 	}
 }

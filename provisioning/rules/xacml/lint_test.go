@@ -53,6 +53,7 @@ func TestLintNamesTheThingAndThePlace(t *testing.T) {
 		{"after a rule for everything", "<Target/>\n<Rule RuleId='d' Effect='Deny'/>" + permit, "first-applicable", []string{"3:1 unreachable"}},
 		{"before it", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "first-applicable", nil},
 		{"Deny wins", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "deny-overrides", []string{"2:1 unreachable"}},
+		{"Permit wins later", "<Target/>\n<Rule RuleId='d' Effect='Deny'/>" + permit, "permit-overrides", nil},
 		{"Permit wins", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "permit-overrides", nil},
 	}
 	for _, tt := range tests {

@@ -400,3 +400,25 @@ func TestTimesInZones(t *testing.T) {
 		}
 	}
 }
+
+// TestZoneOfTheRuleSet holds which zone times without one are in: that of the time
+// they are compared with in time-in-range, else that of the request.
+func TestZoneOfTheRuleSet(t *testing.T) {
+	permits := func(condition string, now time.Time) bool {
+		set := mustCompile(t, policyOf("deny-overrides", "<Target/>"+ruleWhen("r", "Permit", condition)))
+		return set.Decide(&rules.Request{Now: now}).Decision == rules.Permit
+	}
+	east := nine.In(time.FixedZone("", 2*3600))
+	same := apply1("dateTime-equal", lit(typeDateTime, "2026-01-01T02:00:00"), lit(typeDateTime, "2026-01-01T00:00:00Z"))
+	if permits(same, nine) || !permits(same, east) {
+		t.Error("a time without a zone is not in the request's zone")
+	}
+	later := apply1("time-greater-than", lit(typeTime, "02:00:01"), lit(typeTime, "00:00:00Z"))
+	if !permits(later, nine) || !permits(later, east) {
+		t.Error("the order of times depends on more than the zone")
+	}
+	within := fn(fn2+"time-in-range", lit(typeTime, "10:00:00+05:00"), lit(typeTime, "09:00:00"), lit(typeTime, "11:00:00"))
+	if !permits(within, nine) || !permits(within, east) {
+		t.Error("bounds without a zone are not in that of the time")
+	}
+}
