@@ -27,6 +27,7 @@ func servers() []contract.Server {
 		salesforceOrg(),
 		salesforceByExternalID(),
 		googleWorkspace(),
+		webhookEndpoint(),
 	}
 }
 

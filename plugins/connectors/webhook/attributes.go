@@ -32,12 +32,17 @@ func attributes() []sdk.Attribute {
 }
 
 // known keeps the attributes that are declared and have the declared type. What
-// an endpoint says beyond them is its own affair.
+// an endpoint says beyond them is its own affair. null is "no value"; what is left
+// out was not told.
 func known(raw map[string]json.RawMessage) (sdk.Attributes, error) {
 	out := sdk.Attributes{}
 	for _, a := range attributes() {
 		text, given := raw[a.Name]
-		if !given || string(text) == "null" {
+		if !given {
+			continue
+		}
+		if string(text) == "null" {
+			out[a.Name] = nil
 			continue
 		}
 		if !a.MultiValued {

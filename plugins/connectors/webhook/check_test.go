@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-id/anteroom/plugins/connectors/webhook"
+	"github.com/anteroom-id/anteroom/plugins/connectors/webhook/fake"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -24,7 +25,7 @@ func TestCheckNamesTheStep(t *testing.T) {
 	}
 	closed := "http://" + listener.Addr().String()
 	_ = listener.Close()
-	secure := httptest.NewUnstartedServer(newEndpoint())
+	secure := httptest.NewUnstartedServer(fake.New(secret))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the failed handshakes are wanted
 	secure.StartTLS()
 	defer secure.Close()
@@ -38,13 +39,13 @@ func TestCheckNamesTheStep(t *testing.T) {
 		fails  string // "" for none
 		says   string
 	}{
-		"fine":          {serve(t, newEndpoint()), nil, "", ""},
+		"fine":          {serve(t, fake.New(secret)), nil, "", ""},
 		"fine with TLS": {secure.URL, trusted, "", ""},
 		"no such host":  {"https://anteroom.invalid/", nil, "dns", "cannot be resolved"},
 		"nobody there":  {closed, nil, "tcp", "no connection"},
 		"inside":        {"https://10.255.255.1/", nil, "tcp", "not a public address"},
 		"untrusted":     {secure.URL, nil, "tls", "certificate is not trusted"},
-		"other secret":  {serve(t, newEndpoint()), func(c *webhook.Config) { c.Secret = older }, "credentials", "401"},
+		"other secret":  {serve(t, fake.New(secret)), func(c *webhook.Config) { c.Secret = older }, "credentials", "401"},
 		"forbidden":     {serve(t, answering(403, nil, "")), nil, "permission", "403"},
 		"wrong path":    {serve(t, http.NotFoundHandler()), nil, "permission", "no endpoint for ping"},
 		"mute":          {serve(t, mute), nil, "schema", "not the JSON"},

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/anteroom-id/anteroom/plugins/connectors/webhook"
+	"github.com/anteroom-id/anteroom/plugins/connectors/webhook/fake"
 	"github.com/anteroom-id/anteroom/sdk/sdktest"
 )
 
@@ -14,7 +15,7 @@ func TestConformance(t *testing.T) {
 		Connector: webhook.Connector(),
 		Config:    map[string]any{"url": "/accounts", "secret": secret, "previous_secret": older},
 		URLField:  "url",
-		Target:    newEndpoint(),
+		Target:    fake.New(secret),
 		// Every event is a POST, which this check takes for a write:
 		// TestCheckSendsNoWrite looks at what is sent instead.
 		Select: func(id string) bool { return id != "check/changes-nothing" },

@@ -33,7 +33,8 @@
 // # Answers
 //
 // An account is {"id", "attributes", "active", "version"}; all but the id may be
-// absent. account.create, account.get, account.update and account.set_active are
+// absent. Of attributes, null is "no value", and what is left out was not told.
+// account.create, account.get, account.update and account.set_active are
 // answered with it, the last two also with nothing; account.lookup with
 // {"accounts": […]}, which is empty for nobody. Any other status than 2xx is the
 // failure that [sdk.FromHTTP] says, but 404 is "no such account" only where the

@@ -38,6 +38,7 @@ type Request struct {
 	Method string
 	Path   string // below the upstream address's path, such as /Users/7
 	Query  string // raw
+	Header http.Header
 }
 
 // Writes reports whether the request could change the upstream.
@@ -153,7 +154,7 @@ func (p *Proxy) add(s *script) {
 func (p *Proxy) take(r *http.Request) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	req := Request{r.Method, strings.TrimPrefix(r.URL.Path, p.base), r.URL.RawQuery}
+	req := Request{r.Method, strings.TrimPrefix(r.URL.Path, p.base), r.URL.RawQuery, r.Header.Clone()}
 	p.requests = append(p.requests, req)
 	p.running.Add(1)
 	p.open++
