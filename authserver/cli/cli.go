@@ -47,6 +47,7 @@ type commands struct {
 	Migrate     migrateCommand      `cmd:"" help:"Bring the database to this version."`
 	Apply       applyCommand        `cmd:"" help:"Apply a resources file and print the difference."`
 	Export      exportCommand       `cmd:"" help:"Print all resources as a file that apply takes."`
+	Import      importCommands      `cmd:"" help:"Make a resources file of another system's configuration."`
 	User        userCommands        `cmd:"" help:"Users."`
 	Application applicationCommands `cmd:"" help:"Applications (OAuth clients)."`
 	Target      targetCommands      `cmd:"" help:"Targets (configured connectors)."`
