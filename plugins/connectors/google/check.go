@@ -9,46 +9,18 @@ import (
 	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
-// checkStep tries one thing; a failure comes with what to do about it.
-type checkStep struct {
-	name string
-	run  func(context.Context) (detail string, err error)
-	fix  string
-}
-
 // Check tries, in order, to resolve, reach and trust the API, to get a token, to
 // read users and, where they are managed, groups, and to find what the
 // configuration names. Steps after a failure are skipped. The error is always
 // nil: failures are in the steps.
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
-	out := sdkhttp.Reach(ctx, t.base, t.trust, "base_url")
-	failed := false
-	for _, s := range out {
-		failed = failed || s.Status == sdk.CheckFailed
-	}
-	for _, s := range []checkStep{
-		{"credentials", t.checkCredentials, "Check the key, the subject, this machine's clock, and in the Admin console (Security, API controls, " +
-			"Domain-wide delegation) that the service account's client id has exactly these scopes: " + strings.Join(t.cfg.scopes(), ",")},
-		{"permission", t.checkPermission, "Enable the Admin SDK API in the service account's project, and give the subject an administrator " +
-			"role that may manage users, and groups if the target has some."},
-		{"schema", t.checkNames, "Correct groups and custom_schemas, or make what they name in the Admin console."},
-	} {
-		step := s.try(ctx, failed)
-		failed = failed || step.Status == sdk.CheckFailed
-		out = append(out, step)
-	}
-	return out, nil
-}
-
-func (s checkStep) try(ctx context.Context, skip bool) sdk.CheckStep {
-	if skip {
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckSkipped, Detail: "an earlier step failed"}
-	}
-	detail, err := s.run(ctx)
-	if err != nil {
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckFailed, Detail: sdk.AsError(err).Message, Fix: s.fix}
-	}
-	return sdk.CheckStep{Name: s.name, Status: sdk.CheckPassed, Detail: detail}
+	return sdk.Probes(ctx, sdkhttp.Reach(ctx, t.base, t.trust, "base_url"),
+		sdk.Probe{Name: "credentials", Try: t.checkCredentials, Fix: "Check the key, the subject, this machine's clock, and in the Admin console " +
+			"(Security, API controls, Domain-wide delegation) that the service account's client id has exactly these scopes: " + strings.Join(t.cfg.scopes(), ",")},
+		sdk.Probe{Name: "permission", Try: t.checkPermission, Fix: "Enable the Admin SDK API in the service account's project, and give the subject an " +
+			"administrator role that may manage users, and groups if the target has some."},
+		sdk.Probe{Name: "schema", Try: t.checkNames, Fix: "Correct groups and custom_schemas, or make what they name in the Admin console."},
+	), nil
 }
 
 // checkCredentials gets a token, and shows it: the API may refuse what the token

@@ -164,11 +164,11 @@ func TestDeadline(t *testing.T) {
 		"tokens":    func(c *google.Config) { c.TokenURL = silent + "/token" },
 	} {
 		target := w.open(change)
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // a busy machine takes a while to sign
 		start := time.Now()
 		_, err := target.Create(ctx, sdk.CreateRequest{Attributes: person("ada@example.com")})
 		cancel()
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("%s: the call took %s", name, took)
 		}
 		kind, effect := sdk.KindOutcomeUnknown, sdk.EffectUnknown

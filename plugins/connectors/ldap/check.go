@@ -12,34 +12,33 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-// checkStep tries one thing; a failure comes with what to do about it.
-type checkStep struct {
-	name string
-	run  func(context.Context) (detail string, err error)
-	fix  string
-}
-
 // Check tries, in order, to resolve, reach, trust, sign in to and read from the
 // directory, and whether it knows what is configured. It writes nothing, so it
 // cannot tell whether bind_dn may. Steps after a failure are skipped. The error
 // is always nil: failures are in the steps.
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
-	steps := []checkStep{
-		{"dns", t.checkDNS, "Check the host name in url and this machine's name servers."},
-		{"tcp", t.checkTCP, "Check the port in url and the firewalls in between."},
-		{"tls", t.checkTLS, "Give the issuer in ca_certificates and the certificate's name in server_name, or have the certificate corrected; for ldap:// the directory must offer StartTLS."},
-		{"credentials", t.checkCredentials, "Check bind_dn and bind_password, and that the account is neither locked nor expired."},
-		{"permission", t.checkPermission, "Check the name, and allow bind_dn to read and write beneath it."},
-		{"schema", t.checkSchema, "Choose another attribute or class, or have the directory's schema extended."},
-	}
-	var out []sdk.CheckStep
-	failed := false
-	for _, s := range steps {
-		step := s.try(ctx, failed, t.pool.timeout)
-		failed = failed || step.Status == sdk.CheckFailed
-		out = append(out, step)
-	}
-	return out, nil
+	return sdk.Probes(ctx, nil,
+		t.probe("dns", t.checkDNS, "Check the host name in url and this machine's name servers."),
+		t.probe("tcp", t.checkTCP, "Check the port in url and the firewalls in between."),
+		t.probe("tls", t.checkTLS, "Give the issuer in ca_certificates and the certificate's name in server_name, or have the certificate corrected; for ldap:// the directory must offer StartTLS."),
+		t.probe("credentials", t.checkCredentials, "Check bind_dn and bind_password, and that the account is neither locked nor expired."),
+		t.probe("permission", t.checkPermission, "Check the name, and allow bind_dn to read and write beneath it."),
+		t.probe("schema", t.checkSchema, "Choose another attribute or class, or have the directory's schema extended."),
+	), nil
+}
+
+// probe tries one thing for as long as a request may take, and says of a failure
+// of the network what is known of it.
+func (t *Target) probe(name string, try func(context.Context) (string, error), fix string) sdk.Probe {
+	return sdk.Probe{Name: name, Fix: fix, Try: func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, t.pool.timeout)
+		defer cancel()
+		detail, err := try(ctx)
+		if sdk.KindOf(err) == sdk.KindInternal {
+			err = sdk.Transient(explain(err), err)
+		}
+		return detail, err
+	}}
 }
 
 func (t *Target) checkDNS(ctx context.Context) (string, error) {

@@ -3,59 +3,30 @@ package salesforce
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
 
-// checkStep tries one thing; a failure comes with what to do about it.
-type checkStep struct {
-	name string
-	run  func(context.Context) (detail string, err error)
-	fix  string
-}
-
 // Check tries, in order, to resolve, reach and trust the login server, to sign
 // in, to describe User, and whether all that the configuration names is there.
 // Steps after a failure are skipped. The error is always nil: failures are in
 // the steps.
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
-	out := sdkhttp.Reach(ctx, t.client.login, t.client.tls, "login_url")
 	var users description
-	steps := []checkStep{
-		{"credentials", func(ctx context.Context) (string, error) {
+	return sdk.Probes(ctx, sdkhttp.Reach(ctx, t.client.login, t.client.tls, "login_url"),
+		sdk.Probe{Name: "credentials", Try: func(ctx context.Context) (string, error) {
 			return "signed in", t.signIn(ctx)
-		}, "Check client_id, the key or secret, and who the connected app lets act; a change there takes some minutes."},
-		{"permission", func(ctx context.Context) (detail string, err error) {
+		}, Fix: "Check client_id, the key or secret, and who the connected app lets act; a change there takes some minutes."},
+		sdk.Probe{Name: "permission", Try: func(ctx context.Context) (detail string, err error) {
 			users, err = t.describe(ctx)
 			return t.mayManage(users, err)
-		}, "Give the user to act as the permissions API Enabled and Manage Users, and check api_version."},
-		{"schema", func(ctx context.Context) (string, error) {
+		}, Fix: "Give the user to act as the permissions API Enabled and Manage Users, and check api_version."},
+		sdk.Probe{Name: "schema", Try: func(ctx context.Context) (string, error) {
 			return "the profile, fields and groups of the configuration are there", t.checkSchema(ctx, users)
-		}, "Correct the field of the configuration that is named, or make what is missing visible to the user to act as."},
-	}
-	failed := slices.ContainsFunc(out, func(s sdk.CheckStep) bool { return s.Status == sdk.CheckFailed })
-	for _, s := range steps {
-		step := s.try(ctx, failed)
-		failed = failed || step.Status == sdk.CheckFailed
-		out = append(out, step)
-	}
-	return out, nil
-}
-
-func (s checkStep) try(ctx context.Context, skip bool) sdk.CheckStep {
-	if skip {
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckSkipped, Detail: "an earlier step failed"}
-	}
-	detail, err := s.run(ctx)
-	if err != nil {
-		e := sdk.AsError(err)
-		detail = strings.TrimPrefix(e.Field+": "+e.Message, ": ")
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckFailed, Detail: detail, Fix: s.fix}
-	}
-	return sdk.CheckStep{Name: s.name, Status: sdk.CheckPassed, Detail: detail}
+		}, Fix: "Correct the field of the configuration that is named, or make what is missing visible to the user to act as."},
+	), nil
 }
 
 // signIn gets a session and shows it to the org. What the org says beside

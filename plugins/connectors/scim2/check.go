@@ -5,58 +5,31 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/sdkhttp"
 )
-
-// checkStep tries one thing; a failure comes with what to do about it.
-type checkStep struct {
-	name string
-	run  func(context.Context) (detail string, err error)
-	fix  string
-}
 
 // Check tries, in order, to resolve, reach, trust, sign in to and read from the
 // server, and whether it speaks SCIM. Steps after a failure are skipped. The error
 // is always nil: failures are in the steps.
 func (t *Target) Check(ctx context.Context) ([]sdk.CheckStep, error) {
 	var read error
-	steps := []checkStep{
-		{"credentials", func(ctx context.Context) (string, error) {
+	return sdk.Probes(ctx, sdkhttp.Reach(ctx, t.client.base, t.client.tls, "base_url"),
+		sdk.Probe{Name: "credentials", Try: func(ctx context.Context) (string, error) {
 			read = t.readOne(ctx)
 			return "the server accepts them", unless(accepted(read), read)
-		}, "Check the credentials; if the server cannot answer, look at the server."},
-		{"permission", func(context.Context) (string, error) {
+		}, Fix: "Check the credentials; if the server cannot answer, look at the server."},
+		sdk.Probe{Name: "permission", Try: func(context.Context) (string, error) {
 			return "users can be read", unless(sdk.KindOf(read) != sdk.KindForbidden, read)
-		}, "Allow the credentials to manage users."},
-		{"schema", func(ctx context.Context) (string, error) {
+		}, Fix: "Allow the credentials to manage users."},
+		sdk.Probe{Name: "schema", Try: func(ctx context.Context) (string, error) {
 			if read != nil {
 				return "", read
 			}
 			return t.checkProvider(ctx)
-		}, "Check the path of base_url, which ends where /Users begins, and that SCIM 2.0 with filters is switched on there."},
-	}
-	out := sdkhttp.Reach(ctx, t.client.base, t.client.tls, "base_url")
-	failed := slices.ContainsFunc(out, func(s sdk.CheckStep) bool { return s.Status == sdk.CheckFailed })
-	for _, s := range steps {
-		step := s.try(ctx, failed)
-		failed = failed || step.Status == sdk.CheckFailed
-		out = append(out, step)
-	}
-	return out, nil
-}
-
-func (s checkStep) try(ctx context.Context, skip bool) sdk.CheckStep {
-	if skip {
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckSkipped, Detail: "an earlier step failed"}
-	}
-	detail, err := s.run(ctx)
-	if err != nil {
-		return sdk.CheckStep{Name: s.name, Status: sdk.CheckFailed, Detail: messageOf(err), Fix: s.fix}
-	}
-	return sdk.CheckStep{Name: s.name, Status: sdk.CheckPassed, Detail: detail}
+		}, Fix: "Check the path of base_url, which ends where /Users begins, and that SCIM 2.0 with filters is switched on there."},
+	), nil
 }
 
 // unless returns err if ok is false.
