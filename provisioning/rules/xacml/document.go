@@ -38,9 +38,9 @@ func (p place) errorf(format string, args ...any) error {
 	return &rules.Error{Source: p.source, Line: p.line, Column: p.column, Text: fmt.Sprintf(format, args...)}
 }
 
-// reader builds elements out of a document. It refuses what XACML has no use for
-// and what has been used to attack parsers: document types, and with them
-// entities; depth; numbers.
+// reader builds elements out of a document. It refuses document types, and with
+// them entities, for which XACML has no use, and what is larger or deeper than
+// any policy that somebody wrote.
 type reader struct {
 	place    // of the token at hand
 	dec      *xml.Decoder
@@ -52,9 +52,9 @@ type reader struct {
 
 // parse reads one document whole.
 func parse(source string, doc []byte) (*element, error) {
-	r := &reader{place: place{source: source}, dec: xml.NewDecoder(bytes.NewReader(doc))}
+	r := &reader{place: place{source: source, line: 1, column: 1}, dec: xml.NewDecoder(bytes.NewReader(doc))}
 	if len(doc) > MaxDocument {
-		return nil, &rules.Error{Source: source, Text: fmt.Sprintf("the document has %d bytes, more than %d", len(doc), MaxDocument)}
+		return nil, r.errorf("the document has %d bytes, more than %d", len(doc), MaxDocument)
 	}
 	for {
 		r.line, r.column = r.dec.InputPos()
@@ -70,7 +70,7 @@ func parse(source string, doc []byte) (*element, error) {
 		}
 	}
 	if r.root == nil {
-		return nil, &rules.Error{Source: source, Text: "the document is empty"}
+		return nil, r.errorf("the document is empty")
 	}
 	return r.root, nil
 }

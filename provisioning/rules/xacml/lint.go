@@ -44,9 +44,9 @@ type Known struct {
 
 // Lint returns what is odd about the policy, in the order of the source.
 func (s *Set) Lint(k Known) []Finding {
-	l := &linter{known: k, seen: map[any]bool{}, placeholder: regexp.MustCompile(placeholders)}
+	l := &linter{known: k, seen: map[any]bool{}, deciding: map[*policy]bool{}, placeholder: regexp.MustCompile(placeholders)}
 	l.policy(s.root, "")
-	if !decides(s.root) {
+	if !l.decides(s.root) {
 		l.find(FindingNotApplicable, s.root.place, "there are users to whom the policy does not apply: for them the rule set's default decision counts, which is deny unless it is set; WSO2 provisions them")
 	}
 	slices.SortStableFunc(l.findings, func(a, b Finding) int {
@@ -62,6 +62,7 @@ const placeholders = `^(Internal/)?(SP_NAME|IDP_NAME|TENANT_DOMAIN|(ROLE|GROUP|S
 type linter struct {
 	known       Known
 	seen        map[any]bool
+	deciding    map[*policy]bool // whether policies always apply
 	placeholder *regexp.Regexp
 	findings    []Finding
 }
@@ -115,18 +116,29 @@ func always(r *rule) bool {
 }
 
 // decides reports whether a rule or a policy always applies. False may be wrong.
-func decides(n node) bool {
-	switch n := n.(type) {
-	case *rule:
-		return always(n)
-	case *policy:
-		if len(n.target) > 0 {
-			return false
-		}
-		return n.algorithm == rules.DenyUnlessPermit || n.algorithm == rules.PermitUnlessDeny ||
-			n.algorithm != rules.OnlyOneApplicable && slices.ContainsFunc(n.children, decides)
-	default:
+// A policy may be referred to very often, so it is looked at once.
+func (l *linter) decides(n node) bool {
+	p, ok := n.(*policy)
+	if !ok {
+		return always(n.(*rule))
+	}
+	known, ok := l.deciding[p]
+	if !ok {
+		known = len(p.target) == 0 && l.covers(p)
+		l.deciding[p] = known
+	}
+	return known
+}
+
+// covers reports whether what a policy combines always decides.
+func (l *linter) covers(p *policy) bool {
+	switch p.algorithm {
+	case rules.DenyUnlessPermit, rules.PermitUnlessDeny:
+		return true
+	case rules.OnlyOneApplicable:
 		return false
+	default:
+		return slices.ContainsFunc(p.children, l.decides)
 	}
 }
 

@@ -18,8 +18,8 @@ func refused(t *testing.T, doc string) string {
 		t.Errorf("error = %v, want a refusal", err)
 		return ""
 	}
-	if e.Source != "doc" {
-		t.Errorf("%v does not name the document", err)
+	if e.Source != "doc" || e.Line == 0 || e.Column == 0 {
+		t.Errorf("%v does not name the document and the place", err)
 	}
 	return e.Error()
 }
@@ -39,10 +39,10 @@ func TestHostileDocuments(t *testing.T) {
 		"attributes":          {in("<Rule " + manyAttributes(MaxAttributes+1) + "/>"), "doc:2:1: element Rule has more than"},
 		"an attribute twice":  {in(`<Rule RuleId="a" RuleId="b" Effect="Deny"/>`), "doc:2:1: attribute RuleId of Rule is there twice"},
 		"text":                {in("<Description>" + strings.Repeat("x", MaxValue+1) + "</Description>"), "text of more than"},
-		"size":                {good + strings.Repeat(" ", MaxDocument), "doc: the document has"},
+		"size":                {good + strings.Repeat(" ", MaxDocument), "doc:1:1: the document has"},
 		"two roots":           {good + "\n" + good, "doc:2:1: a second root"},
 		"text after":          {good + "\nx", "doc:1:"},
-		"nothing":             {"", "doc: the document is empty"},
+		"nothing":             {"", "doc:1:1: the document is empty"},
 		"not closed":          {good[:len(good)-3], "not well-formed"},
 		"another encoding":    {`<?xml version="1.0" encoding="UTF-7"?>` + good, "not well-formed"},
 		"XACML 2.0":           {strings.Replace(good, namespace, "urn:oasis:names:tc:xacml:2.0:policy:schema:os", 1), "doc:1:1: element Policy is in namespace"},
@@ -182,6 +182,29 @@ func TestStepsAreBounded(t *testing.T) {
 	fine := apply1("or", repeat(100, apply1("string-is-in", lit(typeString, "z"), groups))...)
 	if got := mustCompile(t, policyOf("deny-overrides", "<Target/>"+ruleWhen("r", "Permit", fine))).Decide(r); got.Decision != rules.NotApplicable {
 		t.Errorf("a hundred of five hundred groups = %v, %+v", got.Decision, got.Status)
+	}
+}
+
+// TestReferencesMultiply holds that sets which each refer to the next one fifty
+// times are compiled and looked at once, and evaluated as far as the steps go.
+func TestReferencesMultiply(t *testing.T) {
+	var docs []Document
+	for i := range MaxReferences {
+		body := strings.Repeat(fmt.Sprintf("<PolicySetIdReference>s%d</PolicySetIdReference>", i+1), 50)
+		if i == MaxReferences-1 {
+			body = ""
+		}
+		docs = append(docs, Document{XML: []byte(fmt.Sprintf(`<PolicySet xmlns="%s" PolicySetId="s%d" Version="1" PolicyCombiningAlgId="%s3.0:policy-combining-algorithm:deny-overrides"><Target/>%s</PolicySet>`, namespace, i, urn, body))})
+	}
+	set, err := Compile(Options{}, docs[0], docs[1:]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := set.Decide(someone()); got.Status.Code != rules.StatusCostExceeded {
+		t.Errorf("50 to the power of 15 policies = %+v", got)
+	}
+	if found := set.Lint(Known{}); len(found) != 1 || found[0].Kind != FindingNotApplicable {
+		t.Errorf("found %v, want not_applicable alone", found)
 	}
 }
 
