@@ -102,7 +102,7 @@ func TestRefused(t *testing.T) {
 		{"merge", "rules:\n  - {<<: {}, id: a}\n", "anchors"},
 		{"same key twice", rule + "rules: []\n", `mapping key "rules" already defined`},
 		{"not YAML", "rules: [\n", "1:8: sequence end token"},
-		{"long condition", one("'" + strings.Repeat("x", MaxExpression) + "' == ''"), "is longer than 4096 bytes"},
+		{"long condition", one("'" + strings.Repeat("x", MaxExpression) + "' == ''"), "is longer than 16384 bytes"},
 		{"empty condition", "rules: [{id: a, effect: permit, when: ' '}]", "must be a condition"},
 		{"regexp program", one("user.email.matches('(a{0,100}){0,100}')"), "5:26: invalid matches argument"},
 		{"recursion", one(strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200)), "recursion"},

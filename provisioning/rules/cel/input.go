@@ -57,7 +57,7 @@ func newInput(r *rules.Request, zone *time.Location) *input {
 		Trigger: string(r.Trigger), AuthTime: r.AuthTime,
 	}
 	if r.IP.IsValid() {
-		in.request.IP = r.IP.Unmap().String()
+		in.request.IP = r.IP.Unmap().WithZone("").String()
 	}
 	return in
 }

@@ -21,7 +21,7 @@ import (
 const (
 	MaxSource     = 256 << 10 // bytes
 	MaxRules      = 200
-	MaxExpression = 4 << 10 // bytes of one condition
+	MaxExpression = 16 << 10 // bytes of one condition
 	maxNesting    = 32
 	maxTokens     = 20_000
 	maxProblems   = 50

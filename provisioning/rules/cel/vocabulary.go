@@ -21,14 +21,15 @@ const (
 	environment         = "urn:oasis:names:tc:xacml:1.0:environment:"
 )
 
+// Data types by the names of XACML.
 const (
-	typeString   = "string"
-	typeBoolean  = "boolean"
-	typeDateTime = "dateTime"
-	typeDate     = "date"
-	typeTime     = "time"
-	typeInteger  = "integer"
-	typeIP       = "ipAddress"
+	xsd          = "http://www.w3.org/2001/XMLSchema#"
+	typeString   = xsd + "string"
+	typeBoolean  = xsd + "boolean"
+	typeDateTime = xsd + "dateTime"
+	typeDate     = xsd + "date"
+	typeTime     = xsd + "time"
+	typeIP       = "urn:oasis:names:tc:xacml:2.0:data-type:ipAddress"
 )
 
 // pathClaims is the one entry that stands for many attributes: one a claim.
@@ -56,14 +57,14 @@ func vocabulary() map[string]rules.Attribute {
 
 		"app.name":      {Category: categoryApp, ID: categoryApp + "/sp-name", Type: typeString},
 		"app.client_id": {Category: categoryApp, ID: "urn:anteroom:app:client-id", Type: typeString},
-		"app.labels":    {Category: categoryApp, ID: "urn:anteroom:app:labels", Type: typeString},
+		"app.labels":    {Category: categoryApp, ID: "urn:anteroom:app:label", Type: typeString},
 
 		"connector.name":    {Category: categoryConnector, ID: categoryConnector + "/idp-name", Type: typeString},
 		"connector.type":    {Category: categoryConnector, ID: categoryConnector + "/connector-type", Type: typeString},
 		"connector.binding": {Category: categoryConnector, ID: "urn:anteroom:connector:binding", Type: typeString},
 
 		"request.operation": {Category: categoryOperation, ID: categoryOperation + "/provision-operation", Type: typeString},
-		"request.scopes":    {Category: categoryRequest, ID: "urn:anteroom:request:scopes", Type: typeString},
+		"request.scopes":    {Category: categoryRequest, ID: "urn:anteroom:request:scope", Type: typeString},
 		"request.acr":       {Category: categoryRequest, ID: "urn:anteroom:request:acr", Type: typeString},
 		"request.amr":       {Category: categoryRequest, ID: "urn:anteroom:request:amr", Type: typeString},
 		"request.ip":        {Category: categoryRequest, ID: "urn:anteroom:request:ip", Type: typeIP},
@@ -77,7 +78,7 @@ func vocabulary() map[string]rules.Attribute {
 		"env.now":           {Category: categoryEnvironment, ID: environment + "current-dateTime", Type: typeDateTime},
 		"env.date":          {Category: categoryEnvironment, ID: environment + "current-date", Type: typeDate},
 		"env.minute_of_day": {Category: categoryEnvironment, ID: environment + "current-time", Type: typeTime},
-		"env.hour":          {Category: categoryEnvironment, ID: environment + "current-time", Type: typeInteger},
+		"env.hour":          {Category: categoryEnvironment, ID: environment + "current-time", Type: typeTime},
 		"env.weekday":       {Category: categoryEnvironment, ID: "urn:anteroom:environment:weekday", Type: typeString},
 	}
 }
