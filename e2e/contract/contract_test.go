@@ -24,6 +24,7 @@ func servers() []contract.Server {
 		betterAuth(),
 		openLDAP(),
 		sambaAD(),
+		postgres(),
 		salesforceOrg(),
 		salesforceByExternalID(),
 		googleWorkspace(),

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,156 +12,19 @@ import (
 	goldap "github.com/go-ldap/ldap/v3"
 )
 
-// LDAPLink is a Link that reads LDAP messages (RFC 4511, 4.1.1).
-type LDAPLink struct {
-	Addr string // host and port
-
-	dial     func() (net.Conn, error)
-	listener net.Listener
-	running  sync.WaitGroup
-
-	mu      sync.Mutex
-	closed  bool
-	conns   map[net.Conn]bool
-	seen    []Op
-	scripts []*ldapScript
-}
-
-type ldapScript struct {
-	op     Op
-	faults []Fault
-	always bool
-}
-
-// NewLDAPLink runs a proxy until the test ends. With a certificate it speaks TLS.
-func NewLDAPLink(t *testing.T, own *tls.Certificate, dial func() (net.Conn, error)) *LDAPLink {
+// NewLDAPLink runs a link that reads LDAP messages (RFC 4511, 4.1.1) until the
+// test ends. With a certificate it speaks TLS.
+func NewLDAPLink(t *testing.T, own *tls.Certificate, dial func() (net.Conn, error)) *TCPLink {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &LDAPLink{Addr: listener.Addr().String(), dial: dial, listener: listener, conns: map[net.Conn]bool{}}
-	if own != nil {
-		l.listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*own}})
-	}
-	l.running.Go(l.accept)
-	t.Cleanup(l.close)
-	return l
-}
-
-// Count implements Link.
-func (l *LDAPLink) Count(op Op) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := 0
-	for _, seen := range l.seen {
-		if seen&op != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// Script implements Link.
-func (l *LDAPLink) Script(op Op, faults ...Fault) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.scripts = append(l.scripts, &ldapScript{op: op, faults: faults})
-}
-
-// Always implements Link.
-func (l *LDAPLink) Always(op Op, f Fault) (stop func()) {
-	s := &ldapScript{op: op, faults: []Fault{f}, always: true}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.scripts = append(l.scripts, s)
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.scripts = slices.DeleteFunc(l.scripts, func(have *ldapScript) bool { return have == s })
-	}
-}
-
-func (l *LDAPLink) accept() {
-	for {
-		client, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		l.running.Go(func() { l.serve(client) })
-	}
-}
-
-func (l *LDAPLink) serve(client net.Conn) {
-	defer l.forget(client)
-	server, err := l.dial()
-	if err != nil || !l.remember(client, server) {
-		return
-	}
-	defer l.forget(server)
-	p := &ldapPair{link: l, client: client, server: server}
-	var down sync.WaitGroup
-	down.Go(func() {
-		defer l.forget(client)
-		p.down()
+	return newTCPLink(t, own, dial, func(l *TCPLink, client, server net.Conn) pair {
+		return &ldapPair{link: l, client: client, server: server}
 	})
-	p.up()
-	l.forget(server)
-	down.Wait()
-}
-
-func (l *LDAPLink) remember(conns ...net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		if l.closed {
-			_ = c.Close()
-		}
-		l.conns[c] = true
-	}
-	return !l.closed
-}
-
-func (l *LDAPLink) forget(c net.Conn) {
-	_ = c.Close()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, c)
-}
-
-func (l *LDAPLink) close() {
-	_ = l.listener.Close()
-	l.mu.Lock()
-	l.closed = true
-	for c := range l.conns {
-		_ = c.Close()
-	}
-	l.mu.Unlock()
-	l.running.Wait()
-}
-
-// took notes a request and returns what happens to it, "" for nothing.
-func (l *LDAPLink) took(op Op) Fault {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen = append(l.seen, op)
-	for _, s := range l.scripts {
-		if s.op&op == 0 || len(s.faults) == 0 {
-			continue
-		}
-		f := s.faults[0]
-		if !s.always {
-			s.faults = s.faults[1:]
-		}
-		return f
-	}
-	return ""
 }
 
 // ldapPair is a connection through the link. The connector sends one request at a
 // time over it.
 type ldapPair struct {
-	link           *LDAPLink
+	link           *TCPLink
 	client, server net.Conn
 	password       string // from the bind
 
