@@ -135,3 +135,23 @@ func TestTheTableIsChangedMeanwhile(t *testing.T) {
 	}
 	t.Error("the statements stay stale")
 }
+
+// TestASilentConnectionKeepsNoLocks: the server ends the transaction of a COMMIT
+// that it never gets, though the connection stands.
+func TestASilentConnectionKeepsNoLocks(t *testing.T) {
+	db := newDatabase(t)
+	proxy, target := behind(t, db)
+	proxy.Script(says("commit"), tcpproxy.Hang())
+	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	req := sdk.SetActiveRequest{Operation: op(), ID: "1"}
+	// The server may tell that it gave up before the deadline comes.
+	if _, err := target.SetActive(ctx, req); sdk.KindOf(err) != sdk.KindOutcomeUnknown && sdk.KindOf(err) != sdk.KindTransient {
+		t.Errorf("error %v, want an unknown outcome or a transient one", err)
+	}
+	again, stop := context.WithTimeout(t.Context(), 5*time.Second)
+	defer stop()
+	if _, err := db.open(t, nil).SetActive(again, req); err != nil {
+		t.Errorf("the row is still locked: %v", err)
+	}
+}

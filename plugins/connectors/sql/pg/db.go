@@ -111,9 +111,10 @@ func (db *DB) run(ctx context.Context, begin string, do func(pgx.Tx) error) erro
 	}
 	left := time.Until(deadline)
 	limit := max(left-min(margin, left/4), time.Millisecond)
-	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{
-		BeginQuery: fmt.Sprintf("%s; set local statement_timeout = %d", begin, limit.Milliseconds()+1),
-	})
+	// A server that hears no more of us must not keep the transaction's locks: the
+	// next attempt would wait for them.
+	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: fmt.Sprintf(
+		"%s; set local statement_timeout = %[2]d; set local idle_in_transaction_session_timeout = %[2]d", begin, limit.Milliseconds()+1)})
 	if err != nil {
 		return db.Failure(err)
 	}

@@ -112,8 +112,8 @@ func kindOf(code string) sdk.Kind {
 		return sdk.KindConflict
 	case "42501": // insufficient privilege
 		return sdk.KindForbidden
-	case "53100", "53200", "53300", "53400", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25006":
-		return sdk.KindTransient // resources, locks, time, shutdown, a standby
+	case "53100", "53200", "53300", "53400", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25006", "25P03":
+		return sdk.KindTransient // resources, locks, time, shutdown, a standby, idle in a transaction
 	case "3D000":
 		return sdk.KindInvalid
 	}
