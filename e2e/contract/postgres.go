@@ -23,7 +23,7 @@ import (
 func NewPostgresLink(t *testing.T, dial func() (net.Conn, error)) *TCPLink {
 	t.Helper()
 	return newTCPLink(t, nil, dial, func(l *TCPLink, client, server net.Conn) pair {
-		return &pgPair{link: l, client: client, server: server, prepared: map[string]string{}}
+		return &pgPair{link: l, client: client, server: server, prepared: map[string]string{}, gone: make(chan struct{})}
 	})
 }
 
@@ -38,13 +38,15 @@ type pgPair struct {
 	readOnly bool  // the transaction
 	counted  bool  // the transaction
 	atCommit Fault // what COMMIT will suffer
-	hanging  bool
-	skipping bool // up to the next Sync, since the statement was refused
+	skipping bool  // up to the next Sync, since the statement was refused
 
-	lost atomic.Bool // the next answer breaks the connection
+	lost    atomic.Bool   // the next answer breaks the connection
+	hanging atomic.Bool   // nothing passes any more, not even the end of the connection
+	gone    chan struct{} // closed when the connector has left
 }
 
 func (p *pgPair) up() {
+	defer close(p.gone)
 	from := pgproto3.NewBackend(p.client, p.client)
 	if !p.begin(from) {
 		return
@@ -60,10 +62,10 @@ func (p *pgPair) up() {
 			continue
 		}
 		f := p.suffers(p.statement(message))
-		p.hanging = p.hanging || f == Hang
+		p.hanging.Store(p.hanging.Load() || f == Hang)
 		p.lost.Store(p.lost.Load() || f == Lost)
 		switch {
-		case p.hanging:
+		case p.hanging.Load():
 		case f == "" || f == Lost:
 			if !p.forward(message) {
 				return
@@ -173,6 +175,9 @@ func (p *pgPair) down() {
 	chunk := make([]byte, 64<<10)
 	for {
 		n, err := p.server.Read(chunk)
+		if p.hanging.Load() {
+			<-p.gone
+		}
 		if err != nil || p.lost.Load() {
 			return
 		}
