@@ -51,6 +51,7 @@ type chaos struct {
 	*deployment
 	seed      uint64
 	lasts     time.Duration // of the faults
+	slow      time.Duration // how long a place takes to answer, where there is no chaos
 	addresses []string      // of the servers; the issuer's stands for all of them
 	servers   []*process
 	places    []place // every blocking target

@@ -116,7 +116,10 @@ func faultyDeployment(t *testing.T, front, database string, servers []string) *c
 	c := &chaos{deployment: deploy(t, "http://"+front, database), seed: 1, addresses: servers}
 	c.places = []place{{"directory", c.directory}}
 	c.binary, c.lease = faultyBuild(t), shortLease
-	always(c.proxy, func(w http.ResponseWriter, r *http.Request, upstream http.Handler) { c.watch(upstream).ServeHTTP(w, r) })
+	always(c.proxy, func(w http.ResponseWriter, r *http.Request, upstream http.Handler) {
+		<-time.After(c.slow)
+		c.watch(upstream).ServeHTTP(w, r)
+	})
 	c.write(t, "resources.yaml", resourcesYAML(c.proxy.URL, stackOptions{target: "on_user_delete: delete"}))
 	c.command(t, "apply", "-f", c.path("resources.yaml"))
 	return c
