@@ -107,6 +107,23 @@ func (c *chaos) countRows(t *testing.T, query string, args ...any) int {
 	return n
 }
 
+// ledgerAtRest is the ledger at a moment when nobody works: the retry of somebody
+// who left, or is refused, may have begun between the look and the list.
+func (c *chaos) ledgerAtRest(t *testing.T) map[holding]ledgerRow {
+	t.Helper()
+	const looks = 20
+	for look := 1; ; look++ {
+		ledger, working := c.ledger(t), false
+		for _, row := range ledger {
+			working = working || row.Working
+		}
+		if !working || look == looks {
+			return ledger
+		}
+		c.awaitQuiet(t)
+	}
+}
+
 func (c *chaos) check(t *testing.T) {
 	t.Helper()
 	for _, body := range c.blind {
@@ -122,7 +139,7 @@ func (c *chaos) check(t *testing.T) {
 			}
 		}
 	}
-	ledger := c.ledger(t)
+	ledger := c.ledgerAtRest(t)
 	failed := 0
 	for _, p := range c.people {
 		if !p.known || !p.in && !p.leaves && !p.told {
