@@ -1,6 +1,7 @@
 package faultproxy
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -23,13 +24,13 @@ type Proxy struct {
 	base    string // path of the upstream address
 	server  *http.Server
 	forward *httputil.ReverseProxy
-	done    chan struct{}  // closed when the proxy ends
-	running sync.WaitGroup // requests in flight
+	done    chan struct{} // closed when the proxy ends
 
 	mu       sync.Mutex
 	scripts  []*script
 	requests []Request
 	open     int           // requests in flight
+	closed   bool          // no request begins any more
 	changed  chan struct{} // closed and renewed whenever requests or open change
 }
 
@@ -104,9 +105,12 @@ func New(upstream string) (*Proxy, error) {
 
 // Close lets hanging requests go and ends the proxy.
 func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
 	close(p.done)
 	_ = p.server.Close()
-	p.running.Wait()
+	_ = p.AwaitIdle(context.Background())
 	p.forward.Transport.(*http.Transport).CloseIdleConnections()
 }
 
@@ -150,13 +154,16 @@ func (p *Proxy) add(s *script) {
 	p.scripts = append(p.scripts, s)
 }
 
-// take records the request and returns what is to happen to it; leave follows.
+// take records the request and returns what is to happen to it; leave follows. A
+// request that arrives while the proxy ends gets no answer.
 func (p *Proxy) take(r *http.Request) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		panic(http.ErrAbortHandler)
+	}
 	req := Request{r.Method, strings.TrimPrefix(r.URL.Path, p.base), r.URL.RawQuery, r.Header.Clone()}
 	p.requests = append(p.requests, req)
-	p.running.Add(1)
 	p.open++
 	p.signal()
 	for _, s := range p.scripts {
@@ -176,7 +183,6 @@ func (p *Proxy) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open--
-	p.running.Done()
 	p.signal()
 }
 
