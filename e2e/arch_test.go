@@ -46,6 +46,7 @@ var rules = []rule{
 	{"plugins/sandbox", []string{"github.com/landlock-lsm/go-landlock/...", "golang.org/x/net/bpf", "golang.org/x/sys/unix"}, "confines a process; runs before everything in main"},
 	{"plugins/connectors/...", []string{"sdk", "sdk/sdkhttp", "sdk/serve", "self/..."}, "the same rule as for a third party"},
 	{"provisioning/rules/cel", []string{"provisioning/rules", "cel.dev/cel-go/...", "github.com/goccy/go-yaml/..."}, "pure; the form of a native rule set is its own, and its errors point into the YAML"},
+	{"provisioning/rules/language", []string{"provisioning/rules", "provisioning/rules/cel", "provisioning/rules/xacml"}, "the choice of a language, and nothing of what they are made of"},
 	{"provisioning/rules/...", []string{"sdk", "provisioning/rules"}, "pure"},
 	{"provisioning/mapping", []string{"sdk"}, "pure"},
 	{"provisioning", []string{"sdk", "provisioning/mapping", "provisioning/rules", "github.com/google/uuid"}, "no HTTP, SQL or gRPC"},
