@@ -30,7 +30,7 @@ type Cache struct {
 
 type cached struct {
 	digest    string
-	evaluator Evaluator
+	evaluator Compiled
 }
 
 // NewCache returns a cache of size rule sets, at least one.
@@ -40,7 +40,7 @@ func NewCache(size int) *Cache {
 
 // Get returns the rule set of a digest, and compiles it if it is not there. Two
 // callers may compile the same one at the same time; one of the results is kept.
-func (c *Cache) Get(digest string, compile func() (Evaluator, error)) (Evaluator, error) {
+func (c *Cache) Get(digest string, compile func() (Compiled, error)) (Compiled, error) {
 	if e, ok := c.find(digest); ok {
 		return e, nil
 	}
@@ -58,7 +58,7 @@ func (c *Cache) Len() int {
 	return c.recent.Len()
 }
 
-func (c *Cache) find(digest string) (Evaluator, bool) {
+func (c *Cache) find(digest string) (Compiled, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el, ok := c.entries[digest]
@@ -69,7 +69,7 @@ func (c *Cache) find(digest string) (Evaluator, bool) {
 	return el.Value.(*cached).evaluator, true
 }
 
-func (c *Cache) keep(digest string, e Evaluator) Evaluator {
+func (c *Cache) keep(digest string, e Compiled) Compiled {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if el, ok := c.entries[digest]; ok {

@@ -5,19 +5,22 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 type named string
 
 func (named) Decide(*Request) Result { return Result{Decision: NotApplicable} }
 func (named) Uses() []Attribute      { return nil }
+func (named) Default() Decision      { return Deny }
+func (named) Zone() *time.Location   { return time.UTC }
 
 func TestCacheKeepsTheLatest(t *testing.T) {
 	c := NewCache(2)
 	compiled := 0
 	get := func(digest string) {
 		t.Helper()
-		e, err := c.Get(digest, func() (Evaluator, error) { compiled++; return named(digest), nil })
+		e, err := c.Get(digest, func() (Compiled, error) { compiled++; return named(digest), nil })
 		if err != nil || e != named(digest) {
 			t.Fatalf("Get(%s) = %v, %v", digest, e, err)
 		}
@@ -42,10 +45,10 @@ func TestCacheKeepsTheLatest(t *testing.T) {
 func TestCacheKeepsNoFailure(t *testing.T) {
 	c := NewCache(0)
 	broken := errors.New("broken")
-	if _, err := c.Get("a", func() (Evaluator, error) { return nil, broken }); !errors.Is(err, broken) {
+	if _, err := c.Get("a", func() (Compiled, error) { return nil, broken }); !errors.Is(err, broken) {
 		t.Fatalf("error = %v", err)
 	}
-	if _, err := c.Get("a", func() (Evaluator, error) { return named("a"), nil }); err != nil || c.Len() != 1 {
+	if _, err := c.Get("a", func() (Compiled, error) { return named("a"), nil }); err != nil || c.Len() != 1 {
 		t.Errorf("after a failure: %v, %d kept", err, c.Len())
 	}
 }
@@ -57,7 +60,7 @@ func TestCacheConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for j := range 200 {
 				d := fmt.Sprint((i + j) % 5)
-				if e, err := c.Get(d, func() (Evaluator, error) { return named(d), nil }); err != nil || e != named(d) {
+				if e, err := c.Get(d, func() (Compiled, error) { return named(d), nil }); err != nil || e != named(d) {
 					t.Errorf("Get(%s) = %v, %v", d, e, err)
 				}
 			}

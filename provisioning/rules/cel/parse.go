@@ -30,6 +30,15 @@ const (
 // Problems is everything wrong with a document, in the order of the source.
 type Problems []*rules.Error
 
+// Unwrap returns each problem.
+func (p Problems) Unwrap() []error {
+	out := make([]error, 0, len(p))
+	for _, e := range p {
+		out = append(out, e)
+	}
+	return out
+}
+
 // Error lists the problems, one a line.
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
