@@ -78,7 +78,7 @@ func (c Cause) String() string {
 // more, in full: it is for people, not for the sign-in.
 func (s *Set) Explain(r *rules.Request, hide func(rules.Attribute) bool) Explanation {
 	out := Explanation{Result: s.Decide(r)}
-	if tooLarge(r) != "" {
+	if rules.TooLarge(r) != "" {
 		return out
 	}
 	if hide == nil {

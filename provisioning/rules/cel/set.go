@@ -34,7 +34,7 @@ func (s *Set) Decide(r *rules.Request) (result rules.Result) {
 			result = rules.Failed(rules.IndeterminateDP, broken("the rule set could not be evaluated"))
 		}
 	}()
-	if text := tooLarge(r); text != "" {
+	if text := rules.TooLarge(r); text != "" {
 		return rules.Failed(rules.IndeterminateDP, broken(text))
 	}
 	return rules.Combine(s.algorithm, newInput(r, s.zone), s.nodes)

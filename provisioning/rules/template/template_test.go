@@ -185,7 +185,7 @@ func TestLargeAnswers(t *testing.T) {
 	}
 	inCEL, inXACML, _ := compiled(t, "provisioning_role_based_policy_template", Values{"roles": many})
 	r := &rules.Request{}
-	for i := range cel.MaxValues {
+	for i := range rules.MaxListValues {
 		r.User.Groups = append(r.User.Groups, fmt.Sprintf("group-%d", i))
 	}
 	r.User.Roles = []string{many[maxValues-1]}
