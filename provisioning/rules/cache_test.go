@@ -10,10 +10,11 @@ import (
 
 type named string
 
-func (named) Decide(*Request) Result { return Result{Decision: NotApplicable} }
-func (named) Uses() []Attribute      { return nil }
-func (named) Default() Decision      { return Deny }
-func (named) Zone() *time.Location   { return time.UTC }
+func (named) Decide(*Request) Result                             { return Result{Decision: NotApplicable} }
+func (named) Uses() []Attribute                                  { return nil }
+func (named) Default() Decision                                  { return Deny }
+func (named) Explain(*Request, func(Attribute) bool) Explanation { return Explanation{} }
+func (named) Zone() *time.Location                               { return time.UTC }
 
 func TestCacheKeepsTheLatest(t *testing.T) {
 	c := NewCache(2)

@@ -41,6 +41,18 @@ const (
 	NoMatch
 )
 
+// MarshalText returns the answer for programs: match, no_match or indeterminate.
+func (a Applicability) MarshalText() ([]byte, error) {
+	switch a {
+	case Match:
+		return []byte("match"), nil
+	case NoMatch:
+		return []byte("no_match"), nil
+	default:
+		return []byte("indeterminate"), nil
+	}
+}
+
 // Node is a rule or a policy, evaluated in a context of the language's own.
 type Node[C any] interface {
 	// Applies evaluates the target alone; the status counts when the answer is
@@ -72,6 +84,19 @@ func Combine[C any](a Algorithm, c C, nodes []Node[C]) Result {
 		}
 	}
 	return t.result(t.decide(a))
+}
+
+// reaches returns how many nodes the algorithm comes to, given what each decides.
+func (a Algorithm) reaches(decisions []Decision) int {
+	var t tally
+	for i, d := range decisions {
+		switch {
+		case a == OnlyOneApplicable:
+		case a == FirstApplicable && d != NotApplicable, a != FirstApplicable && t.stops(a, d):
+			return i + 1
+		}
+	}
+	return len(decisions)
 }
 
 func firstApplicable[C any](c C, nodes []Node[C]) Result {

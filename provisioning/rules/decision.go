@@ -34,6 +34,25 @@ func (d Decision) String() string {
 	}
 }
 
+// MarshalText returns the decision for programs: permit, deny, not_applicable, or
+// indeterminate_d, indeterminate_p and indeterminate_dp.
+func (d Decision) MarshalText() ([]byte, error) {
+	switch d {
+	case Permit:
+		return []byte("permit"), nil
+	case Deny:
+		return []byte("deny"), nil
+	case NotApplicable:
+		return []byte("not_applicable"), nil
+	case IndeterminateD:
+		return []byte("indeterminate_d"), nil
+	case IndeterminateP:
+		return []byte("indeterminate_p"), nil
+	default:
+		return []byte("indeterminate_dp"), nil
+	}
+}
+
 // Indeterminate reports whether the decision could not be made. A value that is
 // no decision could not.
 func (d Decision) Indeterminate() bool {
@@ -74,46 +93,50 @@ const (
 // Status is the error behind an indeterminate decision. Its message names
 // attributes and functions, never values.
 type Status struct {
-	Code    StatusCode
-	Message string
-	Line    int         // in the source, from 1; 0 when the place is not known
-	Column  int         // in bytes, from 1
-	Missing []Attribute // what was not there, when the code is StatusMissingAttribute
+	Code    StatusCode  `json:"code"`
+	Message string      `json:"message"`
+	Source  string      `json:"source,omitempty"`  // which document; "" when there is but one
+	Line    int         `json:"line,omitempty"`    // from 1; 0 when the place is not known
+	Column  int         `json:"column,omitempty"`  // in bytes, from 1
+	Missing []Attribute `json:"missing,omitempty"` // what was not there, when the code is StatusMissingAttribute
 }
+
+// IsZero reports whether there was no error.
+func (s Status) IsZero() bool { return s.Code == StatusOK }
 
 // Attribute names something that rules can ask about.
 type Attribute struct {
-	Category string
-	ID       string
-	Type     string
-	Issuer   string // "" for any
+	Category string `json:"category"`
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Issuer   string `json:"issuer,omitempty"` // "" for any
 }
 
 // Assignment is one named value of an obligation or an advice.
 type Assignment struct {
-	ID       string
-	Category string
-	Issuer   string
-	Type     string
-	Value    string
+	ID       string `json:"id"`
+	Category string `json:"category,omitempty"`
+	Issuer   string `json:"issuer,omitempty"`
+	Type     string `json:"type"`
+	Value    string `json:"value"`
 }
 
 // Obligation is what goes with a decision: for an obligation, whoever enforces
 // the decision must do it or treat a Permit as indeterminate; an advice may be
 // left aside.
 type Obligation struct {
-	ID          string
-	Assignments []Assignment
+	ID          string       `json:"id"`
+	Assignments []Assignment `json:"assignments,omitempty"`
 }
 
 // Result is a decision with what belongs to it.
 type Result struct {
-	Decision    Decision
-	Status      Status // StatusOK unless the decision is indeterminate
-	Policy      string // the policy whose rule decided; "" when none did
-	Rule        string // the rule that decided; "" when none did
-	Obligations []Obligation
-	Advice      []Obligation
+	Decision    Decision     `json:"decision"`
+	Status      Status       `json:"status,omitzero"`  // StatusOK unless the decision is indeterminate
+	Policy      string       `json:"policy,omitempty"` // the policy whose rule decided; "" when none did
+	Rule        string       `json:"rule,omitempty"`   // the rule that decided; "" when none did
+	Obligations []Obligation `json:"obligations,omitempty"`
+	Advice      []Obligation `json:"advice,omitempty"`
 }
 
 // Failed returns an indeterminate result. A decision that is none is taken for

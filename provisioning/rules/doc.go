@@ -4,9 +4,10 @@
 // It owns the words of a decision ([Decision], [Status], [Obligation]), the
 // combining algorithms that make one decision out of many ([Algorithm],
 // [Combine]), the vocabulary that rules may ask about ([Request]), what a
-// compiled rule set is to its users ([Evaluator]), errors that point at a place
-// in a source ([Error]), and the cache of compiled rule sets ([Cache]). A
-// decision is never cached: rules may ask for the time.
+// compiled rule set is to its users ([Evaluator], [Compiled]), how large a request
+// may be ([TooLarge]), the account of why something was decided ([Explanation]),
+// errors that point at a place in a source ([Error]), and the cache of compiled rule
+// sets ([Cache]). A decision is never cached: rules may ask for the time.
 //
 // It does not own languages (its child packages do), where rule sets are kept,
 // what follows from a decision (package provisioning), or the reading of users

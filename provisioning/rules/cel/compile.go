@@ -66,7 +66,7 @@ type compiler struct {
 }
 
 func (c *compiler) rule(src *ruleSource) *rule {
-	out := &rule{id: src.id, effect: src.effect, operations: src.operations, result: rules.Result{
+	out := &rule{at: src.at, id: src.id, effect: src.effect, operations: src.operations, result: rules.Result{
 		Decision: src.effect, Rule: src.id, Obligations: src.obligations,
 	}}
 	if src.when.places == nil {

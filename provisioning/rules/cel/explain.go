@@ -2,8 +2,8 @@ package cel
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,100 +19,64 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
-// Hidden stands for a value that is not to be shown.
-const Hidden = "•••"
-
-const (
-	maxShown     = 20  // values of a list
-	maxShownText = 200 // bytes of one value
-)
-
-// Explanation is a decision with the reasons of every rule, whether the combining
-// algorithm came to it or not.
-type Explanation struct {
-	Result rules.Result
-	Rules  []RuleExplanation
-}
-
-// RuleExplanation says what became of one rule.
-type RuleExplanation struct {
-	ID       string
-	Effect   rules.Decision
-	Decision rules.Decision // NotApplicable when the condition does not hold
-	Status   rules.Status
-	Covers   bool    // whether the rule is about the operation at all
-	Causes   []Cause // the parts of the condition that made it what it is
-}
-
-// Cause is a part of a condition that settled its value: of a conjunction that
-// failed, each part that failed; of one that held, each part.
-type Cause struct {
-	Text     string // as written
-	Line     int
-	Column   int
-	Value    string // "true", "false" or "error"
-	Operands []Operand
-}
-
-// Operand is what an attribute was.
-type Operand struct {
-	Path  string // such as user.groups
-	Value string // as CEL writes it, shortened; Hidden when it is not to be shown
-}
-
-// String returns the cause on one line.
-func (c Cause) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d:%d: %s is %s", c.Line, c.Column, c.Text, c.Value)
-	for i, o := range c.Operands {
-		b.WriteString([]string{" [", ", "}[min(i, 1)] + o.Path + " = " + o.Value)
-	}
-	if len(c.Operands) > 0 {
-		b.WriteByte(']')
-	}
-	return b.String()
-}
-
 // Explain decides, and says why. Values of attributes for which hide is true are
 // not in the answer; a nil hide shows everything. It evaluates each condition once
 // more, in full: it is for people, not for the sign-in.
-func (s *Set) Explain(r *rules.Request, hide func(rules.Attribute) bool) Explanation {
-	out := Explanation{Result: s.Decide(r)}
+func (s *Set) Explain(r *rules.Request, hide func(rules.Attribute) bool) (out rules.Explanation) {
+	result := s.Decide(r)
+	defer func() {
+		if recover() != nil {
+			out = rules.Explanation{Result: result}
+		}
+	}()
+	draft := rules.NewDraft(hide)
 	if rules.TooLarge(r) != "" {
-		return out
+		return draft.Finish(result, nil)
 	}
-	if hide == nil {
-		hide = func(rules.Attribute) bool { return false }
-	}
-	e := explainer{env: s.env, in: newInput(r, s.zone), hide: hide, vocabulary: vocabulary()}
+	e := explainer{Draft: draft, env: s.env, in: newInput(r, s.zone), vocabulary: vocabulary()}
+	all := &rules.PolicyExplanation{Algorithm: s.algorithm, Decision: result.Decision, Status: result.Status, Applies: rules.Match}
 	for _, rule := range s.rules {
-		out.Rules = append(out.Rules, e.rule(rule))
+		if draft.Part() {
+			all.Rules = append(all.Rules, e.rule(rule))
+		}
 	}
-	return out
+	return draft.Finish(result, all)
 }
 
 type explainer struct {
+	*rules.Draft
 	env        *cel.Env
 	in         *input
-	hide       func(rules.Attribute) bool
 	vocabulary map[string]rules.Attribute
 }
 
-func (e *explainer) rule(r *rule) RuleExplanation {
+func (e *explainer) rule(r *rule) rules.RuleExplanation {
 	decided := r.Decide(e.in)
-	out := RuleExplanation{
-		ID: r.id, Effect: r.effect, Decision: decided.Decision, Status: decided.Status, Covers: r.covers(e.in.Operation),
+	applies, _ := r.Applies(e.in)
+	line, column := position(r.condition.text, r.at)
+	out := rules.RuleExplanation{
+		ID: r.id, Line: line, Column: column, Effect: r.effect, Decision: decided.Decision, Status: decided.Status, Applies: applies,
 	}
-	if out.Covers {
-		out.Causes = e.causes(r.condition)
+	if len(r.operations) > 0 {
+		out.Target = e.Add(nil, e.operations(r, applies == rules.Match))
+	}
+	if applies == rules.Match {
+		t := tracer{explainer: e, condition: r.condition, values: e.evaluate(r.condition)}
+		t.explain(r.condition.checked.Expr())
+		out.Condition = t.causes
 	}
 	return out
 }
 
-func (e *explainer) causes(c condition) []Cause {
-	t := tracer{explainer: e, condition: c, values: e.evaluate(c)}
-	t.explain(c.checked.Expr())
-	return t.causes
+// operations is the target of a rule.
+func (e *explainer) operations(r *rule, covers bool) rules.Cause {
+	listed := rules.ShowList(len(r.operations), func(i int) string { return string(r.operations[i]) })
+	c := rules.Cause{Text: "request.operation in [" + listed + "]", Value: rules.TruthOf(covers)}
+	c.Line, c.Column = position(r.condition.text, r.at)
+	if o, ok := e.operand(path{name: "request.operation"}); ok {
+		c.Operands = []rules.Operand{o}
+	}
+	return c
 }
 
 // evaluate evaluates all of a condition, also what a conjunction has no need of. A
@@ -136,7 +100,7 @@ type tracer struct {
 	*explainer
 	condition condition
 	values    interpreter.EvalState
-	causes    []Cause
+	causes    []rules.Cause
 }
 
 func (t *tracer) explain(e ast.Expr) {
@@ -179,24 +143,27 @@ func (t *tracer) operands(e ast.Expr, args []ast.Expr) {
 func (t *tracer) branch(args []ast.Expr) {
 	t.explain(args[0])
 	switch t.value(args[0]) {
-	case "true":
+	case rules.TruthTrue:
 		t.explain(args[1])
-	case "false":
+	case rules.TruthFalse:
 		t.explain(args[2])
 	}
 }
 
 func (t *tracer) leaf(e ast.Expr) {
 	line, column := position(t.condition.text, t.condition.offset(e))
-	c := Cause{Text: t.unparse(e), Line: line, Column: column, Value: t.value(e)}
+	c := rules.Cause{Text: t.unparse(e), Line: line, Column: column, Value: t.value(e)}
+	if c.Value == rules.TruthError {
+		c.Error = t.failure(e)
+	}
 	seen := map[string]bool{}
 	for _, p := range pathsOf(e) {
-		if o := t.operand(p); !seen[o.Path] {
-			seen[o.Path] = true
+		if o, ok := t.operand(p); ok && !seen[o.Name] {
+			seen[o.Name] = true
 			c.Operands = append(c.Operands, o)
 		}
 	}
-	t.causes = append(t.causes, c)
+	t.causes = t.Add(t.causes, c)
 }
 
 func (t *tracer) unparse(e ast.Expr) string {
@@ -207,73 +174,82 @@ func (t *tracer) unparse(e ast.Expr) string {
 	return text
 }
 
-// value returns "true", "false", or "error" for anything else.
-func (t *tracer) value(e ast.Expr) string {
+// value returns an error for anything that is neither true nor false.
+func (t *tracer) value(e ast.Expr) rules.Truth {
 	if e.Kind() == ast.LiteralKind {
-		return bool01(e.AsLiteral())
+		return truth(e.AsLiteral())
 	}
 	v, ok := t.values.Value(e.ID())
 	if !ok {
-		return "error"
+		return rules.TruthError
 	}
-	return bool01(v)
+	return truth(v)
 }
 
-func bool01(v ref.Val) string {
+func truth(v ref.Val) rules.Truth {
 	if b, ok := v.(types.Bool); ok {
-		return strconv.FormatBool(bool(b))
+		return rules.TruthOf(bool(b))
 	}
-	return "error"
+	return rules.TruthError
 }
 
-func (e *explainer) operand(p path) Operand {
-	a := e.vocabulary[p.name]
-	if p.name == pathClaims {
-		return e.claims(p, a)
+// failure says why a part has no value. What was never come to has cost too much.
+func (t *tracer) failure(e ast.Expr) string {
+	v, _ := t.values.Value(e.ID())
+	err, ok := v.(*types.Err)
+	if !ok {
+		return "was not evaluated"
 	}
-	if e.hide(a) {
-		return Operand{p.name, Hidden}
+	_, text := reason(err)
+	return text
+}
+
+// operand returns what a path of the vocabulary was.
+func (e *explainer) operand(p path) (rules.Operand, bool) {
+	a, ok := e.vocabulary[p.name]
+	if !ok {
+		return rules.Operand{}, false
+	}
+	if p.name == pathClaims {
+		return e.claims(p, a), true
+	}
+	if e.Hides(a) {
+		return rules.Operand{Name: p.name, ID: a.ID, Value: rules.Hidden}, true
 	}
 	root, field, _ := strings.Cut(p.name, ".")
 	object, _ := e.in.ResolveName(root)
 	indexer, ok := e.env.CELTypeAdapter().NativeToValue(object).(traits.Indexer)
 	if !ok {
-		return Operand{p.name, "?"}
+		return rules.Operand{}, false
 	}
-	return Operand{p.name, show(indexer.Get(types.String(field)))}
+	return rules.Operand{Name: p.name, ID: a.ID, Value: show(indexer.Get(types.String(field)))}, true
 }
 
-func (e *explainer) claims(p path, a rules.Attribute) Operand {
+func (e *explainer) claims(p path, a rules.Attribute) rules.Operand {
 	claim := func(name string) string {
 		a.ID = name
-		if e.hide(a) {
-			return Hidden
+		if e.Hides(a) {
+			return rules.Hidden
 		}
 		values, ok := e.in.User.Claims[name]
 		if !ok {
-			return "nothing"
+			return rules.Nothing
 		}
 		return showList(values)
 	}
 	if p.claim != "" {
-		return Operand{fmt.Sprintf("%s[%q]", p.name, p.claim), claim(p.claim)}
+		return rules.Operand{Name: fmt.Sprintf("%s[%q]", p.name, p.claim), ID: p.claim, Value: claim(p.claim)}
 	}
-	names := make([]string, 0, len(e.in.User.Claims))
-	for name := range e.in.User.Claims {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var parts []string
-	for _, name := range names[:min(len(names), maxShown)] {
-		parts = append(parts, shorten(strconv.Quote(name))+": "+claim(name))
-	}
-	return Operand{p.name, "{" + strings.Join(append(parts, more(len(names))...), ", ") + "}"}
+	names := slices.Sorted(maps.Keys(e.in.User.Claims))
+	return rules.Operand{Name: p.name, ID: a.ID, Value: "{" + rules.ShowList(len(names), func(i int) string {
+		return rules.Show(names[i]) + ": " + claim(names[i])
+	}) + "}"}
 }
 
 func show(v ref.Val) string {
 	switch v := v.(type) {
 	case types.String:
-		return shorten(strconv.Quote(string(v)))
+		return rules.Show(string(v))
 	case types.Timestamp:
 		return v.Time.Format(time.RFC3339)
 	case traits.Lister:
@@ -281,27 +257,9 @@ func show(v ref.Val) string {
 			return showList(list)
 		}
 	}
-	return shorten(fmt.Sprint(v.Value()))
+	return fmt.Sprint(v.Value())
 }
 
 func showList(values []string) string {
-	var parts []string
-	for _, v := range values[:min(len(values), maxShown)] {
-		parts = append(parts, shorten(strconv.Quote(v)))
-	}
-	return "[" + strings.Join(append(parts, more(len(values))...), ", ") + "]"
-}
-
-func more(n int) []string {
-	if n <= maxShown {
-		return nil
-	}
-	return []string{fmt.Sprintf("and %d more", n-maxShown)}
-}
-
-func shorten(s string) string {
-	if len(s) <= maxShownText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxShownText], "") + "…"
+	return "[" + rules.ShowList(len(values), func(i int) string { return rules.Show(values[i]) }) + "]"
 }

@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,10 +11,10 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
-func causes(x Explanation) []string {
+func causes(x rules.Explanation) []string {
 	var out []string
-	for _, r := range x.Rules {
-		for _, c := range r.Causes {
+	for _, r := range x.Policy.Rules {
+		for _, c := range r.Condition {
 			out = append(out, c.String())
 		}
 	}
@@ -25,35 +26,35 @@ func causes(x Explanation) []string {
 func TestExplain(t *testing.T) {
 	for expr, want := range map[string][]string{
 		"'Sales' in user.groups && user.email_verified && env.hour < 9": {
-			`5:7: "Sales" in user.groups is false [user.groups = ["Engineering", "Doe, Jane"]]`,
-			`5:56: env.hour < 9 is false [env.hour = 10]`,
+			`5:7: "Sales" in user.groups is false, where user.groups = ["Engineering", "Doe, Jane"]`,
+			`5:56: env.hour < 9 is false, where env.hour = 10`,
 		},
 		"user.email.endsWith('@example.com') && user.active": {
-			`5:7: user.email.endsWith("@example.com") is true [user.email = "ada@example.com"]`,
-			`5:46: user.active is true [user.active = true]`,
+			`5:7: user.email.endsWith("@example.com") is true, where user.email = "ada@example.com"`,
+			`5:46: user.active is true, where user.active = true`,
 		},
 		"user.name == 'x' || env.between('22:00', '06:00')": {
-			`5:7: user.name == "x" is false [user.name = ""]`,
-			`5:27: env.between("22:00", "06:00") is false [env.minute_of_day = 630]`,
+			`5:7: user.name == "x" is false, where user.name = ""`,
+			`5:27: env.between("22:00", "06:00") is false, where env.minute_of_day = 630`,
 		},
-		"user.name == 'x' || user.active": {`5:27: user.active is true [user.active = true]`},
+		"user.name == 'x' || user.active": {`5:27: user.active is true, where user.active = true`},
 		"!(user.active && user.email_verified)": {
-			`5:9: user.active is true [user.active = true]`,
-			`5:24: user.email_verified is true [user.email_verified = true]`,
+			`5:9: user.active is true, where user.active = true`,
+			`5:24: user.email_verified is true, where user.email_verified = true`,
 		},
 		"account.linked ? user.active : user.groups.exists(g, g.startsWith('x'))": {
-			`5:7: account.linked is false [account.linked = false]`,
-			`5:38: user.groups.exists(g, g.startsWith("x")) is false [user.groups = ["Engineering", "Doe, Jane"]]`,
+			`5:7: account.linked is false, where account.linked = false`,
+			`5:38: user.groups.exists(g, g.startsWith("x")) is false, where user.groups = ["Engineering", "Doe, Jane"]`,
 		},
 		"user.active && user.claims['nope'][0] == 'a'": {
-			`5:22: user.claims["nope"][0] == "a" is error [user.claims["nope"] = nothing]`,
+			`5:22: user.claims["nope"][0] == "a" is error: there is no such key, where user.claims["nope"] = nothing`,
 		},
 		"user.claims[user.email] == ['a']": {
-			`5:7: user.claims[user.email] == ["a"] is error [user.claims = {"department": ["R&D"], "http://wso2.org/claims/title": ["a", "b"]}, user.email = "ada@example.com"]`,
+			`5:7: user.claims[user.email] == ["a"] is error: there is no such key, where user.claims = {"department": ["R&D"], "http://wso2.org/claims/title": ["a", "b"]}, user.email = "ada@example.com"`,
 		},
 		"request.ip.in_network('192.168.0.0/16') || env.now < timestamp('2026-01-01T00:00:00Z')": {
-			`5:7: request.ip.in_network("192.168.0.0/16") is false [request.ip = "10.1.2.3"]`,
-			`5:50: env.now < timestamp("2026-01-01T00:00:00Z") is false [env.now = 2026-11-25T10:30:00Z]`,
+			`5:7: request.ip.in_network("192.168.0.0/16") is false, where request.ip = "10.1.2.3"`,
+			`5:50: env.now < timestamp("2026-01-01T00:00:00Z") is false, where env.now = 2026-11-25T10:30:00Z`,
 		},
 		"false": {`5:7: false is false`},
 	} {
@@ -79,10 +80,13 @@ rules:
 		t.Errorf("the explanation decides otherwise:\n%s", diff)
 	}
 	var got []string
-	for _, r := range x.Rules {
-		got = append(got, fmt.Sprintf("%s %s %s %t %d", r.ID, r.Effect, r.Decision, r.Covers, len(r.Causes)))
+	for _, r := range x.Policy.Rules {
+		got = append(got, fmt.Sprintf("%d:%d %s %s %s %t %d %v", r.Line, r.Column, r.ID, r.Effect, r.Decision, r.Reached, len(r.Condition), r.Target))
 	}
-	want := []string{"late Permit NotApplicable false 0", "all Permit Permit true 1", "unreached Deny Indeterminate{D} true 1"}
+	want := []string{
+		`3:5 late Permit NotApplicable true 0 [3:5: request.operation in [update] is false, where request.operation = "create"]`,
+		"4:5 all Permit Permit true 1 []", "5:5 unreached Deny Indeterminate{D} false 1 []",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
@@ -109,7 +113,7 @@ func TestExplainHides(t *testing.T) {
 		}
 		return false
 	})
-	all := fmt.Sprintf("%+v", x)
+	all := written(t, x)
 	if strings.Contains(all, secret) {
 		t.Errorf("the secret is in the explanation: %s", all)
 	}
@@ -118,9 +122,19 @@ func TestExplainHides(t *testing.T) {
 			t.Errorf("no %s in:\n%s", want, strings.Join(causes(x), "\n"))
 		}
 	}
-	if all := fmt.Sprintf("%+v", s.Explain(r, nil)); !strings.Contains(all, secret) {
+	if all := written(t, s.Explain(r, nil)); !strings.Contains(all, secret) {
 		t.Error("without a hook, the value is missing too: this test shows nothing")
 	}
+}
+
+// written is an explanation in both forms.
+func written(t testing.TB, x rules.Explanation) string {
+	t.Helper()
+	raw, err := json.Marshal(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw) + x.Text()
 }
 
 func TestExplainShortens(t *testing.T) {

@@ -52,7 +52,7 @@ func TestTooLarge(t *testing.T) {
 	if got.Decision != rules.IndeterminateDP || got.Status.Message != "user.groups has more than 2000 values" {
 		t.Errorf("%s, %+v", got.Decision, got.Status)
 	}
-	if x := s.Explain(r, nil); x.Result.Decision != rules.IndeterminateDP || x.Rules != nil {
+	if x := s.Explain(r, nil); x.Result.Decision != rules.IndeterminateDP || x.Policy != nil {
 		t.Errorf("explained: %+v", x)
 	}
 }

@@ -57,6 +57,7 @@ type document struct {
 }
 
 type ruleSource struct {
+	at          int // its first byte in the source
 	id          string
 	effect      rules.Decision
 	operations  []rules.Operation
@@ -184,7 +185,7 @@ func (r *reader) document(body ast.Node) *document {
 }
 
 func (r *reader) rule(n ast.Node, seen map[string]bool) *ruleSource {
-	out := &ruleSource{}
+	out := &ruleSource{at: r.beginning(n)}
 	given := r.fields(n, "a rule", map[string]func(ast.Node){
 		"id":          func(n ast.Node) { out.id = r.id(n, seen) },
 		"effect":      func(n ast.Node) { out.effect = r.effect(n) },

@@ -46,6 +46,7 @@ func broken(text string) rules.Status {
 
 // rule is one rule of a set.
 type rule struct {
+	at         int // its first byte in the source
 	id         string
 	effect     rules.Decision
 	operations []rules.Operation // none for all

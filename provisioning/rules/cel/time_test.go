@@ -108,6 +108,6 @@ func TestClock(t *testing.T) {
 		"env.hour == 1 && env.minute_of_day == 75 && env.weekday == 'thu' && env.date == '2026-01-01' && env.now == timestamp('2025-12-31T19:45:00Z')"))
 	r := &rules.Request{Now: time.Date(2025, 12, 31, 19, 45, 0, 0, time.UTC)}
 	if got := s.Decide(r); got.Decision != rules.Permit {
-		t.Errorf("%+v", s.Explain(r, nil).Rules)
+		t.Errorf("%+v", s.Explain(r, nil).Text())
 	}
 }

@@ -90,6 +90,19 @@ func (r *reader) place(n ast.Node) int {
 	return r.offset(p.Line, p.Column)
 }
 
+// beginning returns where a mapping begins: its own token may be the first colon.
+func (r *reader) beginning(n ast.Node) int {
+	switch m := n.(type) {
+	case *ast.MappingValueNode:
+		return r.place(m.Key)
+	case *ast.MappingNode:
+		if !m.IsFlowStyle && len(m.Values) > 0 {
+			return r.place(m.Values[0].Key)
+		}
+	}
+	return r.place(n)
+}
+
 func (r *reader) node(n ast.Node, format string, args ...any) {
 	r.at(r.place(n), format, args...)
 }

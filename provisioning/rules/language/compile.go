@@ -78,8 +78,18 @@ func (p policies) Default() rules.Decision { return p.otherwise }
 func (p policies) Zone() *time.Location { return p.zone }
 
 // Decide asks the policies in their time zone.
-func (p policies) Decide(r *rules.Request) rules.Result {
+func (p policies) Decide(r *rules.Request) rules.Result { return p.Set.Decide(p.there(r)) }
+
+// Explain explains what Decide decides.
+func (p policies) Explain(r *rules.Request, hide func(rules.Attribute) bool) rules.Explanation {
+	return p.Set.Explain(p.there(r), hide)
+}
+
+func (p policies) there(r *rules.Request) *rules.Request {
+	if r == nil {
+		return nil // which the set has an answer for
+	}
 	there := *r
 	there.Now = r.Now.In(p.zone)
-	return p.Set.Decide(&there)
+	return &there
 }

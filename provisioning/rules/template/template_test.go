@@ -45,7 +45,7 @@ func answers() map[string]Values {
 	}
 }
 
-func compiled(t *testing.T, name string, v Values) (inCEL, inXACML rules.Evaluator, zone *time.Location) {
+func compiled(t *testing.T, name string, v Values) (inCEL *cel.Set, inXACML *xacml.Set, zone *time.Location) {
 	t.Helper()
 	form, ok := Find(name)
 	if !ok {
@@ -78,13 +78,19 @@ func TestLanguagesAgree(t *testing.T) {
 			inCEL, inXACML, zone := compiled(t, form.Name, filled[form.Name])
 			r := rand.New(rand.NewPCG(1, uint64(len(form.Name))))
 			seen := map[rules.Decision]int{}
-			for range 10_000 {
+			for i := range 10_000 {
 				request := generated(r, zone)
 				a, b := inCEL.Decide(request), inXACML.Decide(request)
 				if a.Decision != b.Decision || a.Rule != b.Rule {
 					t.Fatalf("CEL %s by %q (%+v), XACML %s by %q (%+v) for %+v", a.Decision, a.Rule, a.Status, b.Decision, b.Rule, b.Status, request)
 				}
 				seen[a.Decision]++
+				if i%100 > 0 {
+					continue
+				}
+				if x, y := inCEL.Explain(request, nil), inXACML.Explain(request, nil); !explains(x, a) || !explains(y, b) {
+					t.Fatalf("decided %+v and %+v, explained\n%s\n%s", a, b, x.Text(), y.Text())
+				}
 			}
 			if seen[rules.Permit]+seen[rules.Deny]+seen[rules.NotApplicable] != 10_000 {
 				t.Errorf("some are indeterminate: %v", seen)
@@ -97,6 +103,17 @@ func TestLanguagesAgree(t *testing.T) {
 			}
 		})
 	}
+}
+
+// explains reports whether an explanation decides the same, by the same rule, and
+// has a cause for each rule that did not apply.
+func explains(x rules.Explanation, r rules.Result) bool {
+	same := x.Result.Decision == r.Decision && x.Policy.Decision == r.Decision && x.Result.Rule == r.Rule && x.Omitted == 0
+	for _, one := range x.Policy.Rules {
+		same = same && (one.Decision != rules.NotApplicable || len(one.Condition)+len(one.Target) > 0)
+		same = same && (one.Reached || one.ID != r.Rule)
+	}
+	return same
 }
 
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }

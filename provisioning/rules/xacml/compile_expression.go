@@ -176,7 +176,7 @@ func (c *compiler) apply(e *element) (expression, error) {
 	}
 	switch id {
 	case fn1 + "and", fn1 + "or":
-		return logical{args: args, decide: id == fn1+"or"}, c.booleans(children, args)
+		return logical{args: args, decide: id == fn1+"or", at: e.place}, c.booleans(children, args)
 	case fn1 + "n-of":
 		if len(args) == 0 || args[0].kind() != one(typeInteger) {
 			return nil, e.errorf("n-of wants an integer first")

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,10 +107,11 @@ func conform(t *testing.T, files map[string][]byte, dir string) bool {
 		t.Error(err)
 		return false
 	}
-	got := set.DecideContext(request, time.Date(2026, 3, 2, 9, 2, 0, 0, time.UTC))
+	got := set.DecideContext(request, nine)
 	if diff := cmp.Diff(wanted(t, files[dir+"Response.xml"]), answered(got)); diff != "" {
 		t.Errorf("(-want +got), status %+v:\n%s", got.Status, diff)
 	}
+	explained(t, set, &contextFacts{context: request, now: nine}, nine, got)
 	return false
 }
 

@@ -4,8 +4,8 @@
 // It owns the reading of policies and requests, the data types and functions of
 // the standard, the evaluation of targets, conditions, obligations and advice,
 // references between policies, the names that WSO2's provisioning policies use
-// for what a [rules.Request] has, and what is worth a warning when such a policy
-// is imported ([Set.Lint]). The combining algorithms are those of package rules.
+// for what a [rules.Request] has, what is worth a warning when such a policy is
+// imported ([Set.Lint]), and the account of why it decided so ([Set.Explain]). The combining algorithms are those of package rules.
 //
 // It does not own where policies are kept, what follows from a decision, or the
 // default for what no policy applies to. It does no I/O. Nothing in the gate asks

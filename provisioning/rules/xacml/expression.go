@@ -87,7 +87,7 @@ func (d *designator) eval(e *evaluation) (result, *rules.Status) {
 // placed gives an error its place unless it has one.
 func placed(s *rules.Status, at place) *rules.Status {
 	if s.Line == 0 {
-		s.Line, s.Column = at.line, at.column
+		s.Source, s.Line, s.Column = at.source, at.line, at.column
 	}
 	return s
 }
@@ -145,6 +145,7 @@ func (a *apply) eval(e *evaluation) (result, *rules.Status) {
 type logical struct {
 	args   []expression
 	decide bool // the value that decides: true for or, false for and
+	at     place
 }
 
 func (logical) kind() kind { return one(typeBoolean) }

@@ -12,6 +12,7 @@ type call func(e *evaluation, args []result) (result, *rules.Status)
 
 // function is a function of XACML 3.0, appendix A.3.
 type function struct {
+	id       string
 	params   []kind
 	variadic bool // the last parameter may come any number of times
 	least    int  // arguments
@@ -56,7 +57,7 @@ func newLibrary() library {
 
 func (l library) add(id string, out kind, params []kind, c call) *function {
 	equality := strings.HasSuffix(id, "-equal") && !strings.HasSuffix(id, "-or-equal") || strings.HasSuffix(id, "-is-in")
-	f := &function{params: params, least: len(params), out: out, equality: equality, call: c}
+	f := &function{id: id, params: params, least: len(params), out: out, equality: equality, call: c}
 	l[id] = f
 	return f
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // FuzzPolicy holds that whatever is compiled is refused with a *rules.Error, or
-// decides the same each time, within its steps, and can be linted.
+// decides the same each time and in an explanation, within its steps, and can be
+// linted.
 func FuzzPolicy(f *testing.F) {
 	f.Add([]byte(policyOf("deny-overrides", "<Target/>"+ruleWhen("r", "Permit", apply1("or", wrong, yes)))))
 	f.Add([]byte(policyOf("1.0/first-applicable", "<Target/>"+ruleWhen("r", "Permit", fn(fn3+"any-of", funcRef(fn1+"string-regexp-match"), lit(typeString, "^a"), attr(typeString, "n", true)))+ruleWhen("d", "Deny", ""))))
@@ -29,7 +30,12 @@ func FuzzPolicy(f *testing.F) {
 		if !reflect.DeepEqual(one, two) {
 			t.Errorf("first %+v, then %+v", one, two)
 		}
-		for _, r := range []rules.Result{one, set.Decide(someone())} {
+		explained(t, set, &contextFacts{context: testContext(), now: nine}, nine, one)
+		two = set.Decide(someone())
+		if x := set.Explain(someone(), nil); x.Policy == nil || x.Policy.Decision != two.Decision {
+			t.Errorf("decided %+v, explained %+v", two, x)
+		}
+		for _, r := range []rules.Result{one, two} {
 			if strings.Contains(r.Status.Message, "internal error") {
 				t.Error(r.Status.Message)
 			}

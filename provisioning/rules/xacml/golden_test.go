@@ -73,6 +73,7 @@ func TestGoldenTableOfWSO2(t *testing.T) {
 				want = row.ours[i : i+1]
 			}
 			r := set.Decide(row.asOurs())
+			explained(t, set, &vocabulary{request: row.asOurs(), options: set.options}, nine, r)
 			if got := initial(r); got != want {
 				t.Errorf("as we ask: %s, %s = %s, want %s (%+v)", row.name, templates[i], got, want, r.Status)
 			}
