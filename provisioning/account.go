@@ -50,6 +50,10 @@ type Account struct {
 	// [Admission].
 	Held      bool
 	Suspended bool // we made it inactive, or may have, and have not reactivated it
+	// RuledAt is when rules last permitted what is desired; zero for never. Decision
+	// has what was known of the sign-in then.
+	RuledAt  time.Time
+	Decision DecisionID
 	// CreateSent is set before a create goes out and cleared once its end is
 	// known. While it is set the target may have an account we do not know of.
 	CreateSent bool
@@ -78,7 +82,13 @@ func (a Account) InSync() bool { return a.AppliedRev >= a.DesiredRev && a.Applie
 // Usable reports whether the user has this account now: it is desired, linked,
 // and the target has what is desired.
 func (a Account) Usable() bool {
-	return a.State == StateInSync && a.Desired == DesiredPresent && a.ExternalID != "" && a.InSync()
+	return a.State == StateInSync && a.Desired == DesiredPresent && a.ExternalID != "" && a.InSync() && !a.Skipped()
+}
+
+// Skipped reports whether the account was left as it was, or not made, because
+// rules did not permit it.
+func (a Account) Skipped() bool {
+	return a.Desired == DesiredPresent && a.Outcome == OutcomeSkipped && a.InSync()
 }
 
 // Working reports whether a worker holds the account's lease at now.
@@ -115,6 +125,8 @@ type Wish struct {
 	// Belongs is set when the user belongs to the application: then the accounts
 	// are there for its bindings from now on, whoever asked first.
 	Belongs bool
+	// Decision is set when rules permit the accounts, and has what they were told.
+	Decision DecisionID
 }
 
 // Loss says that a binding no longer grants a user an account.
@@ -138,6 +150,7 @@ const (
 	OutcomeSuspended   Outcome = "suspended"
 	OutcomeDeleted     Outcome = "deleted"
 	OutcomeHeld        Outcome = "held"     // of an attempt that waits for an admin, never of an account
+	OutcomeSkipped     Outcome = "skipped"  // rules do not permit it
 	OutcomeUnlinked    Outcome = "unlinked" // forgotten, because it was never ours to delete
 )
 

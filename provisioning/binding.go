@@ -126,9 +126,10 @@ const DefaultClient ClientID = "(default)"
 type Binding struct {
 	Client          ClientID
 	Target          TargetName
-	Blocking        bool // no success, no token
-	EnableRules     bool // rule sets decide who gets an account
-	JITOutbound     bool // accounts are made at sign-in
+	Blocking        bool     // no success, no token
+	EnableRules     bool     // rule sets decide who gets an account
+	RuleSets        []string // their names; with several, one that denies denies
+	JITOutbound     bool     // accounts are made at sign-in
 	Timeout         time.Duration
 	OnCreateFailure FailurePolicy
 	OnUpdateFailure FailurePolicy

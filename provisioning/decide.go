@@ -10,7 +10,9 @@ import (
 type Standing struct {
 	Binding Binding
 	Account *Account // nil while the ledger has no row
-	State   TargetState
+	// Connector is the target's.
+	Connector string
+	State     TargetState
 	// Rule is what the binding's rule sets say of the user. It counts only where
 	// EnableRules is set; then "" is RuleError: nothing was evaluated.
 	Rule RuleOutcome

@@ -38,9 +38,22 @@ type Request struct {
 	// WaitingSince is when this sign-in was first told to wait; zero before. A
 	// binding's Timeout counts from it.
 	WaitingSince time.Time
+	// Facts are what is known of the sign-in. For a grant after it the gate takes
+	// those of the earlier decision.
+	Facts Facts
 	// Exempt is set for Anteroom's own admin application, which no target may
 	// lock out.
 	Exempt bool
+}
+
+// Facts are what is known of a sign-in beside who signs in to what, as rules may
+// ask for it.
+type Facts struct {
+	Scopes   []string  `json:"scopes,omitempty"`
+	ACR      string    `json:"acr,omitempty"`
+	AMR      []string  `json:"amr,omitempty"`
+	IP       string    `json:"ip,omitempty"` // the browser's
+	AuthTime time.Time `json:"auth_time,omitzero"`
 }
 
 // Decision is the gate's recorded answer, with the whole reasoning.
@@ -63,6 +76,7 @@ type Finding struct {
 	Verdict  Verdict     `json:"verdict"`
 	Reason   string      `json:"reason"` // constant text: "in sync", "not blocking", "work is due", …
 	Rule     RuleOutcome `json:"rule,omitempty"`
+	Rules    []RuleTrace `json:"rules,omitempty"` // what each rule set said
 	State    State       `json:"state,omitempty"`
 	Kind     sdk.Kind    `json:"kind,omitempty"`
 	Progress Progress    `json:"progress,omitempty"`

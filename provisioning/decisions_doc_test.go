@@ -143,7 +143,7 @@ type ruleLine struct {
 	edit   func(*Binding)
 }
 
-func rules() string {
+func rulesTable() string {
 	none := func(*Binding) {}
 	lines := []ruleLine{
 		{RulePermit, "", "no row", none},
@@ -213,5 +213,5 @@ A denial means that the target is not for this user: they go on without it, unle
 unless `+"`on_rule_error: skip`"+`. An account that a denial takes away (`+"`on_loss`"+`) is kept while another binding of the target may want it. Where rules
 permit, the tables above apply. No rule of any kind keeps an account from being suspended or deleted.
 
-%s`, signIns(), whileHeld(), open(), laterGrants(), rules())
+%s`, signIns(), whileHeld(), open(), laterGrants(), rulesTable())
 }

@@ -10,6 +10,9 @@ var (
 	ErrAccountNotFound  = errors.New("account not found")
 	ErrBindingNotFound  = errors.New("binding not found")
 	ErrDecisionNotFound = errors.New("decision not found")
+	ErrRuleSetNotFound  = errors.New("rule set not found")
+	// ErrRuleSetInUse means a binding names the rule set.
+	ErrRuleSetInUse = errors.New("rule set is in use")
 	// ErrTargetInUse means the target is bound to an application or has accounts.
 	ErrTargetInUse = errors.New("target is in use")
 	// ErrLinked means the external id is linked to another user's account.

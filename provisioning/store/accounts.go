@@ -19,7 +19,7 @@ func NewAccounts(db *sqldb.DB) *Accounts { return &Accounts{db} }
 
 const accountColumns = `user_id, target, desired, desired_rev, applied_rev, state, external_id, created, adopted,
 	suspended, create_sent, sent, outcome, kind, detail, field, attempts, first_failed_at, next_attempt_at,
-	cause, fence, lease_until, updated_at, client_id, lost, held, target_rev`
+	cause, fence, lease_until, updated_at, client_id, lost, held, target_rev, ruled_at, decision_id`
 
 const defaultLimit = 100
 
@@ -77,7 +77,9 @@ func (s *Accounts) List(ctx context.Context, f provisioning.AccountFilter) ([]pr
 	return out, nil
 }
 
-// Want makes accounts desired present and due where they are not desired so yet.
+// Want makes accounts desired present and due where they are not desired so yet,
+// or rules said no the last time. A wish that rules permitted is their leave for
+// the work that is due, whoever asked for that.
 func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time) error {
 	return s.each(ctx, w.Targets, func(ctx context.Context, target provisioning.TargetName) error {
 		_, err := s.db.Exec(ctx, `INSERT INTO account (user_id, target, desired, desired_rev, state, next_attempt_at, cause, updated_at, client_id)
@@ -86,7 +88,12 @@ func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time)
 				state = 'pending', attempts = 0, first_failed_at = 0, cause = excluded.cause, updated_at = excluded.updated_at,
 				client_id = excluded.client_id, lost = FALSE, held = FALSE,
 				next_attempt_at = CASE WHEN account.lease_until > excluded.updated_at THEN account.next_attempt_at ELSE excluded.next_attempt_at END
-			WHERE account.desired <> 'present'`, sqldb.Micros(now), w.User, target, w.Trigger, w.Client)
+			WHERE account.desired <> 'present' OR account.outcome = 'skipped' AND account.applied_rev >= account.desired_rev`,
+			sqldb.Micros(now), w.User, target, w.Trigger, w.Client)
+		if err == nil && w.Decision != "" {
+			_, err = s.db.Exec(ctx, "UPDATE account SET ruled_at = $1, decision_id = $2 WHERE user_id = $3 AND target = $4 AND applied_rev < desired_rev",
+				sqldb.Micros(now), w.Decision, w.User, target)
+		}
 		if err != nil || !w.Belongs {
 			return err
 		}
@@ -114,12 +121,17 @@ func (s *Accounts) Forfeit(ctx context.Context, l provisioning.Loss, now time.Ti
 const outdated = `EXISTS (SELECT 1 FROM sweep w WHERE w.target = a.target AND w.cause = 'changed' AND w.client_id = ''
 	AND w.after_user < a.user_id AND w.target_rev > a.target_rev)`
 
-// Hasten makes accounts that wait for their next try due at once, and puts those
-// that wait in the background ahead of it: for a change of the target, too.
+// Hasten makes accounts that wait for their next try due at once, and those that
+// rules said no to the last time, and puts those that wait in the background ahead
+// of it: for a change of the target, too.
 func (s *Accounts) Hasten(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) error {
 	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
 		_, err := s.db.Exec(ctx, `UPDATE account AS a SET `+bump+`, sent = '{}' WHERE user_id = $2 AND target = $3
 			AND state = 'in_sync' AND `+outdated, sqldb.Micros(now), user, target)
+		if err == nil {
+			_, err = s.db.Exec(ctx, `UPDATE account SET `+bump+` WHERE user_id = $2 AND target = $3
+				AND desired = 'present' AND outcome = 'skipped' AND applied_rev >= desired_rev`, sqldb.Micros(now), user, target)
+		}
 		if err != nil {
 			return err
 		}
@@ -197,14 +209,14 @@ func (s *Accounts) each(ctx context.Context, targets []provisioning.TargetName, 
 func scanAccount(row scanner) (provisioning.Account, error) {
 	var a provisioning.Account
 	var sent string
-	var firstFailed, next, lease, updated int64
+	var firstFailed, next, lease, updated, ruled int64
 	err := row.Scan(&a.User, &a.Target, &a.Desired, &a.DesiredRev, &a.AppliedRev, &a.State, &a.ExternalID, &a.Created, &a.Adopted,
 		&a.Suspended, &a.CreateSent, &sent, &a.Outcome, &a.Kind, &a.Detail, &a.Field, &a.Attempts, &firstFailed, &next,
-		&a.Trigger, &a.Fence, &lease, &updated, &a.Client, &a.Lost, &a.Held, &a.TargetRev)
+		&a.Trigger, &a.Fence, &lease, &updated, &a.Client, &a.Lost, &a.Held, &a.TargetRev, &ruled, &a.Decision)
 	if err != nil {
 		return a, err
 	}
 	a.FirstFailedAt, a.NextAttemptAt = sqldb.Time(firstFailed), sqldb.Time(next)
-	a.LeaseUntil, a.UpdatedAt = sqldb.Time(lease), sqldb.Time(updated)
+	a.LeaseUntil, a.UpdatedAt, a.RuledAt = sqldb.Time(lease), sqldb.Time(updated), sqldb.Time(ruled)
 	return a, fromText(sent, &a.Sent)
 }

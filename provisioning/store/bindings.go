@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -19,12 +20,13 @@ type Bindings struct{ db *sqldb.DB }
 func NewBindings(db *sqldb.DB) *Bindings { return &Bindings{db} }
 
 const bindingColumns = `client_id, target, position, blocking, enable_rules, jit_outbound, timeout,
-	on_create_failure, on_update_failure, on_rule_deny, on_rule_error, on_refresh, on_loss, report_only`
+	on_create_failure, on_update_failure, on_rule_deny, on_rule_error, on_refresh, on_loss, report_only, rule_sets`
 
 // Put creates or replaces a binding. It returns
-// [provisioning.ErrTargetNotFound] if there is no such target. When it is new, or
-// no longer asks rules, the users who belong to the application are given
-// accounts in the background.
+// [provisioning.ErrTargetNotFound] or [provisioning.ErrRuleSetNotFound] if there
+// is no such target or rule set. When it is new, no longer asks rules or asks
+// others, the users who belong to the application are given accounts in the
+// background, as far as the rules permit.
 func (s *Bindings) Put(ctx context.Context, b provisioning.Binding) error {
 	err := s.db.InTx(ctx, func(ctx context.Context) error {
 		grants, err := s.grantsAnew(ctx, b)
@@ -56,24 +58,44 @@ func (s *Bindings) grantsAnew(ctx context.Context, b provisioning.Binding) (bool
 	if !there {
 		return false, fmt.Errorf("%w: %s", provisioning.ErrTargetNotFound, b.Target)
 	}
-	var ruled bool
-	err = s.db.QueryRow(ctx, "SELECT enable_rules FROM binding WHERE client_id = $1 AND target = $2", b.Client, b.Target).Scan(&ruled)
-	if sqldb.IsNoRows(err) {
-		ruled, err = true, nil
+	if err := s.checkRuleSets(ctx, b); err != nil {
+		return false, err
 	}
-	return ruled && !b.EnableRules, err
+	old, err := scanBinding(s.db.QueryRow(ctx, "SELECT "+bindingColumns+" FROM binding WHERE client_id = $1 AND target = $2", b.Client, b.Target))
+	if sqldb.IsNoRows(err) {
+		return true, nil
+	}
+	return old.EnableRules && (!b.EnableRules || !slices.Equal(old.RuleSets, b.RuleSets)), err
+}
+
+func (s *Bindings) checkRuleSets(ctx context.Context, b provisioning.Binding) error {
+	there, err := NewRuleSets(s.db).Current(ctx, b.RuleSets)
+	if err != nil {
+		return err
+	}
+	for _, name := range b.RuleSets {
+		if _, ok := there[name]; !ok {
+			return fmt.Errorf("%w: %s", provisioning.ErrRuleSetNotFound, name)
+		}
+	}
+	return nil
 }
 
 func (s *Bindings) write(ctx context.Context, b provisioning.Binding) error {
-	_, err := s.db.Exec(ctx, `INSERT INTO binding (`+bindingColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+	sets, err := nameList(b.RuleSets)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO binding (`+bindingColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (client_id, target) DO UPDATE SET position = excluded.position, blocking = excluded.blocking,
 			enable_rules = excluded.enable_rules, jit_outbound = excluded.jit_outbound, timeout = excluded.timeout,
 			on_create_failure = excluded.on_create_failure, on_update_failure = excluded.on_update_failure,
 			on_rule_deny = excluded.on_rule_deny, on_rule_error = excluded.on_rule_error,
-			on_refresh = excluded.on_refresh, on_loss = excluded.on_loss, report_only = excluded.report_only`,
+			on_refresh = excluded.on_refresh, on_loss = excluded.on_loss, report_only = excluded.report_only,
+			rule_sets = excluded.rule_sets`,
 		b.Client, b.Target, b.Position, b.Blocking, b.EnableRules, b.JITOutbound, b.Timeout.Microseconds(),
-		b.OnCreateFailure, b.OnUpdateFailure, b.OnRuleDeny, b.OnRuleError, b.OnRefresh, b.OnLoss, b.ReportOnly)
+		b.OnCreateFailure, b.OnUpdateFailure, b.OnRuleDeny, b.OnRuleError, b.OnRefresh, b.OnLoss, b.ReportOnly, sets)
 	return err
 }
 
@@ -129,27 +151,40 @@ func (s *Bindings) Delete(ctx context.Context, client provisioning.ClientID, tar
 	return nil
 }
 
-func bindingDest(b *provisioning.Binding, micros *int64) []any {
-	return []any{&b.Client, &b.Target, &b.Position, &b.Blocking, &b.EnableRules, &b.JITOutbound, micros,
-		&b.OnCreateFailure, &b.OnUpdateFailure, &b.OnRuleDeny, &b.OnRuleError, &b.OnRefresh, &b.OnLoss, &b.ReportOnly}
+// bindingRow is a row of bindingColumns.
+type bindingRow struct {
+	provisioning.Binding
+	timeout int64
+	sets    string
+}
+
+func (b *bindingRow) dest() []any {
+	return []any{&b.Client, &b.Target, &b.Position, &b.Blocking, &b.EnableRules, &b.JITOutbound, &b.timeout,
+		&b.OnCreateFailure, &b.OnUpdateFailure, &b.OnRuleDeny, &b.OnRuleError, &b.OnRefresh, &b.OnLoss, &b.ReportOnly, &b.sets}
+}
+
+func (b *bindingRow) binding() (provisioning.Binding, error) {
+	b.Timeout = time.Duration(b.timeout) * time.Microsecond
+	if b.sets == "[]" { // most have none: the way of a sign-in decodes nothing
+		return b.Binding, nil
+	}
+	return b.Binding, fromText(b.sets, &b.RuleSets)
 }
 
 func scanBinding(row scanner) (provisioning.Binding, error) {
-	var b provisioning.Binding
-	var timeout int64
-	if err := row.Scan(bindingDest(&b, &timeout)...); err != nil {
-		return b, err
+	var b bindingRow
+	if err := row.Scan(b.dest()...); err != nil {
+		return b.Binding, err
 	}
-	b.Timeout = time.Duration(timeout) * time.Microsecond
-	return b, nil
+	return b.binding()
 }
 
 // standings is one read: the primary keys of all tables serve it.
 const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
-		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only,
+		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only, b.rule_sets,
 		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.detail, a.attempts,
-		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, ` + outdated + `,
-		t.maintenance, COALESCE(s.kind, ''), COALESCE(s.opened_at, 0), COALESCE(s.probe_at, 0),
+		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, a.outcome, ` + outdated + `,
+		t.connector, t.maintenance, COALESCE(s.kind, ''), COALESCE(s.opened_at, 0), COALESCE(s.probe_at, 0),
 		COALESCE(s.probe_until, 0), COALESCE(s.paused_until, 0)
 	FROM binding b JOIN target t ON t.name = b.target LEFT JOIN target_state s ON s.target = b.target
 	LEFT JOIN account a ON a.target = b.target AND a.user_id = $2
@@ -170,29 +205,32 @@ func (s *Bindings) Standings(ctx context.Context, client provisioning.ClientID, 
 }
 
 func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing, error) {
-	var b provisioning.Binding
+	var b bindingRow
 	held := provisioning.TargetState{}
-	var timeout int64
 	var stale bool
-	var desired, state, external, kind, detail, cause sql.NullString
+	var connector string
+	var desired, state, external, kind, detail, cause, outcome sql.NullString
 	var opened, probeAt, probeUntil, paused int64
 	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
-	dest := append(bindingDest(&b, &timeout), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &detail, &attempts, &next, &lease, &updated, &cause, &stale,
-		&held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
+	dest := append(b.dest(), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &detail, &attempts, &next, &lease, &updated, &cause, &outcome, &stale,
+		&connector, &held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
 	if err := row.Scan(dest...); err != nil {
 		return provisioning.Standing{}, err
 	}
-	b.Timeout = time.Duration(timeout) * time.Microsecond
+	binding, err := b.binding()
+	if err != nil {
+		return provisioning.Standing{}, err
+	}
 	held.Target, held.Health.OpenedAt, held.Health.ProbeAt = b.Target, sqldb.Time(opened), sqldb.Time(probeAt)
 	held.Health.ProbeUntil, held.Health.PausedUntil = sqldb.Time(probeUntil), sqldb.Time(paused)
-	out := provisioning.Standing{Binding: b, State: held}
+	out := provisioning.Standing{Binding: binding, Connector: connector, State: held}
 	if desired.Valid {
 		out.Account = &provisioning.Account{
 			User: user, Target: b.Target, Desired: provisioning.Desired(desired.String),
 			DesiredRev: desiredRev.Int64, AppliedRev: appliedRev.Int64, State: provisioning.State(state.String),
 			ExternalID: external.String, Kind: sdk.Kind(kind.String), Detail: detail.String, Attempts: int(attempts.Int64),
 			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
-			Trigger: provisioning.Trigger(cause.String),
+			Trigger: provisioning.Trigger(cause.String), Outcome: provisioning.Outcome(outcome.String),
 		}
 	}
 	if stale && out.Account.State == provisioning.StateInSync {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -14,7 +15,7 @@ type Decisions struct{ db *sqldb.DB }
 // NewDecisions returns the decision store of db.
 func NewDecisions(db *sqldb.DB) *Decisions { return &Decisions{db} }
 
-const decisionColumns = `id, client_id, user_id, grant_type, sign_in, reference, earlier, exempt, verdict, code, text, findings, decided_at`
+const decisionColumns = `id, client_id, user_id, grant_type, sign_in, reference, earlier, exempt, verdict, code, text, findings, decided_at, facts`
 
 // Add writes a decision down.
 func (s *Decisions) Add(ctx context.Context, d provisioning.Decision) error {
@@ -22,10 +23,14 @@ func (s *Decisions) Add(ctx context.Context, d provisioning.Decision) error {
 	if err != nil {
 		return err
 	}
+	facts, err := text(d.Request.Facts)
+	if err != nil {
+		return err
+	}
 	r := d.Request
-	_, err = s.db.Exec(ctx, `INSERT INTO decision (`+decisionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+	_, err = s.db.Exec(ctx, `INSERT INTO decision (`+decisionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		d.ID, r.Client, r.User, r.Grant, r.SignIn, r.Reference, r.Earlier, r.Exempt,
-		d.Verdict, d.Failure.Code, d.Failure.Text, findings, sqldb.Micros(d.DecidedAt))
+		d.Verdict, d.Failure.Code, d.Failure.Text, findings, sqldb.Micros(d.DecidedAt), facts)
 	if err != nil {
 		return fmt.Errorf("add decision: %w", err)
 	}
@@ -68,14 +73,14 @@ func (s *Decisions) list(ctx context.Context, where, value string) ([]provisioni
 
 func scanDecision(row scanner) (provisioning.Decision, error) {
 	var d provisioning.Decision
-	var findings string
+	var findings, facts string
 	var decided int64
 	r := &d.Request
 	err := row.Scan(&d.ID, &r.Client, &r.User, &r.Grant, &r.SignIn, &r.Reference, &r.Earlier, &r.Exempt,
-		&d.Verdict, &d.Failure.Code, &d.Failure.Text, &findings, &decided)
+		&d.Verdict, &d.Failure.Code, &d.Failure.Text, &findings, &decided, &facts)
 	if err != nil {
 		return d, err
 	}
 	d.DecidedAt = sqldb.Time(decided)
-	return d, fromText(findings, &d.Findings)
+	return d, errors.Join(fromText(findings, &d.Findings), fromText(facts, &r.Facts))
 }

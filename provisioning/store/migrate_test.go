@@ -34,6 +34,10 @@ var rowsOf = map[int]string{
 		INSERT INTO sweep (target, cause, client_id, on_loss, after_user, target_rev) VALUES ('dir', 'changed', '', 'keep', 'ann', 3)`,
 	4: `UPDATE target SET reconcile_every = 3600000000 WHERE name = 'dir'`,
 	5: `UPDATE account SET held = FALSE WHERE user_id = 'ann'`,
+	6: `INSERT INTO rule_set (name, revision, deleted) VALUES ('staff', 1, FALSE);
+		INSERT INTO rule_set_revision (name, revision, digest, language, source, policies, default_decision, timezone, wso2, created_at)
+			VALUES ('staff', 1, 'abc', 'cel', 'rules: []', '[]', '', '', FALSE, 1700000000000008);
+		UPDATE binding SET rule_sets = '["staff"]' WHERE client_id = 'app'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -48,9 +52,16 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		}
 		checkTarget(t, s, from)
 		checkAccounts(t, s, from)
+		sets, err := s.RuleSets.List(t.Context())
+		if (len(sets) == 1) != (from >= 6) || err != nil {
+			t.Errorf("rule sets = %+v, %v", sets, err)
+		}
 		bindings, err := s.Bindings.ByClient(t.Context(), "app")
 		want := provisioning.NewBinding("app", "dir")
 		want.Blocking, want.Timeout, want.OnUpdateFailure = true, 7*time.Second, provisioning.FailureAllow
+		if from >= 6 {
+			want.RuleSets = []string{"staff"}
+		}
 		if diff := cmp.Diff([]provisioning.Binding{want}, bindings); err != nil || diff != "" {
 			t.Errorf("bindings: %v (-want +got):\n%s", err, diff)
 		}

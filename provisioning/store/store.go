@@ -38,6 +38,7 @@ type Stores struct {
 	Reconciliations *Reconciliations
 	Health          *Health
 	Sweeps          *Sweeps
+	RuleSets        *RuleSets
 }
 
 // New returns the stores of db.
@@ -51,6 +52,7 @@ func New(db *sqldb.DB, sealer Sealer) Stores {
 		Reconciliations: NewReconciliations(db),
 		Health:          NewHealth(db),
 		Sweeps:          NewSweeps(db),
+		RuleSets:        NewRuleSets(db),
 	}
 }
 
@@ -64,6 +66,14 @@ func text(v any) (string, error) {
 		return "", fmt.Errorf("encode %T: %w", v, err)
 	}
 	return string(b), nil
+}
+
+// nameList is text for names, of which there may be none.
+func nameList(names []string) (string, error) {
+	if len(names) == 0 {
+		return "[]", nil
+	}
+	return text(names)
 }
 
 func fromText(s string, v any) error {

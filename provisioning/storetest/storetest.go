@@ -49,6 +49,7 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("attempt retention", func(t *testing.T) { attemptRetention(t, open) })
 	t.Run("decision retention", func(t *testing.T) { decisionRetention(t, open) })
 	t.Run("reconciliations", func(t *testing.T) { reconciliations(t, open) })
+	t.Run("rule sets", func(t *testing.T) { ruleSets(t, open) })
 	t.Run("matching", func(t *testing.T) { matching(t, open) })
 }
 
