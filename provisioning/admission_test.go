@@ -257,8 +257,12 @@ func TestAdmittedOnce(t *testing.T) {
 	})
 }
 
-func TestEngineNeedsAdmission(t *testing.T) {
-	if _, err := provisioning.NewEngine(provisioning.EngineOptions{DigestKey: make([]byte, 32)}); err == nil {
+func TestEngineNeedsAdmissionAndRulebook(t *testing.T) {
+	l := liteLab(t)
+	if _, err := provisioning.NewEngine(provisioning.EngineOptions{DigestKey: make([]byte, 32), Rules: l.rules}); err == nil {
 		t.Error("an engine without a bound on deletions was made")
+	}
+	if _, err := provisioning.NewEngine(provisioning.EngineOptions{DigestKey: make([]byte, 32), Admission: l.Accounts}); err == nil {
+		t.Error("an engine that asks no rules was made")
 	}
 }

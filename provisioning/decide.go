@@ -16,6 +16,8 @@ type Standing struct {
 	// Rule is what the binding's rule sets say of the user. It counts only where
 	// EnableRules is set; then "" is RuleError: nothing was evaluated.
 	Rule RuleOutcome
+	// Rules is what each of the rule sets said.
+	Rules []RuleTrace
 }
 
 // RuleOutcome is what rule sets say.
@@ -48,6 +50,7 @@ const (
 	workNone   work = ""
 	workWant   work = "want"   // it must be present; make it due if it is not
 	workHasten work = "hasten" // it waits for its next try; somebody waits for it
+	workAgain  work = "again"  // rules said no the last time and permit it now
 	workLose   work = "lose"   // rules no longer grant it; the ruling's loss says what becomes of it
 )
 
@@ -56,6 +59,9 @@ type ruling struct {
 	Finding
 	work work
 	loss LossPolicy // goes with workLose
+	// leave is set when rules permit an account that is still to come: whoever
+	// asked for the work, it need not ask them again at once.
+	leave bool
 }
 
 // hastenAfter is how old a failure must be before a sign-in tries again ahead of
@@ -67,12 +73,14 @@ const hastenAfter = 5 * time.Second
 // policy of the binding says otherwise, and then the reason names that policy.
 func judge(s Standing, r Request, now time.Time) ruling {
 	out := ruling{Finding: seen(s, now)}
+	open := s.lenient()
+	out.leave = r.Grant == GrantAuthorize && open.rule() == RulePermit && !lacks(s.Account) && !s.Account.Usable()
 	switch {
 	case !s.Binding.Blocking:
-		return judgeOpen(out, s, r, "not blocking")
+		return judgeOpen(out, open, r, "not blocking")
 	case s.Binding.ReportOnly:
 		strict := judgeBlocking(out, s, r, now)
-		open := judgeOpen(out, s, r, "report only: "+strict.Reason)
+		open := judgeOpen(out, open, r, "report only: "+strict.Reason)
 		open.Would = strict.Verdict
 		return open
 	default:
@@ -84,7 +92,7 @@ func judge(s Standing, r Request, now time.Time) ruling {
 func seen(s Standing, now time.Time) Finding {
 	f := Finding{Target: s.Binding.Target, Blocking: s.Binding.Blocking, Progress: ProgressQueued}
 	if s.Binding.EnableRules {
-		f.Rule = s.rule()
+		f.Rule, f.Rules = s.rule(), s.Rules
 	}
 	a := s.Account
 	if a == nil || !a.Usable() && !a.Working(now) && a.State != StateFailed {
@@ -118,7 +126,9 @@ func judgeOpen(out ruling, s Standing, r Request, reason string) ruling {
 	switch s.rule() {
 	case RuleNone, RulePermit:
 		if s.Binding.JITOutbound && lacks(s.Account) {
-			out.work = workWant
+			out.work, out.leave = workWant, s.rule() == RulePermit
+		} else if s.Binding.JITOutbound && s.Account.Skipped() {
+			out.work = workAgain
 		}
 	case RuleDeny:
 		return out.forfeit(s)
@@ -126,10 +136,19 @@ func judgeOpen(out ruling, s Standing, r Request, reason string) ruling {
 	return out
 }
 
-// forfeit takes away an account that rules deny, as the binding's policy says. A
-// binding that only reports takes nothing away.
+// lenient is the standing as a binding that only reports takes it: it goes on as if
+// rules had permitted.
+func (s Standing) lenient() Standing {
+	if s.Binding.ReportOnly && s.Binding.EnableRules {
+		s.Rule = RulePermit
+	}
+	return s
+}
+
+// forfeit takes away an account that rules deny, as the binding's policy says.
 func (r ruling) forfeit(s Standing) ruling {
-	if _, loses := s.Binding.OnLoss.Desired(); loses && !s.Binding.ReportOnly && !lacks(s.Account) {
+	a := s.Account
+	if _, loses := s.Binding.OnLoss.Desired(); loses && !lacks(a) && !(a.Skipped() && a.ExternalID == "") {
 		r.work, r.loss = workLose, s.Binding.OnLoss
 	}
 	return r
@@ -173,11 +192,14 @@ func judgeDenied(out ruling, s Standing, r Request) ruling {
 func judgeEnsure(out ruling, s Standing, r Request, now time.Time) ruling {
 	a := s.Account
 	switch {
-	case lacks(a) && !s.Binding.JITOutbound:
+	case (lacks(a) || a.Skipped() && a.ExternalID == "") && !s.Binding.JITOutbound:
 		return out.deny("no account, and not made at sign-in", Failure{FailureRefused, TextNoAccount})
 	case lacks(a):
-		out.work = workWant
+		out.work, out.leave = workWant, s.rule() == RulePermit
 		return pending(out, s, r, now, "work is due")
+	case a.Skipped():
+		out.work = workAgain
+		return pending(out, s, r, now, "rules permit it now")
 	case a.Usable():
 		return out.permit("in sync")
 	case a.State == StateFailed:

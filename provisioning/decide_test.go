@@ -46,6 +46,8 @@ func ledgerRows() []ledgerRow {
 		{"to be suspended", row(StatePending, func(a *Account) { a.Desired = DesiredSuspended })},
 		{"suspended", row(StateSuspended, func(a *Account) { a.Desired, a.AppliedRev = DesiredSuspended, 2 })},
 		{"absent", row(StateAbsent, func(a *Account) { unlinked(a); a.Desired, a.AppliedRev = DesiredAbsent, 2 })},
+		{"skipped create", row(StateAbsent, func(a *Account) { unlinked(a); a.Outcome, a.AppliedRev = OutcomeSkipped, 2 })},
+		{"skipped update", row(StateInSync, func(a *Account) { a.Outcome, a.AppliedRev = OutcomeSkipped, 2 })},
 		{"in sync, to be absent", row(StateInSync, func(a *Account) { a.Desired, a.AppliedRev = DesiredAbsent, 2 })},
 	}
 }
@@ -128,6 +130,15 @@ func (c testCase) said() RuleOutcome {
 	}
 }
 
+// acts is what the binding acts on: one that only reports goes on as if rules had
+// permitted.
+func (c testCase) acts() RuleOutcome {
+	if c.s.Binding.ReportOnly {
+		return RulePermit
+	}
+	return c.said()
+}
+
 // The promise of Blocking: no success, no token, but for what a policy names.
 func TestBlockingPermitsOnlyUsableOrByPolicy(t *testing.T) {
 	eachCase(func(c testCase) {
@@ -138,7 +149,7 @@ func TestBlockingPermitsOnlyUsableOrByPolicy(t *testing.T) {
 		}
 		a := s.Account
 		linked := a != nil && a.ExternalID != ""
-		usable := a != nil && a.State == StateInSync && a.Desired == DesiredPresent && linked && a.AppliedRev >= a.DesiredRev
+		usable := a != nil && a.State == StateInSync && a.Desired == DesiredPresent && linked && a.AppliedRev >= a.DesiredRev && a.Outcome != OutcomeSkipped
 		allowed := strings.HasSuffix(got.Reason, "allowed by policy") &&
 			(linked && s.Binding.OnUpdateFailure == FailureAllow || !linked && s.Binding.OnCreateFailure == FailureAllow)
 		held := got.Reason == "linked, an update is due" && r.Grant != GrantAuthorize && linked &&
@@ -182,12 +193,18 @@ func TestWorkIsOnlyMadeDueWhereAsked(t *testing.T) {
 		b, got := c.s.Binding, judge(c.s, c.r, noon)
 		ensure := c.r.Grant == GrantRefresh && b.OnRefresh == RefreshEnsure && b.Blocking
 		missing := c.s.Account == nil || c.s.Account.Desired != DesiredPresent
-		may := b.JITOutbound && c.said() == RulePermit && missing && (c.r.Grant == GrantAuthorize || ensure)
+		may := b.JITOutbound && c.acts() == RulePermit && missing && (c.r.Grant == GrantAuthorize || ensure)
 		if got.work == workWant && !may {
 			t.Errorf("%s: makes work due", c)
 		}
 		if may && c.r.Grant == GrantAuthorize && got.work != workWant {
 			t.Errorf("%s: makes no work due", c)
+		}
+		if got.leave && (!b.EnableRules || c.acts() != RulePermit || c.r.Grant != GrantAuthorize && !ensure) {
+			t.Errorf("%s: gives a leave that rules did not", c)
+		}
+		if got.work == workAgain && (!c.s.Account.Skipped() || c.acts() != RulePermit) {
+			t.Errorf("%s: asks again", c)
 		}
 	})
 }
@@ -197,7 +214,7 @@ func TestWorkIsOnlyMadeDueWhereAsked(t *testing.T) {
 func TestAccountsAreLostOnlyByDenial(t *testing.T) {
 	eachCase(func(c testCase) {
 		b, got := c.s.Binding, judge(c.s, c.r, noon)
-		there := c.s.Account != nil && c.s.Account.Desired == DesiredPresent
+		there := c.s.Account != nil && c.s.Account.Desired == DesiredPresent && (c.s.Account.ExternalID != "" || !c.s.Account.Skipped())
 		loses := b.OnLoss == LossSuspend || b.OnLoss == LossDelete
 		want := c.said() == RuleDeny && c.r.Grant == GrantAuthorize && there && loses && !b.ReportOnly
 		if (got.work == workLose) != want || want && got.loss != b.OnLoss {

@@ -57,6 +57,7 @@ type Result struct {
 	Rev     int64    // the desired revision the run worked for
 	Account Account  // the row as it is to be; revisions, fence and lease aside
 	Attempt *Attempt // nil when no call was made
+	Loss    *Loss    // what becomes of an account that rules deny; nil if nothing
 }
 
 // HealthRecorder keeps how targets are doing.
@@ -74,7 +75,9 @@ type EngineOptions struct {
 	Store     TargetReader
 	Targets   Targets
 	Users     Users
-	Notifier  *Notifier // may be nil
+	// Rules are asked before an account is made or changed.
+	Rules    *Rulebook
+	Notifier *Notifier // may be nil
 	// Lease is how long the leases of this engine's runs last from each extension;
 	// 0 means DefaultLease. It should be what the leases were claimed for.
 	Lease time.Duration
@@ -94,13 +97,16 @@ type Engine struct{ EngineOptions }
 const minDigestKey = 32
 
 // NewEngine returns an engine. It fails when the digest key is too short: the
-// digests of short values could be guessed. It fails without an Admission.
+// digests of short values could be guessed. It fails without an Admission or a Rulebook.
 func NewEngine(o EngineOptions) (*Engine, error) {
 	if len(o.DigestKey) < minDigestKey {
 		return nil, fmt.Errorf("engine: digest key has %d bytes, needs %d", len(o.DigestKey), minDigestKey)
 	}
 	if o.Admission == nil {
 		return nil, errors.New("engine: no admission: nothing would bound how many accounts are deleted")
+	}
+	if o.Rules == nil {
+		return nil, errors.New("engine: no rulebook: nothing would ask the rules of bindings")
 	}
 	if o.Lease == 0 {
 		o.Lease = DefaultLease
@@ -136,6 +142,9 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 		err = nil
 		e.Logger.WarnContext(ctx, "too many accounts would end within an hour: held for an admin", "user_id", l.Account.User, "target", l.Account.Target)
 	}
+	if errors.Is(err, errSkipped) {
+		err = nil
+	}
 	failure := sdk.AsError(err)
 	if err := r.finish(ctx, failure); err != nil {
 		return fmt.Errorf("run account: %w", err)
@@ -168,11 +177,11 @@ func (r *run) observed(failure *sdk.Error, stopped bool) Observation {
 	if stopped {
 		return o
 	}
-	if failure != nil {
+	if failure != nil && failure.Kind != kindRules { // our own rules say nothing of it
 		o.Kind, o.RetryAfter = failure.Kind, failure.RetryAfter
 	}
 	if r.attempt != nil {
-		o.Called = slices.ContainsFunc(r.attempt.Calls, func(c Call) bool { return c.Verb != "connect" }) ||
+		o.Called = slices.ContainsFunc(r.attempt.Calls, func(c Call) bool { return c.Verb != "connect" && c.Verb != verbRules }) ||
 			o.Kind == sdk.KindTransient || o.Kind == sdk.KindUnauthorized
 	}
 	return o

@@ -36,6 +36,7 @@ type GateLedger interface {
 
 // DecisionRecorder keeps decisions.
 type DecisionRecorder interface {
+	// Add writes a decision down; it has an id.
 	Add(ctx context.Context, d Decision) error
 }
 
@@ -47,15 +48,18 @@ type Tx interface {
 	AfterCommit(ctx context.Context, f func())
 }
 
-// GateOptions are the parts of a Gate. All but Notifier are required.
+// GateOptions are the parts of a Gate. All but Notifier and Rules are required.
 type GateOptions struct {
 	Ledger    GateLedger
 	Decisions DecisionRecorder
 	Users     UserStatus
-	Tx        Tx
-	Nudge     func() // tells the runner that work became due; must not block
-	Notifier  *Notifier
-	Now       func() time.Time
+	// Rules are asked where a binding says so; without them such a binding has no
+	// decision.
+	Rules    *Rulebook
+	Tx       Tx
+	Nudge    func() // tells the runner that work became due; must not block
+	Notifier *Notifier
+	Now      func() time.Time
 }
 
 // Gate decides whether an authorization may go on. Nothing else makes a Permit.
@@ -109,7 +113,7 @@ func (g *Gate) Start(ctx context.Context, r Request) (Decision, error) {
 func (g *Gate) Look(ctx context.Context, r Request) (Decision, error) {
 	d, rulings, err := g.look(ctx, r)
 	if err == nil {
-		err = g.enqueue(ctx, r, rulings, func(out ruling) bool { return out.work == workHasten })
+		err = g.enqueue(ctx, d, rulings, func(out ruling) bool { return out.work == workHasten || out.work == workAgain })
 	}
 	if err != nil {
 		return Decision{}, fmt.Errorf("look at decision: %w", err)
@@ -159,49 +163,73 @@ func (g *Gate) record(ctx context.Context, r Request, selected func(ruling) bool
 	if err != nil {
 		return Decision{}, err
 	}
-	if err := g.enqueue(ctx, r, rulings, selected); err != nil {
+	d.ID = DecisionID(newID())
+	if err := g.enqueue(ctx, d, rulings, selected); err != nil {
 		return Decision{}, err
 	}
-	d.ID = DecisionID(newID())
 	if err := g.Decisions.Add(ctx, d); err != nil {
 		return Decision{}, err
 	}
 	return d, nil
 }
 
-func (g *Gate) enqueue(ctx context.Context, r Request, rulings []ruling, selected func(ruling) bool) error {
-	var want, hasten []TargetName
-	var lost []Loss
-	for _, out := range rulings {
-		switch {
-		case !selected(out):
-		case out.work == workWant:
-			want = append(want, out.Target)
-		case out.work == workHasten:
-			hasten = append(hasten, out.Target)
-		case out.work == workLose:
-			lost = append(lost, Loss{User: r.User, Client: r.Client, Target: out.Target, Policy: out.loss})
-		}
-	}
-	if len(want)+len(hasten)+len(lost) == 0 {
+// enqueue does the work that selected rulings ask for. A decision without an id is
+// not recorded: accounts that it permits have no leave from it.
+func (g *Gate) enqueue(ctx context.Context, d Decision, rulings []ruling, selected func(ruling) bool) error {
+	w := g.workOf(d, rulings, selected)
+	if w.empty() {
 		return nil
 	}
 	g.Tx.AfterCommit(ctx, g.Nudge)
-	if len(want) > 0 {
-		w := Wish{User: r.User, Client: r.Client, Targets: want, Trigger: TriggerSignIn}
-		if err := g.Ledger.Want(ctx, w, g.Now()); err != nil {
+	for _, wish := range w.wishes {
+		if err := g.Ledger.Want(ctx, wish, g.Now()); err != nil {
 			return err
 		}
 	}
-	for _, l := range lost {
+	for _, l := range w.lost {
 		if err := g.Ledger.Forfeit(ctx, l, g.Now()); err != nil {
 			return err
 		}
 	}
-	if len(hasten) > 0 {
-		return g.Ledger.Hasten(ctx, r.User, hasten, g.Now())
+	if len(w.hasten) > 0 {
+		return g.Ledger.Hasten(ctx, d.Request.User, w.hasten, g.Now())
 	}
 	return nil
+}
+
+// gateWork is what the gate asks of the ledger.
+type gateWork struct {
+	wishes []Wish
+	hasten []TargetName
+	lost   []Loss
+}
+
+func (w gateWork) empty() bool { return len(w.wishes)+len(w.hasten)+len(w.lost) == 0 }
+
+func (g *Gate) workOf(d Decision, rulings []ruling, selected func(ruling) bool) gateWork {
+	var w gateWork
+	for _, out := range rulings {
+		if !selected(out) {
+			continue
+		}
+		by := DecisionID("")
+		if out.leave {
+			by = d.ID
+		}
+		wants := out.work == workWant || out.work == workAgain && d.ID != "" || by != ""
+		if wants {
+			w.wishes = append(w.wishes, Wish{
+				User: d.Request.User, Client: d.Request.Client, Targets: []TargetName{out.Target}, Trigger: TriggerSignIn, Decision: by,
+			})
+		}
+		switch {
+		case out.work == workHasten, out.work == workAgain && !wants:
+			w.hasten = append(w.hasten, out.Target)
+		case out.work == workLose:
+			w.lost = append(w.lost, Loss{User: d.Request.User, Client: d.Request.Client, Target: out.Target, Policy: out.loss})
+		}
+	}
+	return w
 }
 
 func (g *Gate) look(ctx context.Context, r Request) (Decision, []ruling, error) {
@@ -226,6 +254,9 @@ func (g *Gate) look(ctx context.Context, r Request) (Decision, []ruling, error) 
 	standings, err := g.Ledger.Standings(ctx, r.Client, r.User)
 	if err != nil {
 		return Decision{}, nil, fmt.Errorf("read bindings: %w", err)
+	}
+	if err := g.ruled(ctx, &d, standings); err != nil {
+		return Decision{}, nil, err
 	}
 	return d.judged(standings)
 }

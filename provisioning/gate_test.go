@@ -159,23 +159,6 @@ func TestJITOff(t *testing.T) {
 	}
 }
 
-func TestRulesAreNotAvailable(t *testing.T) {
-	for _, blocking := range []bool{true, false} {
-		l := liteLab(t)
-		l.bind(func(b *provisioning.Binding) { b.EnableRules, b.Blocking = true, blocking })
-		l.start("ann")
-		l.ok(l.lifecycle.Registered(t.Context(), "ann", "app"))
-		if blocking {
-			l.decided(request("ann"), provisioning.VerdictDeny, provisioning.FailureRefused)
-		} else {
-			l.decided(request("ann"), provisioning.VerdictPermit, "")
-		}
-		if _, err := l.Accounts.Get(t.Context(), "ann", "dir"); !errors.Is(err, provisioning.ErrAccountNotFound) {
-			t.Errorf("blocking %v: an account was made due that no rule granted: %v", blocking, err)
-		}
-	}
-}
-
 func TestFailedThenRetriedByTheUser(t *testing.T) {
 	l := liteLab(t)
 	l.world.failing("create", &sdk.Error{Kind: sdk.KindInvalid, Effect: sdk.EffectNone, Field: "email"})

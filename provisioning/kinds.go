@@ -66,6 +66,8 @@ func policyOf(kind sdk.Kind) kindPolicy {
 		return kindPolicy{retryNone, FailureInternal, TextUnsupported, "the connector or target cannot do this; change the policy that asks for it"}
 	case sdk.KindOutcomeUnknown:
 		return kindPolicy{retryBackoff, FailureUnavailable, TextUnavailable, "the target's answer was lost; what happened is looked up before the next try"}
+	case kindRules:
+		return kindPolicy{retryBackoff, FailureRefused, TextRules, "the rules of the binding gave no decision; correct the rule set or what it asks of the user"}
 	case sdk.KindPending:
 		return kindPolicy{retryAfter, FailureUnavailable, TextPending, "the target has accepted the change and not done it yet; it is looked at again"}
 	default:

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
+	"github.com/anteroom-id/anteroom/provisioning/rules/language"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 	"github.com/anteroom-id/anteroom/provisioning/store"
@@ -56,6 +58,14 @@ func (p *people) remove(id provisioning.UserID) {
 	delete(p.m, id)
 }
 
+// apps are applications of which only the client id is known.
+type apps struct{}
+
+// App implements provisioning.Apps.
+func (apps) App(_ context.Context, client provisioning.ClientID) (rules.App, error) {
+	return rules.App{Name: string(client), ClientID: string(client)}, nil
+}
+
 // lab is a whole heart on one database, with a clock that is moved by hand.
 type lab struct {
 	testing.TB
@@ -66,6 +76,7 @@ type lab struct {
 	engine    *provisioning.Engine
 	gate      *provisioning.Gate
 	lifecycle *provisioning.Lifecycle
+	rules     *provisioning.Rulebook
 	nudges    int
 	afterKill func() // what happens while the account waits for a new worker
 
@@ -92,12 +103,15 @@ func newLab(t testing.TB, db *sqldb.DB) *lab {
 		people: &people{m: map[provisioning.UserID]provisioning.Profile{}}, now: storetest.Epoch(),
 		afterKill: func() {},
 	}
+	l.rules = provisioning.NewRulebook(provisioning.RulebookOptions{
+		Sets: l.RuleSets, Compile: language.Compile, Users: l.people, Apps: apps{}, Bindings: l.Bindings, Decisions: l.Decisions,
+	})
 	l.engine = l.engineOn(l.Accounts, l.world)
 	l.gate = provisioning.NewGate(provisioning.GateOptions{
 		Ledger: struct {
 			*store.Accounts
 			*store.Bindings
-		}{l.Accounts, l.Bindings}, Decisions: l.Decisions, Users: l.people, Tx: db, Nudge: l.nudge, Now: l.Now,
+		}{l.Accounts, l.Bindings}, Decisions: l.Decisions, Users: l.people, Rules: l.rules, Tx: db, Nudge: l.nudge, Now: l.Now,
 	})
 	l.lifecycle = provisioning.NewLifecycle(provisioning.LifecycleOptions{Ledger: l.Accounts, Bindings: l.Bindings, Tx: db, Nudge: l.nudge, Now: l.Now})
 	l.target(func(*provisioning.Target) {})
@@ -120,7 +134,7 @@ func liteLab(t testing.TB) *lab {
 func (l *lab) engineOn(ledger provisioning.Ledger, targets provisioning.Targets) *provisioning.Engine {
 	l.Helper()
 	e, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: ledger, Health: l.Health, Store: l.Targets, Targets: targets, Users: l.people, DigestKey: make([]byte, 32), Admission: l.Accounts,
+		Ledger: ledger, Health: l.Health, Store: l.Targets, Targets: targets, Users: l.people, Rules: l.rules, DigestKey: make([]byte, 32), Admission: l.Accounts,
 		Logger: slog.New(slog.DiscardHandler), Now: l.Now, Random: func() float64 { return 0.5 },
 	})
 	l.ok(err)

@@ -44,9 +44,7 @@ func NewLifecycle(o LifecycleOptions) *Lifecycle { return &Lifecycle{o} }
 
 // Registered gives a new user the accounts of the application they registered
 // through, whether or not its bindings work at sign-in; those of the default
-// bindings when client is "". Bindings with rules are
-// left out as long as rules are not available: nobody said the user may have
-// that account.
+// bindings when client is "". Rules are asked when the account is made.
 func (l *Lifecycle) Registered(ctx context.Context, user UserID, client ClientID) error {
 	if client == "" {
 		client = DefaultClient
@@ -56,11 +54,9 @@ func (l *Lifecycle) Registered(ctx context.Context, user UserID, client ClientID
 		if err != nil {
 			return err
 		}
-		var targets []TargetName
+		targets := make([]TargetName, 0, len(bindings))
 		for _, b := range bindings {
-			if !b.EnableRules {
-				targets = append(targets, b.Target)
-			}
+			targets = append(targets, b.Target)
 		}
 		if len(targets) == 0 {
 			return nil

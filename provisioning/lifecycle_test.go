@@ -165,20 +165,6 @@ func TestBindingAdded(t *testing.T) {
 	})
 }
 
-// Rules that nobody can ask yet give no account.
-func TestBindingAddedWithRules(t *testing.T) {
-	l := liteLab(t)
-	m := members{"other": {"ann"}}
-	l.sweep(members{})
-	l.bind(func(b *provisioning.Binding) { b.Client, b.EnableRules = "other", true })
-	l.sweep(m)
-	l.none("ann")
-	l.bind(func(b *provisioning.Binding) { b.Client = "other" })
-	l.sweep(m)
-	l.drain()
-	l.mirrors("ann", true)
-}
-
 // What becomes of accounts whose binding is removed: only those we created are
 // deleted.
 func TestBindingRemoved(t *testing.T) {

@@ -28,7 +28,9 @@ type run struct {
 	attempt *Attempt          // nil until the first call
 	groups  []string          // of the target, for the user; see Target.Groups
 	outcome Outcome
-	waits   bool // for an admin, see errHeld
+	waits   bool   // for an admin, see errHeld
+	skipped string // why rules do not permit the account; "" if they do
+	loss    *Loss  // goes with skipped
 }
 
 // work brings the account to what is desired. Its error is an [*sdk.Error] or a
@@ -60,6 +62,9 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	profile, err := r.profile(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.permitted(ctx, profile); err != nil {
 		return err
 	}
 	if r.conn, err = r.Targets.Connect(ctx, r.target); err != nil {
@@ -212,11 +217,12 @@ func (r *run) result(failure *sdk.Error) Result {
 	switch {
 	case r.waits:
 		a, r.outcome = r.withheld(a), OutcomeHeld
+	case r.skipped != "":
+		r.outcome = OutcomeSkipped
+		a = r.done(a)
+		a.Detail = r.skipped
 	case failure == nil:
-		a.State, a.Outcome, a.AppliedRev = r.reached(), r.outcome, r.lease.Account.DesiredRev
-		a.TargetRev = r.target.Revision
-		a.Kind, a.Detail, a.Field, a.Attempts = "", "", "", 0
-		a.FirstFailedAt, a.NextAttemptAt = zeroTime, zeroTime
+		a = r.done(a)
 	default:
 		a = r.failed(a, failure)
 	}
@@ -227,7 +233,16 @@ func (r *run) result(failure *sdk.Error) Result {
 			r.attempt.Outcome = ""
 		}
 	}
-	return Result{Rev: r.lease.Account.DesiredRev, Account: a, Attempt: r.attempt}
+	return Result{Rev: r.lease.Account.DesiredRev, Account: a, Attempt: r.attempt, Loss: r.loss}
+}
+
+// done is an account whose run ended well.
+func (r *run) done(a Account) Account {
+	a.State, a.Outcome, a.AppliedRev = r.reached(), r.outcome, r.lease.Account.DesiredRev
+	a.TargetRev = r.target.Revision
+	a.Kind, a.Detail, a.Field, a.Attempts = "", "", "", 0
+	a.FirstFailedAt, a.NextAttemptAt = zeroTime, zeroTime
+	return a
 }
 
 // next is the trigger of the run after this one. Whoever waits at a sign-in waits

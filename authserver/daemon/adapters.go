@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -13,6 +14,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/provisioning/store"
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -81,6 +83,18 @@ func (b bindingResources) Delete(ctx context.Context, client provisioning.Client
 	return nil
 }
 
+// apps tells rules of applications.
+type apps struct{ store authstore.Applications }
+
+// App implements provisioning.Apps.
+func (a apps) App(ctx context.Context, client provisioning.ClientID) (rules.App, error) {
+	app, err := a.store.Get(ctx, client)
+	if errors.Is(err, application.ErrNotFound) {
+		return rules.App{ClientID: string(client)}, nil
+	}
+	return rules.App{Name: app.Name, ClientID: string(client)}, err
+}
+
 // gateLedger is the two stores the gate reads and writes.
 type gateLedger struct {
 	*store.Bindings
@@ -99,8 +113,12 @@ func (p provisioned) Provisioned(ctx context.Context, client provisioning.Client
 	}
 	out := map[provisioning.TargetName]op.Account{}
 	for _, s := range standings {
-		if s.Account != nil {
-			out[s.Binding.Target] = op.Account{ID: s.Account.ExternalID, State: s.Account.State}
+		switch a := s.Account; {
+		case a == nil:
+		case a.Skipped(): // it may be there, and is not as the profile is
+			out[s.Binding.Target] = op.Account{ID: a.ExternalID, State: provisioning.State(provisioning.OutcomeSkipped)}
+		default:
+			out[s.Binding.Target] = op.Account{ID: a.ExternalID, State: a.State}
 		}
 	}
 	return out, nil

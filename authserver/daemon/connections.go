@@ -10,7 +10,6 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
-	"github.com/anteroom-id/anteroom/provisioning/mapping"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -126,14 +125,6 @@ func checkMapping(t provisioning.Target, d sdk.Description) error {
 	if t.Groups != nil && !d.Has(sdk.CapabilitySetGroups) {
 		return resources.ErrGroups
 	}
-	_, err := mapping.Compile(rules(t.Mapping), d.Attributes)
+	_, err := provisioning.CompileMapping(t.Mapping, d.Attributes)
 	return err
-}
-
-func rules(m []provisioning.AttributeMapping) []mapping.Rule {
-	var out []mapping.Rule
-	for _, r := range m {
-		out = append(out, mapping.Rule(r))
-	}
-	return out
 }

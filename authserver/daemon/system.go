@@ -19,6 +19,7 @@ import (
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
+	"github.com/anteroom-id/anteroom/provisioning/rules/language"
 	"github.com/anteroom-id/anteroom/provisioning/runner"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	pstore "github.com/anteroom-id/anteroom/provisioning/store"
@@ -36,6 +37,7 @@ type System struct {
 	Accounts     *pstore.Accounts
 	Attempts     *pstore.Attempts
 	Decisions    *pstore.Decisions
+	RuleSets     *pstore.RuleSets
 	// Reconciliations tells what comparing targets with the ledger found.
 	Reconciliations *pstore.Reconciliations
 	Health          *pstore.Health
@@ -118,6 +120,7 @@ func (s *System) buildStores() {
 	}
 	p := pstore.New(s.db, s.sealer)
 	s.Targets, s.Bindings, s.Accounts, s.Attempts, s.Decisions = p.Targets, p.Bindings, p.Accounts, p.Attempts, p.Decisions
+	s.RuleSets = p.RuleSets
 	s.Reconciliations = p.Reconciliations
 	s.Health, s.sweeps = p.Health, p.Sweeps
 }
@@ -171,9 +174,12 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
 		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
+	rulebook := provisioning.NewRulebook(provisioning.RulebookOptions{
+		Sets: s.RuleSets, Compile: language.Compile, Users: people, Apps: apps{s.Applications}, Bindings: s.Bindings, Decisions: s.Decisions,
+	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
 		Ledger: s.observedLedger(s.faults.Ledger(s.Accounts)), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
-		Store: s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Notifier: s.notifier, Lease: s.Config.Lease,
+		Store: s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Rules: rulebook, Notifier: s.notifier, Lease: s.Config.Lease,
 		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
 	if err != nil {
@@ -186,7 +192,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Queue: s.faults.Queue(s.Accounts), Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
 	})
 	s.Gate = provisioning.NewGate(provisioning.GateOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
+		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Rules: rulebook, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
 		Notifier: s.notifier, Now: s.Now,
 	})
 	return nil

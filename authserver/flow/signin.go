@@ -78,6 +78,10 @@ type SignIn struct {
 
 	// clientRevision is the application's revision this step was decided under.
 	clientRevision int64
+	// address is the browser's IP address in this step, amr how the user of its
+	// session proved who they are (RFC 8176).
+	address string
+	amr     []string
 }
 
 // Action is what a sign-in needs next.

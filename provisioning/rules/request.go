@@ -70,7 +70,8 @@ type Trigger string
 
 // The triggers.
 const (
-	TriggerJIT       Trigger = "jit" // a sign-in
+	TriggerJIT       Trigger = "jit"    // a sign-in
+	TriggerChange    Trigger = "change" // of the user, the binding, the target or the rules
 	TriggerRetry     Trigger = "retry"
 	TriggerReconcile Trigger = "reconcile"
 	TriggerSimulate  Trigger = "simulate"

@@ -31,7 +31,7 @@ const rearm = `state = CASE WHEN applied_rev < desired_rev THEN 'pending' ELSE s
 // bump is rearm for a change: the work is due again even after a running worker
 // is done. Neither of the two ends a hold: unrelated changes let nothing go that
 // waits for an admin.
-const bump = `desired_rev = desired_rev + 1, state = 'pending', attempts = 0, first_failed_at = 0, cause = 'background',
+const bump = `desired_rev = desired_rev + 1, state = 'pending', attempts = 0, first_failed_at = 0, cause = 'background', ruled_at = 0,
 	next_attempt_at = CASE WHEN lease_until > $1 THEN next_attempt_at ELSE $1 END, updated_at = $1`
 
 // Get returns one account, or [provisioning.ErrAccountNotFound].

@@ -116,7 +116,10 @@ func (s *Accounts) Finish(ctx context.Context, l provisioning.Lease, r provision
 		if err := endAttempt(ctx, s.db, r.Attempt); err != nil {
 			return err
 		}
-		return s.finishAccount(ctx, l, r)
+		if err := s.finishAccount(ctx, l, r); err != nil || r.Loss == nil {
+			return err
+		}
+		return s.Forfeit(ctx, *r.Loss, r.Account.UpdatedAt)
 	})
 	if errors.Is(err, provisioning.ErrLeaseLost) {
 		return errors.Join(err, s.endLost(ctx, r.Attempt))
