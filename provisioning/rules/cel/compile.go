@@ -2,12 +2,12 @@ package cel
 
 import (
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // the zone of a rule set must not depend on the machine
 
 	"cel.dev/cel-go/cel"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -75,7 +75,7 @@ func (c *compiler) rule(src *ruleSource) *rule {
 	checked, issues := c.env.Compile(src.when.text)
 	for _, e := range issues.Errors() {
 		at := src.when.place(src.when.index(e.Location.Line(), e.Location.Column()))
-		c.reader.at(at, "%s", plain(e.Message))
+		c.reader.at(at, "%s", expression.Plain(e.Message))
 	}
 	if issues.Err() != nil {
 		return out
@@ -85,37 +85,17 @@ func (c *compiler) rule(src *ruleSource) *rule {
 		return out
 	}
 	out.condition = condition{checked: checked.NativeRep(), source: src.when, text: c.reader.src}
-	if c.collect(out.condition) && c.limit(checked, src.when) {
+	if c.collect(out.condition) {
 		out.program = c.plan(checked, src.when)
 	}
 	return out
 }
 
-// plain takes words off a message that mean nothing to who writes a rule.
-func plain(message string) string {
-	message, _, _ = strings.Cut(message, "\n")
-	message, _, _ = strings.Cut(message, " expecting {") // every token of the grammar
-	return strings.TrimSuffix(message, " (in container '')")
-}
-
-// limit refuses a condition that would cost too much for a large user.
-func (c *compiler) limit(checked *cel.Ast, e expression) bool {
-	estimate, err := c.env.EstimateCost(checked, expected{})
-	switch {
-	case err != nil:
-		c.reader.at(e.at, "%s", plain(err.Error()))
-	case estimate.Max > MaxCost:
-		c.reader.at(e.at, "could take %d steps for one user, more than %d", estimate.Max, MaxCost)
-	default:
-		return true
-	}
-	return false
-}
-
-func (c *compiler) plan(checked *cel.Ast, e expression) cel.Program {
-	p, err := c.env.Program(checked, cel.CostLimit(MaxCost))
+// plan refuses a condition that would cost too much for a large user.
+func (c *compiler) plan(checked *cel.Ast, e placedText) cel.Program {
+	p, err := expression.Plan(c.env, checked)
 	if err != nil {
-		c.reader.at(e.at, "%s", plain(err.Error()))
+		c.reader.at(e.at, "%v", err)
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -102,7 +103,7 @@ func TestRefused(t *testing.T) {
 		{"merge", "rules:\n  - {<<: {}, id: a}\n", "anchors"},
 		{"same key twice", rule + "rules: []\n", `mapping key "rules" already defined`},
 		{"not YAML", "rules: [\n", "1:8: sequence end token"},
-		{"long condition", one("'" + strings.Repeat("x", MaxExpression) + "' == ''"), "is longer than 16384 bytes"},
+		{"long condition", one("'" + strings.Repeat("x", expression.MaxText) + "' == ''"), "is longer than 16384 bytes"},
 		{"empty condition", "rules: [{id: a, effect: permit, when: ' '}]", "must be a condition"},
 		{"regexp program", one("user.email.matches('(a{0,100}){0,100}')"), "5:26: invalid matches argument"},
 		{"recursion", one(strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200)), "recursion"},
@@ -125,12 +126,12 @@ func TestVocabulary(t *testing.T) {
 		"account": rules.Account{}, "request": request{}, "env": clock{},
 	} {
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
-			fields[root+"."+fieldName(f)] = true
+			fields[root+"."+expression.FieldName(f)] = true
 		}
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[rules.Request]()) {
 		if _, ok := reflect.TypeFor[request]().FieldByName(f.Name); !ok {
-			if _, root := newInput(&rules.Request{}, time.UTC).ResolveName(fieldName(f)); !root && f.Name != "Now" {
+			if _, root := newInput(&rules.Request{}, time.UTC).ResolveName(expression.FieldName(f)); !root && f.Name != "Now" {
 				t.Errorf("no condition can ask for the %s of a request", f.Name)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 // condition is a checked expression with its place in the document.
 type condition struct {
 	checked *ast.AST
-	source  expression
+	source  placedText
 	text    string // the document
 }
 

@@ -20,9 +20,9 @@
 //
 // Conditions see user, app, connector, request, account and env, with the fields of
 // [rules.Request]; env has now, date, hour, minute_of_day and weekday in the zone of
-// the rule set. Besides the standard operators and macros there are the string,
-// set, list and optional functions of cel-go, env.between("22:00", "06:00"), which
-// runs over midnight, and request.ip.in_network("10.0.0.0/8"). There is no clock,
+// the rule set. Besides what package expression has for every expression there
+// are env.between("22:00", "06:00"), which runs over midnight, and
+// request.ip.in_network("10.0.0.0/8"). There is no clock,
 // no chance and no look-up: the same request gets the same decision.
 //
 // It does not own where rule sets are kept, what NotApplicable turns into once

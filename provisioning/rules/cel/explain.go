@@ -16,6 +16,7 @@ import (
 	"cel.dev/cel-go/interpreter"
 	"cel.dev/cel-go/parser"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -84,7 +85,7 @@ func (e *explainer) operations(r *rule, covers bool) rules.Cause {
 func (e *explainer) evaluate(c condition) (values interpreter.EvalState) {
 	values = interpreter.NewEvalState()
 	defer func() { _ = recover() }() // the decision has said so
-	program, err := e.env.PlanProgram(c.checked, cel.CostLimit(MaxCost), cel.EvalOptions(cel.OptExhaustiveEval))
+	program, err := e.env.PlanProgram(c.checked, cel.CostLimit(expression.MaxCost), cel.EvalOptions(cel.OptExhaustiveEval))
 	if err != nil {
 		return values
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -97,8 +98,9 @@ func compileUnchecked(expr string) (*Set, error) {
 	if issues.Err() != nil {
 		return nil, issues.Err()
 	}
-	c := compiler{env: env, reader: r}
 	out := &rule{effect: rules.Permit, condition: condition{checked: checked.NativeRep(), source: doc.rules[0].when, text: r.src}}
-	out.program = c.plan(checked, doc.rules[0].when)
+	if out.program, err = expression.PlanUnchecked(env, checked); err != nil {
+		return nil, err
+	}
 	return &Set{algorithm: rules.DenyOverrides, zone: time.UTC, env: env, rules: []*rule{out}, nodes: []rules.Node[*input]{out}}, nil
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
 // Limits of a document.
 const (
-	MaxSource     = 256 << 10 // bytes
-	MaxRules      = 200
-	MaxExpression = 16 << 10 // bytes of one condition
-	maxNesting    = 32
-	maxTokens     = 20_000
-	maxProblems   = 50
+	MaxSource   = 256 << 10 // bytes
+	MaxRules    = 200
+	maxNesting  = 32
+	maxTokens   = 20_000
+	maxProblems = 50
 )
 
 // Problems is everything wrong with a document, in the order of the source.
@@ -61,7 +61,7 @@ type ruleSource struct {
 	id          string
 	effect      rules.Decision
 	operations  []rules.Operation
-	when        expression
+	when        placedText
 	obligations []rules.Obligation
 }
 
@@ -262,13 +262,13 @@ func (r *reader) operations(n ast.Node) []rules.Operation {
 	return out
 }
 
-func (r *reader) expression(n ast.Node) expression {
-	e := expression{text: r.text(n), at: r.start(n)}
+func (r *reader) expression(n ast.Node) placedText {
+	e := placedText{text: r.text(n), at: r.start(n)}
 	switch {
 	case strings.TrimSpace(e.text) == "":
 		r.node(n, `must be a condition, in quotes; "true" for always`)
-	case len(e.text) > MaxExpression:
-		r.node(n, "is longer than %d bytes", MaxExpression)
+	case len(e.text) > expression.MaxText:
+		r.node(n, "is longer than %d bytes", expression.MaxText)
 	default:
 		e.places = align(r.src, e.at, e.text)
 		e.at = e.places[0]

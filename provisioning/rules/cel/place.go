@@ -5,15 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// expression is the text of a condition, and where it stands.
-type expression struct {
+// placedText is the text of a condition, and where it stands.
+type placedText struct {
 	text   string
 	at     int   // its first byte in the source
 	places []int // of each character of the text, in the source
 }
 
 // place returns the offset in the source of a character of the text.
-func (e expression) place(char int) int {
+func (e placedText) place(char int) int {
 	if char < 0 || len(e.places) == 0 {
 		return e.at
 	}
@@ -21,7 +21,7 @@ func (e expression) place(char int) int {
 }
 
 // index returns which character of the text a line (from 1) and column (from 0) is.
-func (e expression) index(line, column int) int {
+func (e placedText) index(line, column int) int {
 	chars := 0
 	for _, l := range strings.SplitAfter(e.text, "\n") {
 		if line <= 1 {

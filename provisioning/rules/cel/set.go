@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/interpreter"
 
+	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -134,18 +133,21 @@ func missing(code rules.StatusCode, e ast.Expr) []rules.Attribute {
 
 // reason puts an error of the library into words that hold no value.
 func reason(err error) (rules.StatusCode, string) {
-	var cancelled interpreter.EvalCancelledError
 	switch {
-	case errors.As(err, &cancelled):
-		return rules.StatusCostExceeded, fmt.Sprintf("takes more than %d steps", MaxCost)
 	case errors.Is(err, errClock), errors.Is(err, errWindow):
 		return rules.StatusProcessingError, "between is given a wrong time"
 	case errors.Is(err, errNetwork):
 		return rules.StatusProcessingError, "in_network is given a wrong network"
-	case err != nil && strings.HasPrefix(err.Error(), "no such key"):
-		return rules.StatusMissingAttribute, "there is no such key"
-	case err != nil && strings.HasPrefix(err.Error(), "index out of bounds"):
-		return rules.StatusProcessingError, "the list is shorter than that"
 	}
-	return rules.StatusProcessingError, "the condition cannot be evaluated"
+	failure, text := expression.Reason(err)
+	switch failure {
+	case expression.FailureCost:
+		return rules.StatusCostExceeded, text
+	case expression.FailureNoKey:
+		return rules.StatusMissingAttribute, text
+	case expression.FailureOther:
+		return rules.StatusProcessingError, "the condition cannot be evaluated"
+	default:
+		return rules.StatusProcessingError, text
+	}
 }

@@ -1,12 +1,6 @@
 package cel
 
-import (
-	"reflect"
-	"strings"
-	"unicode"
-
-	"github.com/anteroom-id/anteroom/provisioning/rules"
-)
+import "github.com/anteroom-id/anteroom/provisioning/rules"
 
 // Categories of what rules may ask, by the names that XACML policies use for them,
 // so that a rule set of either language says what it uses in the same words.
@@ -85,16 +79,3 @@ func vocabulary() map[string]rules.Attribute {
 
 // pathBetween is what env.between asks.
 const pathBetween = "env.minute_of_day"
-
-// fieldName gives a field of a Go struct its name in conditions: EmailVerified is
-// email_verified. A field that the vocabulary does not list cannot be used.
-func fieldName(f reflect.StructField) string {
-	var out strings.Builder
-	for i, c := range f.Name {
-		if unicode.IsUpper(c) && i > 0 && unicode.IsLower(rune(f.Name[i-1])) {
-			out.WriteByte('_')
-		}
-		out.WriteRune(unicode.ToLower(c))
-	}
-	return out.String()
-}
