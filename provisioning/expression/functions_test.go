@@ -3,7 +3,6 @@ package expression_test
 import (
 	"strings"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -120,7 +119,7 @@ func TestCost(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	times := map[string]int{"lower": 1, "upper": 1, "normalise": 18, "slug": 8}
 	functions := map[string]func(string) string{"slug": expression.Slug, "normalise": expression.Normalise, "upper": strings.ToUpper, "lower": strings.ToLower}
-	for c := rune(0); c <= unicode.MaxRune; c++ {
+	for c := range rune(0x30000) { // there are no letters beyond
 		for name, f := range functions {
 			if got := f(string(c)); utf8.RuneCountInString(got) > times[name] {
 				t.Errorf("%s makes %q of %U", name, got, c)

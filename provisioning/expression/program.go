@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -15,6 +16,9 @@ func Plan(env *cel.Env, checked *cel.Ast) (cel.Program, error) {
 	estimate, err := env.EstimateCost(checked, expected{})
 	if err != nil {
 		return nil, errors.New(Plain(err.Error()))
+	}
+	if estimate.Max == math.MaxUint64 {
+		return nil, errors.New("could take any number of steps")
 	}
 	if estimate.Max > MaxCost {
 		return nil, fmt.Errorf("could take %d steps for one user, more than %d", estimate.Max, MaxCost)

@@ -107,7 +107,7 @@ func (r *rule) failure(err error) rules.Status {
 	offset := r.condition.source.at
 	var e *types.Err
 	if errors.As(err, &e) {
-		if sub, ok := r.condition.find(e.NodeID()); ok {
+		if sub, ok := expression.Find(r.condition.checked, e.NodeID()); ok {
 			offset = r.condition.offset(sub)
 			status.Missing = missing(status.Code, sub)
 		}
