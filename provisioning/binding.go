@@ -39,14 +39,6 @@ type Target struct {
 	Revision int64
 }
 
-// AttributeMapping gives one attribute of the target its value: from a profile
-// field (Source) or a constant.
-type AttributeMapping struct {
-	Attribute string `json:"attribute"`
-	Source    string `json:"source,omitempty"`   // "user.email", …
-	Constant  any    `json:"constant,omitempty"` // when Source is ""
-}
-
 // AdoptPolicy says whether an account that is there already becomes ours.
 type AdoptPolicy string
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/anteroom-id/anteroom/provisioning/mapping"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -84,15 +85,19 @@ func (r *run) create(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
+	values, err := r.initial()
+	if err != nil {
+		return err
+	}
 	uncertain := r.account.CreateSent
 	if err := r.Ledger.Creating(ctx, r.lease); err != nil {
 		return broken(err)
 	}
 	r.account.CreateSent = true
-	made, err := r.send(ctx)
+	made, err := r.send(ctx, values)
 	if err == nil {
 		r.link(made.ID, true)
-		r.account.Sent = maps.Clone(r.digests)
+		r.account.Sent = r.sentAtCreate()
 		if err := r.setGroups(ctx, r.ofNew()); err != nil {
 			return err
 		}
@@ -135,13 +140,7 @@ func (r *run) lookInto(ctx context.Context, failure *sdk.Error) error {
 }
 
 // send makes the create call. Success without an id is no success.
-func (r *run) send(ctx context.Context) (sdk.Account, error) {
-	values := sdk.Attributes{}
-	for name, v := range r.wanted {
-		if !empty(v) {
-			values[name] = v
-		}
-	}
+func (r *run) send(ctx context.Context, values sdk.Attributes) (sdk.Account, error) {
 	var made sdk.Account
 	err := r.call(ctx, "create", "", true, func(ctx context.Context) (string, error) {
 		var err error
@@ -155,6 +154,22 @@ func (r *run) send(ctx context.Context) (sdk.Account, error) {
 		r.changed(values, nil)
 	}
 	return made, err
+}
+
+// initial returns the attributes of a new account.
+func (r *run) initial() (sdk.Attributes, error) {
+	values, err := r.mapping.Apply(r.person, mapping.ForCreate)
+	maps.DeleteFunc(values, func(_ string, v any) bool { return empty(v) })
+	return values, err
+}
+
+// sentAtCreate is the digest of what a new account was given of what updates look at.
+func (r *run) sentAtCreate() map[string]string {
+	sent := maps.Clone(r.digests)
+	for _, name := range r.mapping.OnlyUpdated() {
+		delete(sent, name)
+	}
+	return sent
 }
 
 // activate is for targets that make new accounts inactive whatever we ask.

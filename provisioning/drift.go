@@ -130,6 +130,16 @@ func (s *survey) unlisted(ctx context.Context, row Account) error {
 	}
 }
 
+// withoutUnsent leaves out attributes that only updates send and none has sent yet: it
+// is no drift that the account is without them.
+func (r *run) withoutUnsent() {
+	for _, name := range r.mapping.OnlyUpdated() {
+		if r.account.Sent[name] == "" {
+			delete(r.wanted, name)
+		}
+	}
+}
+
 func names(set sdk.Attributes, clear []string) []string {
 	return slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(set)), clear...)))
 }

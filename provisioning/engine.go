@@ -91,7 +91,10 @@ type EngineOptions struct {
 }
 
 // Engine brings due accounts to what is desired of them.
-type Engine struct{ EngineOptions }
+type Engine struct {
+	EngineOptions
+	mappings mappings
+}
 
 // minDigestKey is the least length of a key for HMAC-SHA-256 (RFC 2104 section 3).
 const minDigestKey = 32
@@ -114,7 +117,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Lease < MinLease {
 		return nil, fmt.Errorf("engine: a lease of %s is shorter than %s", o.Lease, MinLease)
 	}
-	return &Engine{o}, nil
+	return &Engine{EngineOptions: o}, nil
 }
 
 // finishTimeout bounds writing a result when the run's context has ended.

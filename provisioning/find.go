@@ -43,10 +43,14 @@ func (r *run) unlink() {
 // matches any. A key the target cannot be asked by is passed over, but when it
 // can be asked by none nobody knows whether there is an account.
 func (r *run) lookup(ctx context.Context) (*sdk.Account, error) {
+	values, err := r.keyValues()
+	if err != nil {
+		return nil, err
+	}
 	asked := false
 	var refused error
 	for _, a := range r.keys() {
-		found, answered, err := r.lookupKey(ctx, a)
+		found, answered, err := r.lookupKey(ctx, a, values.Strings(a.Name))
 		asked = asked || answered
 		switch {
 		case sdk.KindOf(err) == sdk.KindUnsupported:
@@ -72,8 +76,8 @@ func (r *run) lookup(ctx context.Context) (*sdk.Account, error) {
 
 // lookupKey asks by one key, and reports whether the target answered for it.
 // More than one match is ambiguous.
-func (r *run) lookupKey(ctx context.Context, a sdk.Attribute) (found *sdk.Account, answered bool, err error) {
-	for _, value := range r.wanted.Strings(a.Name) {
+func (r *run) lookupKey(ctx context.Context, a sdk.Attribute, values []string) (found *sdk.Account, answered bool, err error) {
+	for _, value := range values {
 		matches, err := r.lookupBy(ctx, a, value)
 		switch {
 		case err != nil:

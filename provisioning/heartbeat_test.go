@@ -22,7 +22,7 @@ func (b *beats) Extend(context.Context, Lease, time.Time) error { return b.err(b
 func beating(t *testing.T, answer func(n int32) error) (context.Context, *beats, *held, func()) {
 	t.Helper()
 	b := &beats{err: answer}
-	e := &Engine{EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
+	e := &Engine{EngineOptions: EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
 	ctx, h, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(DefaultLease)})
 	return ctx, b, h, stop
 }
@@ -77,7 +77,7 @@ func TestHangingDatabaseEndsTheRunInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		b := &hanging{}
-		e := &Engine{EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
+		e := &Engine{EngineOptions: EngineOptions{Ledger: b, Now: time.Now, Lease: DefaultLease}}
 		ctx, _, stop := e.keep(t.Context(), Lease{Until: time.Now().Add(DefaultLease)})
 		defer stop()
 		<-ctx.Done()

@@ -88,7 +88,7 @@ func TestPauseFor(t *testing.T) {
 }
 
 func TestGiveUpAfterAWeek(t *testing.T) {
-	r := &run{Engine: &Engine{EngineOptions{Now: func() time.Time { return noon }, Random: func() float64 { return 0.5 }}}}
+	r := &run{Engine: &Engine{EngineOptions: EngineOptions{Now: func() time.Time { return noon }, Random: func() float64 { return 0.5 }}}}
 	for age, want := range map[time.Duration]State{giveUpAfter - time.Second: StateRetrying, giveUpAfter: StateFailed} {
 		a := r.failed(Account{FirstFailedAt: noon.Add(-age), Attempts: 9}, &sdk.Error{Kind: sdk.KindTransient})
 		if a.State != want || (want == StateFailed) != a.NextAttemptAt.IsZero() {

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/anteroom-id/anteroom/provisioning/mapping"
@@ -10,9 +11,12 @@ import (
 
 // MappedAttribute is one attribute of an account and where its value comes from.
 type MappedAttribute struct {
-	Attribute string `json:"attribute"`
-	Source    string `json:"source"`          // "user.email", …, or "constant"
-	Value     any    `json:"value,omitempty"` // as of now; only when asked for
+	Attribute string       `json:"attribute"`
+	Kind      mapping.Kind `json:"kind"`
+	From      string       `json:"from"`  // the profile field, the expression, or the kind alone
+	Apply     mapping.When `json:"apply"` // in which writes it is sent
+	Value     any          `json:"value,omitempty"`
+	Error     string       `json:"error,omitempty"` // why there is no value
 }
 
 // Mapping returns what the target's attributes are made of, without values. It
@@ -22,12 +26,12 @@ func (e *Engine) Mapping(ctx context.Context, target TargetName) ([]MappedAttrib
 	if err != nil {
 		return nil, fmt.Errorf("read mapping: %w", err)
 	}
-	return r.sources(), nil
+	return shown(r.mapping.Rules()), nil
 }
 
 // Preview is [Engine.Mapping] with the values the user's profile gives now,
-// which are not those of an earlier attempt. It returns [ErrUserNotFound], and
-// what keeps the profile from being mapped as an [*sdk.Error].
+// which are not those of an earlier attempt. It returns [ErrUserNotFound]; what keeps
+// an attribute from being mapped is said with it.
 func (e *Engine) Preview(ctx context.Context, user UserID, target TargetName) ([]MappedAttribute, error) {
 	r, err := e.opened(ctx, target)
 	if err != nil {
@@ -37,17 +41,7 @@ func (e *Engine) Preview(ctx context.Context, user UserID, target TargetName) ([
 	if err != nil {
 		return nil, fmt.Errorf("read mapping: %w", err)
 	}
-	r.account, r.desired = Account{User: user, Target: target}, DesiredPresent
-	if err := r.mapped(p); err != nil {
-		return nil, fmt.Errorf("map profile: %w", err)
-	}
-	out := r.sources()
-	for i, a := range out {
-		if v := r.wanted[a.Attribute]; !empty(v) {
-			out[i].Value = v
-		}
-	}
-	return out, nil
+	return shown(r.mapping.Preview(p.mapped())), nil
 }
 
 // opened is a run that only looks.
@@ -60,25 +54,23 @@ func (e *Engine) opened(ctx context.Context, target TargetName) (*run, error) {
 	if err != nil {
 		return nil, sdk.AsError(err)
 	}
-	return &run{Engine: e, target: t, conn: conn}, nil
+	r := &run{Engine: e, target: t, conn: conn, account: Account{Target: target}}
+	r.mapping, err = e.mappings.of(t, conn.Description.Attributes)
+	return r, err
 }
 
-func (r *run) sources() []MappedAttribute {
+func shown(attributes []mapping.Shown) []MappedAttribute {
 	var out []MappedAttribute
-	for _, rule := range mapping.Effective(mappingRules(r.target.Mapping), r.conn.Description.Attributes) {
-		source := rule.Source
-		if source == "" {
-			source = "constant"
+	for _, a := range attributes {
+		m := MappedAttribute{Attribute: a.Rule.Attribute, Kind: a.Rule.Kinds()[0], From: a.Rule.From(), Apply: a.When}
+		if !empty(a.Value) {
+			m.Value = a.Value
 		}
-		out = append(out, MappedAttribute{Attribute: rule.Attribute, Source: source})
-	}
-	return out
-}
-
-func mappingRules(from []AttributeMapping) []mapping.Rule {
-	var out []mapping.Rule
-	for _, m := range from {
-		out = append(out, mapping.Rule{Attribute: m.Attribute, Source: m.Source, Constant: m.Constant})
+		var e *sdk.Error
+		if errors.As(a.Err, &e) {
+			m.Error = e.Message
+		}
+		out = append(out, m)
 	}
 	return out
 }

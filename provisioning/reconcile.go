@@ -260,6 +260,7 @@ func (s *survey) present(r *run, p Profile, found sdk.Account, inactive bool) ([
 		s.report.Skipped++
 		return nil, nil
 	}
+	r.withoutUnsent()
 	var out []Drift
 	if set, clear := r.diff(found); len(set)+len(clear) > 0 {
 		d := s.of(r.account, DriftChanged)

@@ -23,7 +23,10 @@ type run struct {
 
 	target  Target
 	conn    Conn
-	wanted  sdk.Attributes
+	mapping *mapping.Mapping
+	person  mapping.Profile
+	wanted  sdk.Attributes    // what an update brings the account to
+	keyed   sdk.Attributes    // what it is looked up by; see keyValues
 	digests map[string]string // of wanted
 	attempt *Attempt          // nil until the first call
 	groups  []string          // of the target, for the user; see Target.Groups
@@ -72,6 +75,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	if r.desired == DesiredAbsent {
 		r.wanted = r.ownerOnly()
+		r.keyed = r.wanted
 		return nil
 	}
 	return r.mapped(profile)
@@ -95,21 +99,20 @@ func (r *run) profile(ctx context.Context) (Profile, error) {
 	return p, nil
 }
 
+// mapped works out what an update would bring the account to.
 func (r *run) mapped(p Profile) error {
-	m, err := CompileMapping(r.target.Mapping, r.conn.Description.Attributes)
-	if err != nil {
-		return configurationError(err)
+	var err error
+	if r.mapping, err = r.mappings.of(r.target, r.conn.Description.Attributes); err != nil {
+		return err
 	}
-	r.wanted, err = m.Apply(mapping.Profile{
-		ID: string(p.ID), Login: p.Login, Email: p.Email, EmailVerified: p.EmailVerified, GivenName: p.GivenName,
-		FamilyName: p.FamilyName, Name: p.Name, Locale: p.Locale, PhoneNumber: p.PhoneNumber, Active: p.Active,
-		Groups: p.Groups, Claims: p.Claims,
-	})
+	r.person = p.mapped()
+	r.wanted, err = r.mapping.Apply(r.person, mapping.ForUpdate)
 	if err != nil && r.desired == DesiredPresent {
 		return err
 	}
 	if err != nil { // enough to find the account that is to be suspended
 		r.wanted = r.ownerOnly()
+		r.keyed = r.wanted
 	}
 	if r.digests, err = digest(r.DigestKey, r.account.Target, r.wanted); err != nil || r.desired != DesiredPresent {
 		return err
@@ -117,21 +120,17 @@ func (r *run) mapped(p Profile) error {
 	return r.grouped(p)
 }
 
-// CompileMapping checks a target's mapping against the attributes its connector
-// declares. The error joins [*mapping.Problem]s.
-func CompileMapping(rules []AttributeMapping, declared []sdk.Attribute) (*mapping.Mapping, error) {
-	return mapping.Compile(mappingRules(rules), declared)
-}
-
-// configurationError is a mapping that no longer fits its connector: no retry
-// will help before somebody changes the target.
-func configurationError(err error) error {
-	e := &sdk.Error{Kind: sdk.KindUnsupported, Effect: sdk.EffectNone, Message: err.Error()}
-	var p *mapping.Problem
-	if errors.As(err, &p) {
-		e.Field = p.Attribute
+// keyValues returns what the account is looked up by.
+func (r *run) keyValues() (sdk.Attributes, error) {
+	if r.keyed != nil {
+		return r.keyed, nil
 	}
-	return e
+	var err error
+	r.keyed, err = r.mapping.Apply(r.person, mapping.ForLookup)
+	if err != nil && r.desired != DesiredPresent {
+		r.keyed, err = r.ownerOnly(), nil
+	}
+	return r.keyed, err
 }
 
 // ownerOnly is what can be said of the account of a user who is gone.

@@ -35,13 +35,21 @@ func printMapping(w io.Writer, indent string, h accountHistory, values bool) {
 	}
 	if !values {
 		row(w, indent+"mapping:", strings.Join(list(h.Mapping, func(m provisioning.MappedAttribute) string {
-			return m.Attribute + " from " + m.Source
+			return m.Attribute + " from " + m.From
 		}), ", "))
 		return
 	}
 	for _, m := range h.Mapping {
-		row(w, indent+"now "+m.Attribute+":", fmt.Sprintf("%s (from %s)", valueText(m.Value), m.Source))
+		row(w, indent+"now "+m.Attribute+":", fmt.Sprintf("%s (from %s)", nowText(m), m.From))
 	}
+}
+
+// nowText is the value, or why there is none.
+func nowText(m provisioning.MappedAttribute) string {
+	if m.Error != "" {
+		return "not known: " + m.Error
+	}
+	return valueText(m.Value)
 }
 
 func valueText(v any) string {

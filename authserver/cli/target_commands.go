@@ -95,10 +95,10 @@ func (c targetShowCommand) Run(r *run) error {
 }
 
 func mappedFrom(m provisioning.AttributeMapping) string {
-	if m.Source != "" {
-		return m.Source
+	if m.Constant != nil {
+		return fmt.Sprintf("constant %v", m.Constant)
 	}
-	return fmt.Sprintf("constant %v", m.Constant)
+	return m.From()
 }
 
 type targetCheckCommand struct {

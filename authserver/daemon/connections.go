@@ -125,6 +125,6 @@ func checkMapping(t provisioning.Target, d sdk.Description) error {
 	if t.Groups != nil && !d.Has(sdk.CapabilitySetGroups) {
 		return resources.ErrGroups
 	}
-	_, err := provisioning.CompileMapping(t.Mapping, d.Attributes)
+	_, err := t.CompileMapping(d.Attributes)
 	return err
 }

@@ -23,7 +23,7 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 	out.ReconcileEvery = reconcileEvery(t.ReconcileEvery)
 	t.limit(&out)
 	for _, m := range t.Mapping {
-		out.Mapping = append(out.Mapping, provisioning.AttributeMapping(m))
+		out.Mapping = append(out.Mapping, m.rule())
 	}
 	values := t.Config
 	if values == nil {
@@ -46,7 +46,7 @@ func exportTarget(t provisioning.Target) (Target, error) {
 		out.Secrets[name] = SecretRef{Stored: true}
 	}
 	for _, m := range t.Mapping {
-		out.Mapping = append(out.Mapping, Mapping(m))
+		out.Mapping = append(out.Mapping, exportMapping(m))
 	}
 	if len(t.Config) == 0 {
 		return out, nil

@@ -38,13 +38,6 @@ type Target struct {
 	Maintenance *bool `yaml:"maintenance,omitempty" json:"maintenance,omitempty"`
 }
 
-// Mapping gives one attribute its value.
-type Mapping struct {
-	Attribute string `yaml:"attribute" json:"attribute"`
-	Source    string `yaml:"source,omitempty" json:"source,omitempty"`
-	Constant  any    `yaml:"constant,omitempty" json:"constant,omitempty"`
-}
-
 // SecretRef says where a secret is. Exactly one field is set.
 type SecretRef struct {
 	Env  string `yaml:"env,omitempty" json:"env,omitempty"`

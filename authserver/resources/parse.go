@@ -122,15 +122,7 @@ func (t Target) check(path string, p *Problems) {
 		checkRef(path+"secrets."+name, &ref, p)
 	}
 	t.checkGroups(path+"groups", p)
-	for i, m := range t.Mapping {
-		at := fmt.Sprintf("%smapping[%d].", path, i)
-		if m.Attribute == "" {
-			p.add(at+"attribute", "required")
-		}
-		if (m.Source == "") == (m.Constant == nil) {
-			p.add(at+"source", "give either source or constant")
-		}
-	}
+	t.checkMapping(path+"mapping", p)
 }
 
 // checkGroups takes an empty map for a mistake: it would take every account out of

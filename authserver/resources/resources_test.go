@@ -229,7 +229,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"connector", "targets: [{name: a, connector: nope}]", "targets[0].connector"},
 		{"config", "targets: [{name: a, connector: scim2, config: {base_url: bad}}]", "targets[0].config.base_url"},
 		{"mapping", "targets: [{name: a, connector: scim2, mapping: [{attribute: nope, source: user.id}]}]", "targets[0].mapping"},
-		{"mapping form", "targets: [{name: a, connector: scim2, mapping: [{source: user.id, constant: x}]}]", "targets[0].mapping[0].attribute targets[0].mapping[0].source"},
+		{"mapping form", "targets: [{name: a, connector: scim2, mapping: [{source: user.id, constant: x}]}]", "targets[0].mapping[0].attribute targets[0].mapping[0]"},
 		{"binding", "applications: [{client_id: a, redirect_uris: [https://a/cb], outbound_provisioning: [{target: nope}]}]", "applications[0].outbound_provisioning[0].target"},
 		{"policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, timeout: 2h, on_create_failure: maybe, enable_rules: true, rule_sets: [x]}, {target: t}]}]",
 			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[0].rule_sets applications[0].outbound_provisioning[1].target"},

@@ -115,7 +115,10 @@ func Slug(s string) string {
 
 // Fold returns a text that two values share when they differ only in case or in how
 // Unicode writes their letters: no two accounts may have values that fold alike.
-func Fold(s string) string { return norm.NFC.String(cases.Fold().String(norm.NFKC.String(s))) }
+func Fold(s string) string {
+	// In lower case first: the case folding of Cherokee has no other fixed point.
+	return norm.NFKC.String(cases.Fold().String(strings.ToLower(norm.NFKC.String(s))))
+}
 
 // left returns at most the first n characters: letters stay with their marks.
 func left(s string, n int64) string {

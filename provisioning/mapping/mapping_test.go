@@ -35,11 +35,11 @@ func ann() mapping.Profile {
 
 func apply(t *testing.T, rules []mapping.Rule, p mapping.Profile) (sdk.Attributes, error) {
 	t.Helper()
-	m, err := mapping.Compile(rules, declared())
+	m, err := mapping.Compile(rules, nil, declared())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.Apply(p)
+	return m.Apply(p, mapping.ForCreate)
 }
 
 func TestDefaults(t *testing.T) {
@@ -104,7 +104,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"empty is not nil", []mapping.Rule{}, "userName", "requires"},
 		{"mapped twice", []mapping.Rule{login, login}, "userName", "twice"},
 		{"both", []mapping.Rule{login, {Attribute: "title", Source: "user.name", Constant: "x"}}, "title", "both"},
-		{"neither", []mapping.Rule{login, {Attribute: "title"}}, "title", "neither"},
+		{"neither", []mapping.Rule{login, {Attribute: "title"}}, "title", "give one of"},
 		{"wrong type", []mapping.Rule{login, {Attribute: "level", Source: "user.name"}}, "level", "is a string, the attribute a number"},
 		{"list for one", []mapping.Rule{login, {Attribute: "title", Source: "user.groups"}}, "title", "several values"},
 		{"claim for an object", []mapping.Rule{login, {Attribute: "extra", Source: "claims.a"}}, "extra", "cannot fill an object"},
@@ -115,7 +115,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"owner constant", []mapping.Rule{login, {Attribute: "externalId", Constant: "x"}}, "externalId", "must take user.id"},
 	}
 	for _, tt := range tests {
-		_, err := mapping.Compile(tt.rules, declared())
+		_, err := mapping.Compile(tt.rules, nil, declared())
 		var p *mapping.Problem
 		if !errors.As(err, &p) || p.Attribute != tt.attribute || !strings.Contains(p.Message, tt.message) {
 			t.Errorf("%s: %v, want a problem of %s that says %q", tt.name, err, tt.attribute, tt.message)
@@ -124,7 +124,7 @@ func TestCompileRefuses(t *testing.T) {
 }
 
 func TestCompileReportsEveryProblem(t *testing.T) {
-	_, err := mapping.Compile([]mapping.Rule{{Attribute: "nope", Source: "x"}, {Attribute: "title", Source: "x"}}, declared())
+	_, err := mapping.Compile([]mapping.Rule{{Attribute: "nope", Source: "x"}, {Attribute: "title", Source: "x"}}, nil, declared())
 	for _, want := range []string{"nope", "title", "userName"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
@@ -165,11 +165,11 @@ func FuzzApply(f *testing.F) {
 		if constant != "" {
 			rule.Constant = constant
 		}
-		m, err := mapping.Compile([]mapping.Rule{{Attribute: "userName", Source: "user.login"}, rule}, declared())
+		m, err := mapping.Compile([]mapping.Rule{{Attribute: "userName", Source: "user.login"}, rule}, nil, declared())
 		if err != nil {
 			return
 		}
-		got, err := m.Apply(mapping.Profile{ID: "u", Login: "l", Groups: []string{claim}, Claims: map[string][]string{"x": {claim}}})
+		got, err := m.Apply(mapping.Profile{ID: "u", Login: "l", Groups: []string{claim}, Claims: map[string][]string{"x": {claim}}}, mapping.ForCreate)
 		if err != nil {
 			if sdk.KindOf(err) != sdk.KindInvalid || sdk.AsError(err).Field == "" {
 				t.Fatalf("error %v names no field", err)

@@ -1,6 +1,9 @@
 package mapping
 
 import (
+	"errors"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -36,6 +39,40 @@ type source struct {
 	read    func(Profile) []any
 }
 
+// value returns what p has, as the attribute has it.
+func (src source) value(p Profile, a sdk.Attribute) (any, error) {
+	values := src.read(p)
+	if src.untyped {
+		for i, v := range values {
+			parsed, err := parse(v, a.Type)
+			if err != nil {
+				return nil, errors.New("the user's value is not a " + string(a.Type))
+			}
+			values[i] = parsed
+		}
+	}
+	return shape(values, a), nil
+}
+
+var errNotFinite = errors.New("not a finite number")
+
+// parse reads a claim's text as the attribute's type.
+func parse(v any, typ sdk.AttributeType) (any, error) {
+	s, _ := v.(string)
+	switch typ {
+	case sdk.AttributeBool:
+		return strconv.ParseBool(s)
+	case sdk.AttributeNumber:
+		f, err := strconv.ParseFloat(s, 64)
+		if err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return nil, errNotFinite
+		}
+		return f, err
+	default:
+		return s, nil
+	}
+}
+
 // findSource returns the profile field with the name; ok is false if there is
 // none. "user.claims.<name>" is the long form of "claims.<name>".
 func findSource(name string) (source, bool) {
@@ -61,7 +98,7 @@ func stringField(name string) func(Profile) string {
 	switch name {
 	case "user.id":
 		return func(p Profile) string { return p.ID }
-	case "user.login":
+	case "user.login", "user.username":
 		return func(p Profile) string { return p.Login }
 	case "user.email":
 		return func(p Profile) string { return p.Email }

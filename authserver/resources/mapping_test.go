@@ -1,0 +1,69 @@
+package resources
+
+import (
+	"strings"
+	"testing"
+)
+
+const mapped = `
+targets:
+  - name: directory
+    connector: scim2
+    config: {base_url: "http://127.0.0.1:1/scim/v2", auth: bearer}
+    secrets: {token: {env: TOKEN}}
+    mapping:
+      - {attribute: userName, source: user.login}
+      - {attribute: displayName, expression: "user.given_name + ' ' + user.family_name", apply: on_create, on_null: omit, on_error: omit}
+      - {attribute: title, source: claims.title, default: Staff}
+      - {attribute: emails, source: user.email, on_null: default, default: [a@example.com]}
+`
+
+// What a mapping says is stored, exported and compared key by key.
+func TestMappingRoundTrip(t *testing.T) {
+	b, _ := newBackend(t)
+	apply(t, b, mapped)
+	doc, err := b.Export(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := doc.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := apply(t, b, string(text)); got != "no changes\n" {
+		t.Errorf("apply of the export:\n%s\nof\n%s", got, text)
+	}
+	for change, want := range map[string][2]string{
+		"mapping.displayName.apply: on_create → on_update":                                     {"apply: on_create", "apply: on_update"},
+		"mapping.displayName.on_error: omit → (none)":                                          {", on_error: omit", ""},
+		"mapping.title.default: Staff → Boss":                                                  {"default: Staff", "default: Boss"},
+		"mapping.displayName.expression: user.given_name + ' ' + user.family_name → user.name": {"user.given_name + ' ' + user.family_name", "user.name"},
+	} {
+		changed := strings.Replace(mapped, want[0], want[1], 1)
+		if got := apply(t, b, changed); !strings.Contains(got, change+"\n") {
+			t.Errorf("a change is shown as\n%s\nwithout %s", got, change)
+		}
+		apply(t, b, mapped)
+	}
+}
+
+func TestMappingProblemsArePlaced(t *testing.T) {
+	for rule, want := range map[string]string{
+		"{attribute: a}": "targets[0].mapping[0]: give one of source",
+		"{attribute: a, source: user.id, expression: b}":        "targets[0].mapping[0]: has both source and expression: give one",
+		"{attribute: a, source: user.id, apply: never}":         `targets[0].mapping[0]: apply: "never" is not one of always, on_create, on_update`,
+		"{attribute: a, source: user.id, on_null: default}":     "targets[0].mapping[0]: on_null: default needs a default",
+		"{attribute: a, source: user.id, on_error: omit}":       "targets[0].mapping[0]: on_error: only an expression can fail",
+		"{attribute: a, source: user.id, on_null: no}":          `on_null: "no" is not one of fail, omit, clear, default`,
+		"{attribute: a, constant: x, default: y}":               "on_null: a constant is never without a value",
+		"{attribute: a, expression: user.id, on_error: ignore}": `on_error: "ignore" is not one of fail, omit`,
+	} {
+		doc, err := Parse([]byte("targets: [{name: a, connector: scim2, mapping: [" + rule + "]}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := doc.Check(); len(p) != 1 || !strings.Contains(p[0].String(), want) {
+			t.Errorf("%s: %v, want %q", rule, p, want)
+		}
+	}
+}
