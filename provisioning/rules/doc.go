@@ -13,8 +13,6 @@
 // what follows from a decision (package provisioning), or the reading of users
 // and applications. It does no I/O, and reads no clock.
 //
-// Nothing in the gate asks it yet.
-//
 // The semantics are those of XACML 3.0 (OASIS Standard, 22 January 2013),
 // sections 7.10 to 7.18 and appendix C, for every language.
 package rules
