@@ -95,6 +95,18 @@ func (a apps) App(ctx context.Context, client provisioning.ClientID) (rules.App,
 	return rules.App{Name: app.Name, ClientID: string(client)}, err
 }
 
+// ruleSetResources gives the rule set store the verbs of package resources.
+type ruleSetResources struct {
+	*store.RuleSets
+	now func() time.Time
+}
+
+// Put implements resources.RuleSets.
+func (r ruleSetResources) Put(ctx context.Context, set rules.RuleSet) error {
+	_, err := r.RuleSets.Put(ctx, set, r.now())
+	return err
+}
+
 // gateLedger is the two stores the gate reads and writes.
 type gateLedger struct {
 	*store.Bindings
@@ -161,5 +173,6 @@ var (
 	_ op.Pages           = errorPages{}
 	_ resources.Targets  = targetResources{}
 	_ resources.Bindings = bindingResources{}
+	_ resources.RuleSets = ruleSetResources{}
 	_ resources.Users    = people{}
 )

@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -66,6 +65,8 @@ func Check(ctx context.Context, o CheckOptions) Report {
 	}
 	isolation := s.Isolation()
 	problems = append(checkIsolation(isolation), s.checkResources(ctx)...)
+	wrong, odd := s.checkRules(ctx)
+	problems, warnings = append(problems, wrong...), append(warnings, odd...)
 	if err := s.Close(); err != nil {
 		problems = append(problems, Problem{"(stop)", err.Error()})
 	}
@@ -133,17 +134,21 @@ func (s *System) checkResources(ctx context.Context) []Problem {
 	for _, t := range targets {
 		out = append(out, s.checkTarget(ctx, t)...)
 	}
-	bindings, err := s.Bindings.List(ctx)
-	if err != nil {
-		return append(out, Problem{"applications", err.Error()})
-	}
-	for _, b := range bindings {
-		if b.EnableRules {
-			path := fmt.Sprintf("applications.%s.outbound_provisioning.%s.enable_rules", b.Client, b.Target)
-			out = append(out, Problem{path, "needs rule sets, which this version does not have"})
-		}
-	}
 	return out
+}
+
+func (s *System) checkRules(ctx context.Context) (problems, warnings []Problem) {
+	wrong, odd, err := s.Resources(os.Getenv).CheckRules(ctx)
+	if err != nil {
+		return []Problem{{"rule_sets", err.Error()}}, nil
+	}
+	for _, p := range wrong {
+		problems = append(problems, Problem(p))
+	}
+	for _, p := range odd {
+		warnings = append(warnings, Problem(p))
+	}
+	return problems, warnings
 }
 
 func (s *System) checkTarget(ctx context.Context, t provisioning.Target) []Problem {

@@ -234,7 +234,7 @@ func (s *System) Close() error {
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
 		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
-		Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
+		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
 

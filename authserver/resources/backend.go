@@ -11,6 +11,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -30,6 +31,14 @@ type Bindings interface {
 	Put(ctx context.Context, b provisioning.Binding) error
 	// Delete removes one; none is no error.
 	Delete(ctx context.Context, client provisioning.ClientID, target provisioning.TargetName) error
+}
+
+// RuleSets keeps rule sets.
+type RuleSets interface {
+	// List returns the current revision of each, by name.
+	List(ctx context.Context) ([]provisioning.StoredRuleSet, error)
+	// Put stores one as a new revision, unless it is the current one.
+	Put(ctx context.Context, s rules.RuleSet) error
 }
 
 // Applications keeps applications; application.Store has the meaning.
@@ -67,13 +76,17 @@ type Backend struct {
 	Targets      Targets
 	Bindings     Bindings
 	Applications Applications
+	RuleSets     RuleSets
 	Users        Users
 	Connectors   Connectors
 	// InTx runs fn in one transaction.
 	InTx func(ctx context.Context, fn func(ctx context.Context) error) error
-	// Getenv and ReadFile resolve secret references.
+	// Getenv and ReadFile resolve secret references, ReadFile the files of rule sets.
 	Getenv   func(string) string
 	ReadFile func(string) ([]byte, error)
+	// Dir is the folder of the document, which files of rule sets are relative to;
+	// "" is the working directory.
+	Dir string
 }
 
 // resolve returns the referenced secret; ok is false for "stored".

@@ -13,8 +13,8 @@ type Document struct {
 	// DefaultBindings are for users who belong to no application. They are
 	// authoritative when present, as an application's are.
 	DefaultBindings *[]Binding `yaml:"default_bindings,omitempty" json:"default_bindings,omitempty"`
+	RuleSets        []RuleSet  `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 	Users           []User     `yaml:"users,omitempty" json:"users,omitempty"`
-	RuleSets        []any      `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 	Upstreams       []any      `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
 	Groups          []any      `yaml:"groups,omitempty" json:"groups,omitempty"`
 }
@@ -67,19 +67,20 @@ type Application struct {
 // Binding ties the application to a target. Fields left out take the documented
 // defaults.
 type Binding struct {
-	Target          string   `yaml:"target" json:"target"`
-	Blocking        bool     `yaml:"blocking" json:"blocking"`
-	EnableRules     bool     `yaml:"enable_rules" json:"enable_rules"`
-	JITOutbound     *bool    `yaml:"jit_outbound,omitempty" json:"jit_outbound,omitempty"`
-	Timeout         string   `yaml:"timeout,omitempty" json:"timeout,omitempty"`
-	OnCreateFailure string   `yaml:"on_create_failure,omitempty" json:"on_create_failure,omitempty"`
-	OnUpdateFailure string   `yaml:"on_update_failure,omitempty" json:"on_update_failure,omitempty"`
-	OnRuleDeny      string   `yaml:"on_rule_deny,omitempty" json:"on_rule_deny,omitempty"`
-	OnRuleError     string   `yaml:"on_rule_error,omitempty" json:"on_rule_error,omitempty"`
-	OnRefresh       string   `yaml:"on_refresh,omitempty" json:"on_refresh,omitempty"`
-	OnLoss          string   `yaml:"on_loss,omitempty" json:"on_loss,omitempty"`
-	ReportOnly      bool     `yaml:"report_only,omitempty" json:"report_only,omitempty"`
-	RuleSets        []string `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
+	Target          string `yaml:"target" json:"target"`
+	Blocking        bool   `yaml:"blocking" json:"blocking"`
+	EnableRules     bool   `yaml:"enable_rules" json:"enable_rules"`
+	JITOutbound     *bool  `yaml:"jit_outbound,omitempty" json:"jit_outbound,omitempty"`
+	Timeout         string `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+	OnCreateFailure string `yaml:"on_create_failure,omitempty" json:"on_create_failure,omitempty"`
+	OnUpdateFailure string `yaml:"on_update_failure,omitempty" json:"on_update_failure,omitempty"`
+	OnRuleDeny      string `yaml:"on_rule_deny,omitempty" json:"on_rule_deny,omitempty"`
+	OnRuleError     string `yaml:"on_rule_error,omitempty" json:"on_rule_error,omitempty"`
+	OnRefresh       string `yaml:"on_refresh,omitempty" json:"on_refresh,omitempty"`
+	OnLoss          string `yaml:"on_loss,omitempty" json:"on_loss,omitempty"`
+	ReportOnly      bool   `yaml:"report_only,omitempty" json:"report_only,omitempty"`
+	// RuleSets are names; they are asked if EnableRules is set.
+	RuleSets []string `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 }
 
 // User is a person in the user store.
@@ -106,6 +107,7 @@ type User struct {
 func (b Binding) binding(client provisioning.ClientID, position int) provisioning.Binding {
 	out := provisioning.NewBinding(client, provisioning.TargetName(b.Target))
 	out.Blocking, out.EnableRules, out.ReportOnly, out.Position = b.Blocking, b.EnableRules, b.ReportOnly, position
+	out.RuleSets = b.RuleSets
 	if b.JITOutbound != nil {
 		out.JITOutbound = *b.JITOutbound
 	}
@@ -137,7 +139,7 @@ func (b Binding) binding(client provisioning.ClientID, position int) provisionin
 func exportBinding(b provisioning.Binding) Binding {
 	def := provisioning.NewBinding(b.Client, b.Target)
 	jit := b.JITOutbound
-	out := Binding{Target: string(b.Target), Blocking: b.Blocking, EnableRules: b.EnableRules, JITOutbound: &jit, ReportOnly: b.ReportOnly}
+	out := Binding{Target: string(b.Target), Blocking: b.Blocking, EnableRules: b.EnableRules, JITOutbound: &jit, ReportOnly: b.ReportOnly, RuleSets: b.RuleSets}
 	if b.Timeout != def.Timeout {
 		out.Timeout = b.Timeout.String()
 	}

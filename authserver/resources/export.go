@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -33,6 +34,9 @@ func (b *Backend) Export(ctx context.Context) (Document, error) {
 	if defaults := current.bindings[string(provisioning.DefaultClient)]; len(defaults) > 0 {
 		doc.DefaultBindings = exportBindings(defaults)
 	}
+	for _, name := range slices.Sorted(maps.Keys(current.ruleSets)) {
+		doc.RuleSets = append(doc.RuleSets, exportRuleSet(current.ruleSets[name].RuleSet))
+	}
 	doc.Users, err = b.exportUsers(ctx)
 	return doc, err
 }
@@ -54,11 +58,22 @@ func (b *Backend) exportUsers(ctx context.Context) ([]User, error) {
 	}
 }
 
-// YAML returns the document as a resources file.
+// YAML returns the document as a resources file. Texts of several lines are
+// blocks; if one would not come back as it is, everything is written as JSON.
 func (d Document) YAML() ([]byte, error) {
 	raw, err := yaml.MarshalWithOptions(d, yaml.UseLiteralStyleIfMultiline(true))
+	if err == nil && !d.sameTexts(raw) {
+		raw, err = yaml.MarshalWithOptions(d, yaml.JSON())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write resources: %w", err)
 	}
 	return raw, nil
+}
+
+// sameTexts reports whether the rule sets come back as they are: a block has no
+// place for a blank at the end of a line, say.
+func (d Document) sameTexts(raw []byte) bool {
+	back, err := Parse(raw)
+	return err == nil && reflect.DeepEqual(back.RuleSets, d.RuleSets)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -22,24 +23,27 @@ type memory struct {
 	apps    map[provisioning.ClientID]application.Application
 	users   map[string]user.User
 	secrets map[string]sdk.Secret // passwords by login
+	sets    map[string]provisioning.StoredRuleSet
 	writes  int
 	fail    error // returned by the next write
 }
 
 func newBackend(t *testing.T) (*Backend, *memory) {
 	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
-		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{}, 0, nil}
+		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{},
+		map[string]provisioning.StoredRuleSet{}, 0, nil}
 	return &Backend{
-		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, Users: people{m}, Connectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Users: people{m}, Connectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
 		},
 		ReadFile: func(name string) ([]byte, error) {
-			if name == "pw" {
-				return []byte("correct horse battery\n"), nil
+			text, ok := map[string]string{"pw": "correct horse battery\n", "conf/native.yaml": strings.ReplaceAll(nativeRules, "\n", "\r\n"), "conf/office.xml": officePolicy, "conf/empty": " \n"}[name]
+			if !ok {
+				return nil, errors.New("no such file")
 			}
-			return nil, errors.New("no such file")
+			return []byte(text), nil
 		},
 	}, m
 }
@@ -48,6 +52,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error {
 	saved := *m
 	saved.goals, saved.bound, saved.apps, saved.users = maps.Clone(m.goals), maps.Clone(m.bound), maps.Clone(m.apps), maps.Clone(m.users)
+	saved.sets = maps.Clone(m.sets)
 	err := fn(ctx)
 	if err != nil {
 		*m = saved
@@ -86,6 +91,18 @@ func (m bindings) Put(_ context.Context, b provisioning.Binding) error {
 
 func (m bindings) Delete(_ context.Context, client provisioning.ClientID, target provisioning.TargetName) error {
 	delete(m.bound, string(client)+"/"+string(target))
+	return m.write()
+}
+
+type sets struct{ *memory }
+
+func (m sets) List(context.Context) ([]provisioning.StoredRuleSet, error) {
+	return slices.Collect(maps.Values(m.sets)), nil
+}
+
+func (m sets) Put(_ context.Context, s rules.RuleSet) error {
+	s.Revision = m.sets[s.Name].Revision + 1
+	m.sets[s.Name] = provisioning.StoredRuleSet{RuleSet: s}
 	return m.write()
 }
 

@@ -51,6 +51,7 @@ func Parse(raw []byte) (Document, error) {
 		line, _, _ := strings.Cut(err.Error(), "\n")
 		return Document{}, fmt.Errorf("resources: %s", line)
 	}
+	takeRules(raw, doc.RuleSets)
 	return doc, nil
 }
 
@@ -61,6 +62,7 @@ func (d Document) Check() Problems {
 	var p Problems
 	unique[Target]{&p, "targets", "name", func(t Target) string { return t.Name }}.check(d.Targets)
 	unique[Application]{&p, "applications", "client_id", func(a Application) string { return a.ClientID }}.check(d.Applications)
+	unique[RuleSet]{&p, "rule_sets", "name", func(s RuleSet) string { return s.Name }}.check(d.RuleSets)
 	unique[User]{&p, "users", "login", func(u User) string { return u.Login }}.check(d.Users)
 	for i, t := range d.Targets {
 		t.check(fmt.Sprintf("targets[%d].", i), &p)
@@ -71,13 +73,16 @@ func (d Document) Check() Problems {
 	if d.DefaultBindings != nil {
 		checkBindings("default_bindings", *d.DefaultBindings, &p)
 	}
+	for i, s := range d.RuleSets {
+		s.check(fmt.Sprintf("rule_sets[%d].", i), &p)
+	}
 	for i, u := range d.Users {
 		checkRef(fmt.Sprintf("users[%d].password", i), u.Password, &p)
 	}
 	for _, later := range []struct {
 		path string
 		n    int
-	}{{"rule_sets", len(d.RuleSets)}, {"upstreams", len(d.Upstreams)}, {"groups", len(d.Groups)}} {
+	}{{"upstreams", len(d.Upstreams)}, {"groups", len(d.Groups)}} {
 		if later.n > 0 {
 			p.add(later.path, "not supported by this version; leave it out")
 		}
@@ -107,10 +112,15 @@ func (u unique[T]) check(elements []T) {
 	}
 }
 
-func (t Target) check(path string, p *Problems) {
-	if t.Name != "" && !namePattern.MatchString(t.Name) {
-		p.add(path+"name", "must be lower-case letters, digits, dots, dashes and underscores")
+// checkName leaves an empty name to unique.
+func checkName(path, name string, p *Problems) {
+	if name != "" && !namePattern.MatchString(name) {
+		p.add(path, "must be lower-case letters, digits, dots, dashes and underscores, 63 at most")
 	}
+}
+
+func (t Target) check(path string, p *Problems) {
+	checkName(path+"name", t.Name, p)
 	if t.Connector == "" {
 		p.add(path+"connector", "required")
 	}
@@ -185,12 +195,7 @@ func (b Binding) check(path string, p *Problems) {
 	oneOf(p, path+"on_rule_error", b.OnRuleError, provisioning.RuleRefuse, provisioning.RuleSkip)
 	oneOf(p, path+"on_loss", b.OnLoss, provisioning.LossKeep, provisioning.LossSuspend, provisioning.LossDelete)
 	oneOf(p, path+"on_refresh", b.OnRefresh, provisioning.RefreshCheck, provisioning.RefreshEnsure, provisioning.RefreshSkip)
-	if b.EnableRules {
-		p.add(path+"enable_rules", "needs rule sets, which this version does not have")
-	}
-	if len(b.RuleSets) > 0 {
-		p.add(path+"rule_sets", "not supported by this version; leave it out")
-	}
+	b.checkRules(path, p)
 }
 
 // oneOf accepts an empty value: it takes the default.

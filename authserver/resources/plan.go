@@ -16,6 +16,8 @@ type Plan struct {
 	// Generated are client secrets made because the document gave none, by
 	// client_id. They are shown once.
 	Generated map[string]sdk.Secret
+	// Warnings are what deserves a second thought.
+	Warnings Problems
 
 	steps []func(ctx context.Context, b *Backend) error
 }
@@ -33,6 +35,7 @@ type state struct {
 	targets      map[string]provisioning.Target
 	applications map[string]application.Application
 	bindings     map[string][]provisioning.Binding
+	ruleSets     map[string]provisioning.StoredRuleSet
 }
 
 // Plan compares the document with what is there. The error is [Problems] when
@@ -49,6 +52,7 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 	if err := p.targets(ctx, doc.Targets); err != nil {
 		return Plan{}, err
 	}
+	p.ruleSets(doc)
 	for i, a := range doc.Applications {
 		p.application(fmt.Sprintf("applications[%d].", i), a)
 	}
@@ -77,11 +81,12 @@ func (b *Backend) Apply(ctx context.Context, plan Plan) error {
 }
 
 func (b *Backend) state(ctx context.Context) (state, error) {
-	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}}
+	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}, map[string]provisioning.StoredRuleSet{}}
 	targets, errTargets := b.Targets.List(ctx)
 	applications, errApplications := b.allApplications(ctx)
 	bindings, errBindings := b.Bindings.List(ctx)
-	if err := errors.Join(errTargets, errApplications, errBindings); err != nil {
+	ruleSets, errRuleSets := b.RuleSets.List(ctx)
+	if err := errors.Join(errTargets, errApplications, errBindings, errRuleSets); err != nil {
 		return s, fmt.Errorf("read resources: %w", err)
 	}
 	for _, t := range targets {
@@ -92,6 +97,9 @@ func (b *Backend) state(ctx context.Context) (state, error) {
 	}
 	for _, binding := range bindings {
 		s.bindings[string(binding.Client)] = append(s.bindings[string(binding.Client)], binding)
+	}
+	for _, set := range ruleSets {
+		s.ruleSets[set.Name] = set
 	}
 	return s, nil
 }

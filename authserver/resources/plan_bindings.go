@@ -7,13 +7,18 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-// wantedBindings returns bindings as they shall be. A target must be there or in
-// the document.
+// wantedBindings returns bindings as they shall be. Their targets and rule sets
+// must be there or in the document.
 func (p *planner) wantedBindings(path string, client provisioning.ClientID, list []Binding) []provisioning.Binding {
 	out := make([]provisioning.Binding, 0, len(list))
 	for i, b := range list {
 		if _, ok := p.state.targets[b.Target]; !ok {
 			p.problems.add(fmt.Sprintf("%s[%d].target", path, i), "there is no target %q", b.Target)
+		}
+		for j, name := range b.RuleSets {
+			if _, ok := p.state.ruleSets[name]; !ok {
+				p.problems.add(fmt.Sprintf("%s[%d].rule_sets[%d]", path, i, j), "there is no rule set %q", name)
+			}
 		}
 		out = append(out, b.binding(client, i))
 	}

@@ -231,8 +231,8 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"mapping", "targets: [{name: a, connector: scim2, mapping: [{attribute: nope, source: user.id}]}]", "targets[0].mapping"},
 		{"mapping form", "targets: [{name: a, connector: scim2, mapping: [{source: user.id, constant: x}]}]", "targets[0].mapping[0].attribute targets[0].mapping[0]"},
 		{"binding", "applications: [{client_id: a, redirect_uris: [https://a/cb], outbound_provisioning: [{target: nope}]}]", "applications[0].outbound_provisioning[0].target"},
-		{"policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, timeout: 2h, on_create_failure: maybe, enable_rules: true, rule_sets: [x]}, {target: t}]}]",
-			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[0].rule_sets applications[0].outbound_provisioning[1].target"},
+		{"policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, timeout: 2h, on_create_failure: maybe, enable_rules: true}, {target: t}]}]",
+			"applications[0].outbound_provisioning[0].timeout applications[0].outbound_provisioning[0].on_create_failure applications[0].outbound_provisioning[0].enable_rules applications[0].outbound_provisioning[1].target"},
 		{"new policies", "applications: [{client_id: a, outbound_provisioning: [{target: t, on_rule_deny: keep, on_rule_error: keep, on_loss: skip}]}]",
 			"applications[0].outbound_provisioning[0].on_rule_deny applications[0].outbound_provisioning[0].on_rule_error applications[0].outbound_provisioning[0].on_loss"},
 		{"default bindings", "default_bindings: [{target: t, timeout: 1h}, {target: t}, {}]", "default_bindings[0].timeout default_bindings[1].target default_bindings[2].target"},
@@ -245,7 +245,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"home", "users: [{login: ann, home: nope}]", "users[0].home"},
 		{"user", "users: [{login: a b, email: nope, given_name: \"A\\tB\"}]", "users[0].login users[0].email users[0].given_name users[0].name"},
 		{"weak password", "users: [{login: ann, password: {env: WEAK}}]", "users[0].password"},
-		{"later", "rule_sets: [x]\nupstreams: [y]\ngroups: [z]", "rule_sets upstreams groups"},
+		{"later", "upstreams: [y]\ngroups: [z]", "upstreams groups"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
