@@ -54,6 +54,7 @@ type commands struct {
 	Binding     bindingCommands     `cmd:"" help:"Bindings of applications to targets."`
 	Account     accountCommands     `cmd:"" help:"The ledger: accounts of users in targets."`
 	Connector   connectorCommands   `cmd:"" help:"Connector binaries."`
+	Ruleset     rulesetCommands     `cmd:"" help:"Rule sets, which decide who gets an account."`
 	Signin      signinCommands      `cmd:"" help:"Sign-ins."`
 	Key         keyCommands         `cmd:"" help:"Keys at rest."`
 	Version     versionCommand      `cmd:"" help:"Print the version."`

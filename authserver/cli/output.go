@@ -112,7 +112,7 @@ var errUsage = errors.New("usage")
 func about(what string, err error) error {
 	for _, known := range []error{
 		provisioning.ErrUserNotFound, provisioning.ErrTargetNotFound, provisioning.ErrAccountNotFound,
-		provisioning.ErrBindingNotFound, application.ErrNotFound, flow.ErrUnknown,
+		provisioning.ErrBindingNotFound, provisioning.ErrRuleSetNotFound, application.ErrNotFound, flow.ErrUnknown,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Errorf("%s: %w", what, known)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
@@ -23,6 +24,8 @@ type applyCommand struct {
 type applyResult struct {
 	Applied bool               `json:"applied"`
 	Changes []resources.Change `json:"changes"`
+	// Warnings are what deserves a second thought.
+	Warnings []daemon.Problem `json:"warnings,omitempty"`
 	// Secrets are generated client secrets. This is the only time they are shown.
 	Secrets map[string]string `json:"secrets,omitempty"`
 }
@@ -39,6 +42,9 @@ func (c applyCommand) Run(r *run) error {
 	}
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		backend := s.Resources(r.env.Getenv)
+		if c.File != "-" {
+			backend.Dir = filepath.Dir(c.File)
+		}
 		plan, err := backend.Plan(ctx, doc)
 		if err != nil {
 			return err
@@ -59,7 +65,13 @@ func printPlan(r *run, plan resources.Plan, applied bool) error {
 			result.Secrets[client] = secret.Reveal()
 		}
 	}
+	for _, p := range plan.Warnings {
+		result.Warnings = append(result.Warnings, daemon.Problem(p))
+	}
 	return r.printText(result, func(w io.Writer) error {
+		for _, p := range result.Warnings {
+			row(r.env.Stderr, "anteroom: warning: "+p.Path+": "+p.Text)
+		}
 		if err := resources.Print(w, plan.Changes); err != nil {
 			return err
 		}

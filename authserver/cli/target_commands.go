@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
@@ -170,9 +171,9 @@ func (bindingListCommand) Run(r *run) error {
 			return err
 		}
 		return r.print(list(all, viewBinding), func(w io.Writer) {
-			row(w, "APPLICATION", "TARGET", "BLOCKING", "ENABLE RULES", "JIT OUTBOUND", "WHAT IT DOES")
+			row(w, "APPLICATION", "TARGET", "BLOCKING", "ENABLE RULES", "RULE SETS", "JIT OUTBOUND", "WHAT IT DOES")
 			for _, b := range all {
-				row(w, b.Client, b.Target, yes(b.Blocking), yes(b.EnableRules), yes(b.JITOutbound), b.Explain())
+				row(w, b.Client, b.Target, yes(b.Blocking), yes(b.EnableRules), dash(strings.Join(b.RuleSets, ", ")), yes(b.JITOutbound), b.Explain())
 			}
 		})
 	})
@@ -182,6 +183,9 @@ type bindingSetCommand struct {
 	ClientID        string         `arg:"" name:"client_id" help:"The application's client_id; (default) for users of no application."`
 	Target          string         `arg:"" help:"Name of the target."`
 	Blocking        *bool          `help:"No account, no token." negatable:""`
+	EnableRules     *bool          `name:"enable-rules" help:"Rule sets decide who gets an account." negatable:""`
+	RuleSets        []string       `name:"rule-set" help:"Rule set to ask, instead of those named so far; repeat for several." placeholder:"NAME" xor:"sets"`
+	NoRuleSets      bool           `name:"no-rule-sets" help:"Name no rule set any more." xor:"sets"`
 	JITOutbound     *bool          `name:"jit-outbound" help:"Make accounts at sign-in." negatable:""`
 	Timeout         *time.Duration `help:"How long a sign-in waits."`
 	OnCreateFailure string         `enum:"deny,allow," default:"" help:"deny or allow a sign-in whose account could not be made."`
@@ -220,6 +224,9 @@ func (c bindingSetCommand) Run(r *run) error {
 			}
 		}
 		c.apply(&b)
+		if problems := (resources.Binding{EnableRules: b.EnableRules, RuleSets: b.RuleSets}).CheckRules(); len(problems) > 0 {
+			return fmt.Errorf("%w: %s", errUsage, problems[0])
+		}
 		if err := s.Bindings.Put(ctx, b); err != nil {
 			return err
 		}
@@ -228,13 +235,16 @@ func (c bindingSetCommand) Run(r *run) error {
 }
 
 func (c bindingSetCommand) apply(b *provisioning.Binding) {
-	for _, o := range []struct{ from, to *bool }{{c.Blocking, &b.Blocking}, {c.JITOutbound, &b.JITOutbound}, {c.ReportOnly, &b.ReportOnly}} {
+	for _, o := range []struct{ from, to *bool }{{c.Blocking, &b.Blocking}, {c.EnableRules, &b.EnableRules}, {c.JITOutbound, &b.JITOutbound}, {c.ReportOnly, &b.ReportOnly}} {
 		if o.from != nil {
 			*o.to = *o.from
 		}
 	}
 	if c.Timeout != nil {
 		b.Timeout = *c.Timeout
+	}
+	if len(c.RuleSets) > 0 || c.NoRuleSets {
+		b.RuleSets = c.RuleSets
 	}
 	given(&b.OnCreateFailure, c.OnCreateFailure)
 	given(&b.OnUpdateFailure, c.OnUpdateFailure)

@@ -74,6 +74,7 @@ type bindingView struct {
 	Target          provisioning.TargetName    `json:"target"`
 	Blocking        bool                       `json:"blocking"`
 	EnableRules     bool                       `json:"enable_rules"`
+	RuleSets        []string                   `json:"rule_sets"`
 	JITOutbound     bool                       `json:"jit_outbound"`
 	Timeout         string                     `json:"timeout"`
 	OnCreateFailure provisioning.FailurePolicy `json:"on_create_failure"`
@@ -88,7 +89,7 @@ type bindingView struct {
 
 func viewBinding(b provisioning.Binding) bindingView {
 	return bindingView{
-		Application: b.Client, Target: b.Target, Blocking: b.Blocking, EnableRules: b.EnableRules, JITOutbound: b.JITOutbound,
+		Application: b.Client, Target: b.Target, Blocking: b.Blocking, EnableRules: b.EnableRules, RuleSets: append([]string{}, b.RuleSets...), JITOutbound: b.JITOutbound,
 		Timeout: b.Timeout.String(), OnCreateFailure: b.OnCreateFailure, OnUpdateFailure: b.OnUpdateFailure,
 		OnRuleDeny: b.OnRuleDeny, OnRuleError: b.OnRuleError, OnRefresh: b.OnRefresh, OnLoss: b.OnLoss,
 		ReportOnly: b.ReportOnly, Explanation: b.Explain(),

@@ -155,6 +155,13 @@ func texts(v any) ([]string, bool) {
 
 const textNoRuleSet = "needs at least one name in rule_sets: no rule set never means that everybody is allowed"
 
+// CheckRules reports what is wrong with the rule sets that a binding names.
+func (b Binding) CheckRules() Problems {
+	var p Problems
+	b.checkRules("", &p)
+	return p
+}
+
 func (b Binding) checkRules(path string, p *Problems) {
 	if b.EnableRules && len(b.RuleSets) == 0 {
 		p.add(path+"enable_rules", "%s", textNoRuleSet)
