@@ -29,6 +29,4 @@
 // several sets are combined ([Set.Default] is for whoever does that), or what
 // follows from a decision. It does no I/O: time zones are those of time/tzdata,
 // linked in.
-//
-// Nothing in the gate asks it yet.
 package cel

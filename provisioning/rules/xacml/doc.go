@@ -8,8 +8,7 @@
 // imported ([Set.Lint]), and the account of why it decided so ([Set.Explain]). The combining algorithms are those of package rules.
 //
 // It does not own where policies are kept, what follows from a decision, or the
-// default for what no policy applies to. It does no I/O. Nothing in the gate asks
-// it yet.
+// default for what no policy applies to. It does no I/O.
 //
 // # What is there
 //
