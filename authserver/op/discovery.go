@@ -15,6 +15,8 @@ type metadata struct {
 	AuthorizationEndpoint  string                   `json:"authorization_endpoint"`
 	TokenEndpoint          string                   `json:"token_endpoint"`
 	UserinfoEndpoint       string                   `json:"userinfo_endpoint"`
+	IntrospectionEndpoint  string                   `json:"introspection_endpoint"`
+	RevocationEndpoint     string                   `json:"revocation_endpoint"`
 	JWKSURI                string                   `json:"jwks_uri"`
 	Scopes                 []string                 `json:"scopes_supported"`
 	ResponseTypes          []string                 `json:"response_types_supported"`
@@ -23,6 +25,8 @@ type metadata struct {
 	SubjectTypes           []string                 `json:"subject_types_supported"`
 	IDTokenAlgs            []keys.Alg               `json:"id_token_signing_alg_values_supported"`
 	AuthMethods            []application.AuthMethod `json:"token_endpoint_auth_methods_supported"`
+	IntrospectionMethods   []application.AuthMethod `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationMethods      []application.AuthMethod `json:"revocation_endpoint_auth_methods_supported"`
 	Claims                 []string                 `json:"claims_supported"`
 	Prompts                []string                 `json:"prompt_values_supported"`
 	ChallengeMethods       []string                 `json:"code_challenge_methods_supported"`
@@ -39,6 +43,8 @@ func newMetadata(issuer string) metadata {
 		AuthorizationEndpoint: issuer + PathAuthorize,
 		TokenEndpoint:         issuer + PathToken,
 		UserinfoEndpoint:      issuer + PathUserinfo,
+		IntrospectionEndpoint: issuer + PathIntrospect,
+		RevocationEndpoint:    issuer + PathRevoke,
 		JWKSURI:               issuer + PathKeys,
 		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},
@@ -46,7 +52,9 @@ func newMetadata(issuer string) metadata {
 		GrantTypes:            grantTypes(),
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           keys.Algs(),
-		AuthMethods:           []application.AuthMethod{application.AuthBasic, application.AuthPost, application.AuthNone},
+		AuthMethods:           append(secretMethods(), application.AuthNone),
+		IntrospectionMethods:  secretMethods(),
+		RevocationMethods:     append(secretMethods(), application.AuthNone),
 		Claims: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "given_name", "family_name",
 			"preferred_username", "locale", "email", "email_verified", claimProvisioned,
@@ -55,6 +63,11 @@ func newMetadata(issuer string) metadata {
 		ChallengeMethods: []string{methodS256},
 		IssParameter:     true,
 	}
+}
+
+// secretMethods are how confidential clients authenticate.
+func secretMethods() []application.AuthMethod {
+	return []application.AuthMethod{application.AuthBasic, application.AuthPost}
 }
 
 // grantTypes returns what the token endpoint answers.

@@ -27,6 +27,8 @@ const (
 	PathResume         = flow.ResumePath
 	PathToken          = "/oauth2/token"
 	PathUserinfo       = "/oauth2/userinfo"
+	PathIntrospect     = "/oauth2/introspect"
+	PathRevoke         = "/oauth2/revoke"
 	PathKeys           = "/oauth2/jwks"
 )
 
@@ -229,4 +231,6 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+PathToken, p.token)
 	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)
 	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
+	mux.HandleFunc("POST "+PathIntrospect, p.introspect)
+	mux.HandleFunc("POST "+PathRevoke, p.revoke)
 }

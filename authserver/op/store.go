@@ -102,12 +102,19 @@ type CodeStore interface {
 	UseCode(ctx context.Context, hash TokenHash, at time.Time) error
 }
 
-// TokenStore keeps access and refresh tokens.
-type TokenStore interface {
+// AccessTokenStore keeps access tokens.
+type AccessTokenStore interface {
 	AddAccessToken(ctx context.Context, t AccessToken) error
 	// AccessToken returns the token with its grant, also when expired or revoked;
 	// ErrNotFound if there is none.
 	AccessToken(ctx context.Context, hash TokenHash) (Grant, AccessToken, error)
+	// DeleteAccessToken removes one access token and leaves its family as it is;
+	// none is no error.
+	DeleteAccessToken(ctx context.Context, hash TokenHash) error
+}
+
+// RefreshTokenStore keeps refresh tokens.
+type RefreshTokenStore interface {
 	AddRefreshToken(ctx context.Context, t RefreshToken) error
 	// RefreshToken returns the token with its grant, also when used, expired or
 	// revoked; ErrNotFound if there is none.
@@ -124,5 +131,6 @@ type Store interface {
 	InTx(ctx context.Context, fn func(ctx context.Context) error) error
 	GrantStore
 	CodeStore
-	TokenStore
+	AccessTokenStore
+	RefreshTokenStore
 }

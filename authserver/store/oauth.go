@@ -171,6 +171,14 @@ func (s *OAuth) AccessToken(ctx context.Context, hash op.TokenHash) (op.Grant, o
 	return grant, t, nil
 }
 
+// DeleteAccessToken removes one access token; none is no error.
+func (s *OAuth) DeleteAccessToken(ctx context.Context, hash op.TokenHash) error {
+	if _, err := s.DB.Exec(ctx, `DELETE FROM oauth_access WHERE hash = $1`, []byte(hash)); err != nil {
+		return fmt.Errorf("delete access token: %w", err)
+	}
+	return nil
+}
+
 // AddRefreshToken adds a refresh token, or returns op.ErrNoDecision.
 func (s *OAuth) AddRefreshToken(ctx context.Context, t op.RefreshToken) error {
 	var parent []byte // NULL for the first
