@@ -13,6 +13,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
@@ -106,7 +107,12 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	knownKey, err := s.secrets.Get(ctx, keys.SecretKnown)
+	if err != nil {
+		return nil, err
+	}
 	driver := &flow.Driver{
+		Known:   session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now},
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
 		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: remoteAddress,
 	}

@@ -57,6 +57,7 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 	login := form.Get("login")
 	u, err := d.Users.Authenticate(r.Context(), user.Guess{
 		Login: login, Password: sdk.Secret(form.Get("password")), Address: d.Address(r),
+		Browser: d.Known.Knows(r, user.NormalizeLogin(login)),
 	})
 	if err != nil {
 		return d.signInFailed(w, r, s, st.Registration, login, err)
@@ -103,6 +104,7 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 	}
 	d.logger(s).InfoContext(r.Context(), "user signed in", "user_id", u.ID)
 	http.SetCookie(w, cookie)
+	d.Known.Remember(w, r, u.LoginNorm)
 	d.toResume(w, r, s)
 	return nil
 }

@@ -90,6 +90,7 @@ type Driver struct {
 	SignIns      Store
 	Tx           Tx
 	Sessions     *session.Manager
+	Known        session.KnownBrowsers
 	Users        Users
 	Applications Applications
 	Gate         Gate

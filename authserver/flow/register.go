@@ -193,6 +193,7 @@ func (d *Driver) registered(w http.ResponseWriter, r *http.Request, client provi
 		return err
 	}
 	http.SetCookie(w, cookie)
+	d.Known.Remember(w, r, u.LoginNorm)
 	seeOther(w, r, pathRegistered+"?"+url.Values{paramClient: {string(client)}}.Encode())
 	return nil
 }

@@ -68,6 +68,20 @@ func TestThrottledGuesses(t *testing.T) {
 	b.signIn().backWith("code", "")
 }
 
+// Strangers who guess a login, behind the owner's own address too, do not keep the
+// owner from signing in with the browser they use.
+func TestKnownBrowserGetsIn(t *testing.T) {
+	s := newStack(t)
+	owner := s.browser().get("/authorize?client_id=payroll").signIn().backWith("code", "")
+	stranger := s.browser().get("/authorize?client_id=payroll")
+	for range 6 {
+		stranger.submit("/sign-in", map[string]string{"login": "ada", "password": "nonsense"})
+	}
+	stranger.status(http.StatusTooManyRequests)
+	owner.get("/authorize?client_id=payroll&prompt=login").signIn().backWith("code", "")
+	stranger.signIn().status(http.StatusTooManyRequests)
+}
+
 func TestDisabledUser(t *testing.T) {
 	s := newStack(t)
 	ada, err := s.users.ByLogin(t.Context(), "ada")

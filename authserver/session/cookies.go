@@ -12,12 +12,14 @@ import (
 type Cookies struct {
 	sessionName string
 	browserName string
+	knownName   string
 	secure      bool
 }
 
 const (
 	sessionCookie = "anteroom"
 	browserCookie = "anteroom-browser"
+	knownCookie   = "anteroom-known"
 	// hostPrefix makes the browser insist on Secure, Path=/ and no Domain, so that
 	// no neighbouring host can plant the cookie.
 	hostPrefix = "__Host-"
@@ -29,9 +31,11 @@ const (
 // plain names when secure is false, which is right for http on loopback only.
 func NewCookies(secure bool) Cookies {
 	if !secure {
-		return Cookies{sessionName: sessionCookie, browserName: browserCookie}
+		return Cookies{sessionName: sessionCookie, browserName: browserCookie, knownName: knownCookie}
 	}
-	return Cookies{sessionName: hostPrefix + sessionCookie, browserName: hostPrefix + browserCookie, secure: true}
+	return Cookies{
+		sessionName: hostPrefix + sessionCookie, browserName: hostPrefix + browserCookie, knownName: hostPrefix + knownCookie, secure: true,
+	}
 }
 
 func (c Cookies) cookie(name, value string, age int) *http.Cookie {

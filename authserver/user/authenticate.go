@@ -15,6 +15,9 @@ type Guess struct {
 	Login    string
 	Password sdk.Secret
 	Address  string // the client's IP address
+	// Browser names the browser if the login signed in from it before, "" if it did
+	// not: what strangers guess is not counted against it.
+	Browser string
 }
 
 // Authenticate returns the user whose password it is. Errors: ErrCredentials,
@@ -22,7 +25,7 @@ type Guess struct {
 // *ThrottledError. Unknown logins take as long as known ones.
 func (s *Service) Authenticate(ctx context.Context, g Guess) (User, error) {
 	login := NormalizeLogin(g.Login)
-	bounds := limits(login, g.Address)
+	bounds := limits(login, g.Address, g.Browser)
 	if err := s.takeGuess(ctx, bounds); err != nil {
 		return User{}, err
 	}

@@ -45,12 +45,13 @@ type budget struct {
 // forget is how long after the last guess a counter starts afresh.
 const forget = 15 * time.Minute
 
-// The budgets. The pair's is tight; the login's is wide and its cap low, because
-// anybody can use it up and must not lock the owner out for long; the address's
-// is wide because a whole office may share one.
+// The budgets. The pair's is tight, and so is a known browser's; the login's is
+// wider and its cap low, because anybody can use it up and must not lock the owner
+// out of a new browser for long; the address's is wide because a whole office may
+// share one.
 func pairBudget() budget { return budget{free: 5, first: time.Second, cap: time.Minute} }
 func loginBudget() budget {
-	return budget{free: 100, first: 100 * time.Millisecond, cap: 5 * time.Second}
+	return budget{free: 50, first: 200 * time.Millisecond, cap: 10 * time.Second}
 }
 func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
 
@@ -93,12 +94,16 @@ func (b budget) delay(failures int64) time.Duration {
 type limit struct {
 	key    string
 	budget budget
-	pair   bool
+	pair   bool // of the login and where it is guessed from: a right guess clears it
 }
 
 // limits returns the counters of a guess in a fixed order, so that two guesses
-// never lock each other out.
-func limits(login, address string) []limit {
+// never lock each other out. A browser that the login signed in from before has a
+// counter of its own and no other: nobody else can use that up.
+func limits(login, address, browser string) []limit {
+	if browser != "" {
+		return []limit{{throttleKey("browser", login, browser), pairBudget(), true}}
+	}
 	address = network(address)
 	return []limit{
 		{throttleKey("address", address), addressBudget(), false},

@@ -353,13 +353,42 @@ func TestThrottleDoesNotLockOut(t *testing.T) {
 	}
 	var throttled *ThrottledError
 	if err := f.guess(t, goodPassword, "192.0.2.1"); errors.As(err, &throttled) {
-		if throttled.Wait > 5*time.Second {
+		if throttled.Wait > 10*time.Second {
 			t.Errorf("the owner waits %s", throttled.Wait)
 		}
 		f.now = f.now.Add(throttled.Wait)
 	}
 	if err := f.guess(t, goodPassword, "192.0.2.1"); err != nil {
 		t.Errorf("the owner cannot sign in: %v", err)
+	}
+}
+
+// A browser the login signed in from before gets in while strangers guess, from
+// its own address too; and it is no way around the limits.
+func TestThrottleSparesKnownBrowsers(t *testing.T) {
+	f := newFixture()
+	f.ada(t)
+	known := Guess{Login: "ada", Password: goodPassword, Address: "192.0.2.1", Browser: "b1"}
+	for range 500 {
+		_ = f.guess(t, "wrong", "192.0.2.1")
+		_ = f.guess(t, "wrong", "198.51.100.7")
+	}
+	if _, err := f.Authenticate(t.Context(), known); err != nil {
+		t.Fatalf("the known browser: %v", err)
+	}
+	known.Password = "wrong"
+	for i := range 5 {
+		if _, err := f.Authenticate(t.Context(), known); !errors.Is(err, ErrCredentials) {
+			t.Fatalf("free guess %d: %v", i, err)
+		}
+	}
+	var throttled *ThrottledError
+	if _, err := f.Authenticate(t.Context(), known); !errors.As(err, &throttled) {
+		t.Errorf("the sixth guess: %v, want it refused", err)
+	}
+	known.Login = "grace"
+	if _, err := f.Authenticate(t.Context(), known); !errors.Is(err, ErrCredentials) {
+		t.Errorf("another login: %v", err)
 	}
 }
 
