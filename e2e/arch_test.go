@@ -59,6 +59,7 @@ var rules = []rule{
 	{"provisioning/storetest", []string{"provisioning", "provisioning/rules", "provisioning/sqldb", "provisioning/store", "sdk", "github.com/google/go-cmp/..."}, "one suite for every store"},
 	{"authserver/keys", []string{"sdk", "github.com/go-jose/go-jose/v4/...", "github.com/tink-crypto/tink-go/v2/..."}, "signing keys and encryption at rest"},
 	{"authserver/web", nil, "templates and rendering"},
+	{"authserver/forwarded", nil, "a header and a list of networks"},
 	{"authserver/config", []string{"sdk", "github.com/goccy/go-yaml/..."}, "the configuration file"},
 	{"authserver/user", []string{"provisioning", "sdk", "golang.org/x/crypto/...", "golang.org/x/text/...", "github.com/google/uuid"}, "people"},
 	{"authserver/application", []string{"provisioning", "sdk"}, "OAuth clients"},
