@@ -22,6 +22,8 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Panicked shows a page for a request whose handler panicked.
 	Panicked func(w http.ResponseWriter, r *http.Request)
+	// HTTPS is set when people reach this server by https, through a proxy or not.
+	HTTPS bool
 	// Requests is told of every request that was answered; nil tells nobody.
 	Requests RequestObserver
 }
@@ -44,7 +46,7 @@ func New(o Options) http.Handler {
 	for _, family := range o.Families {
 		family.Mount(mux)
 	}
-	return o.withRequestID(o.logged(o.recovered(mux)))
+	return o.withRequestID(o.logged(o.hardened(o.recovered(mux))))
 }
 
 func (o Options) ready(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -130,5 +131,29 @@ func TestRequestsAreToldByRoute(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/user/ann", nil))
 	if got := <-seen; got != " 405" {
 		t.Errorf("another method was told as %q", got)
+	}
+}
+
+// No endpoint reads for ever.
+func TestBodiesAreBounded(t *testing.T) {
+	var got error
+	routes := family(func(mux *http.ServeMux) {
+		mux.HandleFunc("POST /", func(_ http.ResponseWriter, r *http.Request) { _, got = io.Copy(io.Discard, r.Body) })
+	})
+	h := New(Options{Log: slog.New(slog.DiscardHandler), Families: []Mounter{routes}})
+	for size, ok := range map[int]bool{maxBody: true, maxBody + 1: false} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", size))))
+		if (got == nil) != ok {
+			t.Errorf("a body of %d bytes: %v", size, got)
+		}
+	}
+}
+
+func TestSecurityTxtNeedsAContact(t *testing.T) {
+	h := New(Options{Log: slog.New(slog.DiscardHandler), Families: []Mounter{SecurityTxt{Now: time.Now}}})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, securityTxtPath, nil))
+	if w.Code != http.StatusNotFound || w.Header().Get("Strict-Transport-Security") != "" {
+		t.Errorf("%d, %v", w.Code, w.Header())
 	}
 }

@@ -15,18 +15,24 @@ import (
 
 // Config is a checked configuration.
 type Config struct {
-	Issuer         string     // absolute URL without path; the "iss" of every token
-	Listen         string     // host:port of the HTTP listener
-	Database       sdk.Secret // sqlite:///… or postgres://…; may hold a password
-	ConnectorsDir  string     // folder of connector binaries
-	Isolation      string     // of connectors: "best_effort", "required" or "off"
-	ConnectorPorts []uint16   // that every connector may connect to, beside the usual ones
-	ConnectorUIDs  [2]int     // first and last user that connectors run as; zero: the server's own
-	ConnectorsLock string     // lock file that decides which connectors run; "" leaves that to pins
-	SecretsKeyFile string     // keyset that seals secrets in the database
-	LogLevel       slog.Level
-	LogFormat      string // "text" or "json"
-	MetricsListen  string // host:port of the metrics' own listener; "" for none
+	Issuer      string // absolute URL without path; the "iss" of every token
+	Listen      string // host:port of the HTTP listener
+	TLSCert     string // files of the listener's certificate chain and key; "" for plain HTTP
+	TLSKey      string
+	Proxies     []netip.Prefix // reverse proxies that are believed about the client's address
+	ProxyHeader string         // the header they write it in, in lower case
+	// SecurityContact is where to report vulnerabilities, a URL; "" for nowhere.
+	SecurityContact string
+	Database        sdk.Secret // sqlite:///… or postgres://…; may hold a password
+	ConnectorsDir   string     // folder of connector binaries
+	Isolation       string     // of connectors: "best_effort", "required" or "off"
+	ConnectorPorts  []uint16   // that every connector may connect to, beside the usual ones
+	ConnectorUIDs   [2]int     // first and last user that connectors run as; zero: the server's own
+	ConnectorsLock  string     // lock file that decides which connectors run; "" leaves that to pins
+	SecretsKeyFile  string     // keyset that seals secrets in the database
+	LogLevel        slog.Level
+	LogFormat       string // "text" or "json"
+	MetricsListen   string // host:port of the metrics' own listener; "" for none
 	// How long records are kept: what was done for accounts, and what the gate
 	// decided. The last attempt of an account, and decisions that tokens rest on,
 	// are kept for longer.
@@ -67,6 +73,7 @@ func (p Problems) Error() string {
 type key struct {
 	path, def, help string
 	required        bool
+	list            bool // may be a list in the file; its text has commas between
 	set             func(c *Config, text string) error
 }
 
@@ -79,10 +86,15 @@ func keys() []key {
 	return []key{
 		{path: "issuer", required: true, help: "the URL people and applications reach this server under", set: setIssuer},
 		{path: "listen", def: "127.0.0.1:8080", help: "host:port to listen on", set: setListen},
+		{path: "tls.cert", help: "file of the listener's certificate chain (PEM); without one it serves plain HTTP", set: text(func(c *Config) *string { return &c.TLSCert })},
+		{path: "tls.key", help: "file of the certificate's private key (PEM)", set: setTLSKey},
+		{path: "proxies", list: true, help: "networks of the reverse proxies in front, which are believed about the client's address", set: setProxies},
+		{path: "proxy_header", def: "X-Forwarded-For", help: "the header they tell it in: X-Forwarded-For or Forwarded", set: setProxyHeader},
+		{path: "security_contact", help: "where to report vulnerabilities (security.txt), such as mailto:security@example.com", set: setContact},
 		{path: "database", required: true, help: "sqlite:///path/to/file or postgres://user@host/name", set: setDatabase},
 		{path: "connectors.dir", def: "./connectors", help: "folder of connector binaries", set: text(func(c *Config) *string { return &c.ConnectorsDir })},
 		{path: "connectors.isolation", def: "best_effort", help: "how connectors are confined: best_effort, required or off", set: setIsolation},
-		{path: "connectors.allow_ports", help: "TCP ports that every connector may connect to, such as 8443,9443", set: setPorts},
+		{path: "connectors.allow_ports", list: true, help: "TCP ports that every connector may connect to, such as 8443,9443", set: setPorts},
 		{path: "connectors.uid", help: "range of users that connectors run as, such as 61000-61099", set: setUIDs},
 		{path: "connectors.lock", help: "lock file that approves connectors, in place of pins", set: text(func(c *Config) *string { return &c.ConnectorsLock })},
 		{path: "secrets_key_file", required: true, help: "keyset that seals secrets; `anteroom key generate` makes one", set: text(func(c *Config) *string { return &c.SecretsKeyFile })},

@@ -45,8 +45,11 @@ func Parse(raw []byte, getenv func(string) string) (Config, error) {
 	return c, nil
 }
 
-func (k key) apply(c *Config, values map[string]string, getenv func(string) string) []Problem {
-	value, source := values[k.path], k.path
+func (k key) apply(c *Config, values map[string]value, getenv func(string) string) []Problem {
+	if values[k.path].list && !k.list {
+		return []Problem{{k.path, "must be a single value, not a list"}}
+	}
+	value, source := values[k.path].text, k.path
 	if v := getenv(k.env()); v != "" {
 		value, source = v, k.env()
 	}
@@ -62,10 +65,17 @@ func (k key) apply(c *Config, values map[string]string, getenv func(string) stri
 	return nil
 }
 
-// flatten turns the YAML document into path → text. Lists and unreadable YAML
-// are problems.
-func flatten(raw []byte) (map[string]string, Problems) {
-	out := map[string]string{}
+// value is what the file says of a key: a text, or a list's texts with commas
+// between.
+type value struct {
+	text string
+	list bool
+}
+
+// flatten turns the YAML document into path → value. Unreadable YAML is a problem,
+// and so is a list of more than single values.
+func flatten(raw []byte) (map[string]value, Problems) {
+	out := map[string]value{}
 	var doc map[string]any
 	if err := yaml.Unmarshal(raw, &doc); err != nil {
 		return out, Problems{{"(file)", firstLine(err)}}
@@ -73,22 +83,42 @@ func flatten(raw []byte) (map[string]string, Problems) {
 	return out, walk("", doc, out)
 }
 
-func walk(prefix string, node map[string]any, out map[string]string) Problems {
+func walk(prefix string, node map[string]any, out map[string]value) Problems {
 	var problems Problems
-	for name, value := range node {
+	for name, v := range node {
 		path := prefix + name
-		switch v := value.(type) {
+		switch v := v.(type) {
 		case map[string]any:
 			problems = append(problems, walk(path+".", v, out)...)
 		case []any:
-			problems = append(problems, Problem{path, "must be a single value, not a list"})
+			text, err := join(v)
+			if err != nil {
+				problems = append(problems, Problem{path, err.Error()})
+				continue
+			}
+			out[path] = value{text, true}
 		case nil:
-			out[path] = ""
+			out[path] = value{}
 		default:
-			out[path] = fmt.Sprint(v)
+			out[path] = value{text: fmt.Sprint(v)}
 		}
 	}
 	return problems
+}
+
+func join(list []any) (string, error) {
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = fmt.Sprint(v)
+		switch v.(type) {
+		case map[string]any, []any, nil:
+			return "", fmt.Errorf("must be a list of single values")
+		}
+		if strings.Contains(texts[i], ",") {
+			return "", fmt.Errorf("must not have a comma in a value")
+		}
+	}
+	return strings.Join(texts, ","), nil
 }
 
 // firstLine drops the excerpt of the source that the YAML library appends: it

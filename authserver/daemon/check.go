@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
@@ -74,10 +75,14 @@ func Check(ctx context.Context, o CheckOptions) Report {
 }
 
 func warningsOf(c config.Config) []Problem {
-	if !c.MetricsExposed() {
-		return nil
+	var out []Problem
+	if c.MetricsExposed() {
+		out = append(out, Problem{"metrics.listen", "is not a loopback address, and /metrics has no authentication: whoever reaches it reads it"})
 	}
-	return []Problem{{"metrics.listen", "is not a loopback address, and /metrics has no authentication: whoever reaches it reads it"}}
+	if c.ListensInTheClear() {
+		out = append(out, Problem{"listen", "is not a loopback address, and there is no tls.cert: passwords cross the network to it in the clear"})
+	}
+	return out
 }
 
 // checkIsolation reports what would keep connectors from being started.
@@ -107,6 +112,11 @@ func checkFiles(ctx context.Context, c config.Config) []Problem {
 	if c.ConnectorsLock != "" {
 		if _, err := readLock(c.ConnectorsLock); err != nil {
 			out = append(out, Problem{"connectors.lock", err.Error()})
+		}
+	}
+	if c.TLSCert != "" && c.TLSKey != "" {
+		if _, err := loadCertificate(c.TLSCert, c.TLSKey, slog.New(slog.DiscardHandler), time.Now); err != nil {
+			out = append(out, Problem{"tls", err.Error()})
 		}
 	}
 	if c.Database != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,11 +20,12 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
 )
 
-// The limits of a connection. There is no write timeout: a wait page's events
-// stay open; what is slow to read is bounded by the idle one.
+// The limits of a connection. A wait page's events stay open for longer: their
+// handler moves the deadline.
 const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = 30 * time.Second
+	writeTimeout  = time.Minute
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10
 )
@@ -41,24 +43,28 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	scraping, err := s.startMetrics(ctx)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
 	// Requests outlive ctx for as long as the shutdown takes.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
 	}
 	srv.RegisterOnShutdown(cancel) // ends the wait pages' event streams
+	serve, err := s.server(srv, listener)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	scraping, err := s.startMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	s.runner.Start(context.WithoutCancel(ctx))
 	background := []<-chan struct{}{
 		scraping, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.hints.start(ctx),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
+	go func() { failed <- serve() }()
 	s.log.InfoContext(ctx, "serving", "issuer", s.Config.Issuer, "listen", listener.Addr().String())
 	select {
 	case err = <-failed:
@@ -69,6 +75,20 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 		<-ended
 	}
 	return errors.Join(err, s.shutDown(srv))
+}
+
+// server returns what serves on the listener, by TLS if there is a certificate.
+func (s *System) server(srv *http.Server, listener net.Listener) (func() error, error) {
+	if s.Config.TLSCert == "" {
+		return func() error { return srv.Serve(listener) }, nil
+	}
+	cert, err := loadCertificate(s.Config.TLSCert, s.Config.TLSKey, s.log, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	srv.TLSConfig = cert.tlsConfig()
+	srv.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug) // scanners fail handshakes all day
+	return func() error { return srv.ServeTLS(listener, "", "") }, nil
 }
 
 // drainTimeout is what requests and runs under way are given. Some supervisors
@@ -114,14 +134,15 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	driver := &flow.Driver{
 		Known:   session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now},
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: remoteAddress,
+		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	provider, err := s.provider(ctx, driver, pages)
 	if err != nil {
 		return nil, err
 	}
+	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
 	o := authserver.Options{
-		Log: s.log, Families: []authserver.Mounter{pages, driver, provider}, Ready: s.ready,
+		Log: s.log, Families: []authserver.Mounter{pages, driver, provider, contact}, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
 		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
 	}
 	if s.metrics != nil {
@@ -154,15 +175,6 @@ func (s *System) ready(ctx context.Context) error {
 		return fmt.Errorf("database: %w", err)
 	}
 	return nil
-}
-
-// remoteAddress is the connection's address: no proxy is trusted yet.
-func remoteAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 func isHTTPS(issuer string) bool {
