@@ -257,12 +257,20 @@ func TestAdmittedOnce(t *testing.T) {
 	})
 }
 
-func TestEngineNeedsAdmissionAndRulebook(t *testing.T) {
+func TestEngineNeedsItsParts(t *testing.T) {
 	l := liteLab(t)
-	if _, err := provisioning.NewEngine(provisioning.EngineOptions{DigestKey: make([]byte, 32), Rules: l.rules}); err == nil {
-		t.Error("an engine without a bound on deletions was made")
-	}
-	if _, err := provisioning.NewEngine(provisioning.EngineOptions{DigestKey: make([]byte, 32), Admission: l.Accounts}); err == nil {
-		t.Error("an engine that asks no rules was made")
+	for what, leaveOut := range map[string]func(*provisioning.EngineOptions){
+		"that nothing bounds the deletions of": func(o *provisioning.EngineOptions) { o.Admission = nil },
+		"that asks no rules":                   func(o *provisioning.EngineOptions) { o.Rules = nil },
+		"that reserves no values":              func(o *provisioning.EngineOptions) { o.Reservations = nil },
+	} {
+		o := provisioning.EngineOptions{DigestKey: make([]byte, 32), Rules: l.rules, Admission: l.Accounts, Reservations: l.Accounts}
+		if _, err := provisioning.NewEngine(o); err != nil {
+			t.Fatal(err)
+		}
+		leaveOut(&o)
+		if _, err := provisioning.NewEngine(o); err == nil {
+			t.Errorf("an engine %s was made", what)
+		}
 	}
 }

@@ -16,6 +16,8 @@ type Target struct {
 	// Mapping gives account attributes their source; nil takes the defaults the
 	// connector declares.
 	Mapping []AttributeMapping
+	// Maps are tables that expressions of the mapping look things up in, by name.
+	Maps map[string]map[string]string
 	// Groups maps groups of a user to groups of the target: an account is in
 	// exactly those its user's groups map to. nil leaves groups alone.
 	Groups map[string][]string
@@ -34,7 +36,7 @@ type Target struct {
 	// ReconcileEvery is how often the ledger is compared with the target; 0 is
 	// never.
 	ReconcileEvery time.Duration
-	// Revision counts changes of Connector, Config, Secrets and Mapping. It is the
+	// Revision counts changes of Connector, Config, Secrets, Mapping, Maps and Groups. It is the
 	// generation under which the connector is configured.
 	Revision int64
 }

@@ -78,9 +78,8 @@ func (r *run) changed(set sdk.Attributes, clear []string) {
 	r.attempt.Changed = append(r.attempt.Changed, clear...)
 }
 
-// create makes the account after a lookup found none. An answer that is lost, or
-// a name that is taken, is looked into before anything else; there is never a
-// second create in one run.
+// create makes the account after a lookup found none. A name that the target says is
+// taken is replaced by the next, where the mapping has one.
 func (r *run) create(ctx context.Context) error {
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -89,6 +88,24 @@ func (r *run) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for range maxNames {
+		found, err := r.name(ctx, values)
+		switch {
+		case err != nil:
+			return err
+		case found != nil:
+			return r.takeOver(ctx, *found)
+		}
+		if err = r.createOnce(ctx, values); !r.nameTaken(err, values) {
+			return err
+		}
+	}
+	return r.refusedTooOften()
+}
+
+// createOnce makes the call. An answer that is lost, or a name that is taken, is
+// looked into before anything else.
+func (r *run) createOnce(ctx context.Context, values sdk.Attributes) error {
 	uncertain := r.account.CreateSent
 	if err := r.Ledger.Creating(ctx, r.lease); err != nil {
 		return broken(err)
@@ -131,12 +148,17 @@ func (r *run) lookInto(ctx context.Context, failure *sdk.Error) error {
 		if errors.As(err, &b) {
 			return err
 		}
-		return failure
+		return &unexplained{failure}
 	}
-	if err := r.adopt(ctx, *found); err != nil {
+	return r.takeOver(ctx, *found)
+}
+
+// takeOver adopts an account that was found, and brings it to what is wanted.
+func (r *run) takeOver(ctx context.Context, found sdk.Account) error {
+	if err := r.adopt(ctx, found); err != nil {
 		return err
 	}
-	return r.align(ctx, *found)
+	return r.align(ctx, found)
 }
 
 // send makes the create call. Success without an id is no success.
@@ -144,7 +166,7 @@ func (r *run) send(ctx context.Context, values sdk.Attributes) (sdk.Account, err
 	var made sdk.Account
 	err := r.call(ctx, "create", "", true, func(ctx context.Context) (string, error) {
 		var err error
-		made, err = r.conn.Create(ctx, sdk.CreateRequest{Operation: r.operation(), Attributes: values, Active: true})
+		made, err = r.conn.Create(ctx, sdk.CreateRequest{Operation: r.creation(values), Attributes: values, Active: true})
 		if err == nil && made.ID == "" {
 			err = defect("create answered without an id")
 		}

@@ -70,6 +70,8 @@ type HealthRecorder interface {
 type EngineOptions struct {
 	Ledger Ledger
 	Health HealthRecorder
+	// Reservations keep the values that no two accounts of a target may have.
+	Reservations Reservations
 	// Admission is asked before every call that suspends or deletes an account.
 	Admission Admission
 	Store     TargetReader
@@ -110,6 +112,9 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	if o.Rules == nil {
 		return nil, errors.New("engine: no rulebook: nothing would ask the rules of bindings")
+	}
+	if o.Reservations == nil {
+		return nil, errors.New("engine: no reservations: two accounts would get the same unique value")
 	}
 	if o.Lease == 0 {
 		o.Lease = DefaultLease

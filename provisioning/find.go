@@ -59,7 +59,11 @@ func (r *run) lookup(ctx context.Context) (*sdk.Account, error) {
 			return found, err
 		}
 	}
+	found, answered, err := r.recall(ctx)
+	asked = asked || answered
 	switch {
+	case err != nil || found != nil:
+		return found, err
 	case asked:
 		return nil, nil
 	case refused != nil:

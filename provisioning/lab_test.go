@@ -133,8 +133,13 @@ func liteLab(t testing.TB) *lab {
 
 func (l *lab) engineOn(ledger provisioning.Ledger, targets provisioning.Targets) *provisioning.Engine {
 	l.Helper()
+	return l.engineWith(ledger, l.Accounts, targets)
+}
+
+func (l *lab) engineWith(ledger provisioning.Ledger, reservations provisioning.Reservations, targets provisioning.Targets) *provisioning.Engine {
+	l.Helper()
 	e, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: ledger, Health: l.Health, Store: l.Targets, Targets: targets, Users: l.people, Rules: l.rules, DigestKey: make([]byte, 32), Admission: l.Accounts,
+		Ledger: ledger, Reservations: reservations, Health: l.Health, Store: l.Targets, Targets: targets, Users: l.people, Rules: l.rules, DigestKey: make([]byte, 32), Admission: l.Accounts,
 		Logger: slog.New(slog.DiscardHandler), Now: l.Now, Random: func() float64 { return 0.5 },
 	})
 	l.ok(err)

@@ -17,12 +17,24 @@ type (
 	When             = mapping.When
 	OnNull           = mapping.OnNull
 	OnFail           = mapping.OnFail
+	Unique           = mapping.Unique
+	Suffix           = mapping.Suffix
+	Candidate        = mapping.Candidate
 )
+
+// The suffixes of a unique value where nothing else is said.
+const (
+	DefaultSuffixStart = mapping.DefaultSuffixStart
+	DefaultSuffixMax   = mapping.DefaultSuffixMax
+)
+
+// NewCandidate returns a value as a candidate for a unique attribute.
+func NewCandidate(value string) Candidate { return mapping.NewCandidate(value) }
 
 // CompileMapping checks the target's mapping against the attributes its connector
 // declares. The error joins [*mapping.Problem]s.
 func (t Target) CompileMapping(declared []sdk.Attribute) (*mapping.Mapping, error) {
-	return mapping.Compile(t.Mapping, nil, declared)
+	return mapping.Compile(t.Mapping, t.Maps, declared)
 }
 
 // mappings keeps the mapping of each target as it was last compiled, which takes
@@ -36,12 +48,13 @@ type mappings struct {
 // that was deleted and made anew counts from 1 again.
 type compiled struct {
 	rules    []AttributeMapping
+	maps     map[string]map[string]string
 	declared []sdk.Attribute
 	mapping  *mapping.Mapping
 }
 
 func (c compiled) of(t Target, declared []sdk.Attribute) bool {
-	return c.mapping != nil && slices.Equal(c.declared, declared) && reflect.DeepEqual(c.rules, t.Mapping)
+	return c.mapping != nil && slices.Equal(c.declared, declared) && reflect.DeepEqual(c.rules, t.Mapping) && reflect.DeepEqual(c.maps, t.Maps)
 }
 
 // of returns the target's mapping, or an [*sdk.Error].
@@ -61,7 +74,7 @@ func (m *mappings) of(t Target, declared []sdk.Attribute) (*mapping.Mapping, err
 	if m.compiled == nil {
 		m.compiled = map[TargetName]compiled{}
 	}
-	m.compiled[t.Name] = compiled{t.Mapping, slices.Clone(declared), fresh}
+	m.compiled[t.Name] = compiled{t.Mapping, t.Maps, slices.Clone(declared), fresh}
 	return fresh, nil
 }
 

@@ -25,8 +25,9 @@ type run struct {
 	conn    Conn
 	mapping *mapping.Mapping
 	person  mapping.Profile
-	wanted  sdk.Attributes    // what an update brings the account to
-	keyed   sdk.Attributes    // what it is looked up by; see keyValues
+	wanted  sdk.Attributes // what an update brings the account to
+	keyed   sdk.Attributes // what it is looked up by; see keyValues
+	naming  naming
 	digests map[string]string // of wanted
 	attempt *Attempt          // nil until the first call
 	groups  []string          // of the target, for the user; see Target.Groups

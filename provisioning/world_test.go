@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,8 @@ type world struct {
 	// means the verb was done and its answer lost.
 	before, after func(verb string) error
 	groups        map[string][]string // by account id, as last set
+	refused       []string            // logins that no account has and none can be created with
+	operations    []sdk.Operation     // of creates
 	noGroups      bool
 	noGet         bool
 	noActive      bool
@@ -109,6 +112,10 @@ func (w *world) Lookup(_ context.Context, r sdk.LookupRequest) ([]sdk.Account, e
 func (w *world) Create(_ context.Context, r sdk.CreateRequest) (sdk.Account, error) {
 	var out sdk.Account
 	err := w.verb("create", func() error {
+		w.operations = append(w.operations, r.Operation)
+		if slices.Contains(w.refused, r.Attributes.String("login")) {
+			return &sdk.Error{Kind: sdk.KindConflict, Effect: sdk.EffectNone, Field: "login", Message: "the login was used before"}
+		}
 		for _, a := range w.accounts {
 			if strings.EqualFold(a.Attributes.String("login"), r.Attributes.String("login")) {
 				return &sdk.Error{Kind: sdk.KindConflict, Effect: sdk.EffectNone, Message: "the login is taken"}
@@ -119,6 +126,8 @@ func (w *world) Create(_ context.Context, r sdk.CreateRequest) (sdk.Account, err
 	})
 	return out, err
 }
+
+func (w *world) refuse(logins ...string) { w.refused = logins }
 
 func (w *world) insert(attributes sdk.Attributes, active bool) *sdk.Account {
 	w.next++

@@ -179,7 +179,8 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
 		Ledger: s.observedLedger(s.faults.Ledger(s.Accounts)), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
-		Store: s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Rules: rulebook, Notifier: s.notifier, Lease: s.Config.Lease,
+		Reservations: s.faults.Reservations(s.Accounts),
+		Store:        s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Rules: rulebook, Notifier: s.notifier, Lease: s.Config.Lease,
 		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
 	if err != nil {

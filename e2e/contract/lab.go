@@ -52,7 +52,7 @@ func newLab(t *testing.T, server Server, system System) *lab {
 	t.Cleanup(l.conns.close)
 	var err error
 	l.engine, err = provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: l.Accounts, Health: l.Health, Admission: l.Accounts, Store: l.Targets, Targets: l.conns, Users: l.people,
+		Ledger: l.Accounts, Reservations: l.Accounts, Health: l.Health, Admission: l.Accounts, Store: l.Targets, Targets: l.conns, Users: l.people,
 		Rules:     provisioning.NewRulebook(provisioning.RulebookOptions{Bindings: l.Bindings}), // no binding has any
 		DigestKey: make([]byte, 32), Logger: slog.New(slog.NewTextHandler(l.log, nil)), Now: l.now,
 		Random: func() float64 { return 0.5 },

@@ -27,6 +27,9 @@ func (*Faults) Health(h provisioning.HealthRecorder) provisioning.HealthRecorder
 // Admission returns a.
 func (*Faults) Admission(a provisioning.Admission) provisioning.Admission { return a }
 
+// Reservations returns r.
+func (*Faults) Reservations(r provisioning.Reservations) provisioning.Reservations { return r }
+
 // Targets returns t.
 func (*Faults) Targets(t provisioning.Targets) provisioning.Targets { return t }
 

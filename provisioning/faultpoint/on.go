@@ -173,6 +173,21 @@ func (a admission) Admit(ctx context.Context, l provisioning.Lease, now time.Tim
 	return ok, err
 }
 
+// Reservations returns r with points around its writes.
+func (f *Faults) Reservations(r provisioning.Reservations) provisioning.Reservations {
+	return reservations{r, f}
+}
+
+type reservations struct {
+	provisioning.Reservations
+	faults *Faults
+}
+
+// Reserve implements provisioning.Reservations.
+func (r reservations) Reserve(ctx context.Context, l provisioning.Lease, attribute string, candidates []provisioning.Candidate) (string, error) {
+	return call(r.faults, Reserve, func() (string, error) { return r.Reservations.Reserve(ctx, l, attribute, candidates) })
+}
+
 // Targets returns t with points around the calls of what it opens.
 func (f *Faults) Targets(t provisioning.Targets) provisioning.Targets { return targets{t, f} }
 

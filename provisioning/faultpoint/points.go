@@ -28,6 +28,7 @@ const (
 	Finish   = "finish"
 	Observe  = "observe"
 	Admit    = "admit"
+	Reserve  = "reserve"
 
 	Lookup    = "lookup"
 	Get       = "get"

@@ -33,6 +33,9 @@ type Candidate struct {
 	Folded string
 }
 
+// NewCandidate returns a value as a candidate.
+func NewCandidate(value string) Candidate { return Candidate{value, expression.Fold(value)} }
+
 // Candidates returns the values that a unique attribute may get for p, in the order
 // in which they are to be tried: those of the candidates, then the last of them with
 // each suffix. The error is an [*sdk.Error] of kind invalid that names the attribute.
@@ -92,10 +95,9 @@ func distinct(values []string) []Candidate {
 	var out []Candidate
 	seen := map[string]bool{}
 	for _, v := range values {
-		folded := expression.Fold(v)
-		if !seen[folded] {
-			seen[folded] = true
-			out = append(out, Candidate{Value: v, Folded: folded})
+		if c := NewCandidate(v); !seen[c.Folded] {
+			seen[c.Folded] = true
+			out = append(out, c)
 		}
 	}
 	return out

@@ -79,7 +79,7 @@ func newInstance(t testing.TB, db *sqldb.DB, targets provisioning.Targets) insta
 	notifier := &provisioning.Notifier{}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
-		Ledger: stores.Accounts, Health: stores.Health, Admission: stores.Accounts, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
+		Ledger: stores.Accounts, Reservations: stores.Accounts, Health: stores.Health, Admission: stores.Accounts, Store: stores.Targets, Targets: targets, Users: crowd{}, Notifier: notifier,
 		Rules:     provisioning.NewRulebook(provisioning.RulebookOptions{Bindings: stores.Bindings}), // no binding has any
 		DigestKey: make([]byte, 32), Logger: logger, Now: time.Now, Random: func() float64 { return 0.5 },
 	})

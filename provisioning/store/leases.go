@@ -149,9 +149,13 @@ func (s *Accounts) finishAccount(ctx context.Context, l provisioning.Lease, r pr
 	if a.Sent == nil {
 		sent = "{}"
 	}
-	return s.held(ctx, l, "finish run", finish, r.Rev, a.Desired, a.State, sqldb.Micros(a.UpdatedAt), sqldb.Micros(a.NextAttemptAt),
+	err = s.held(ctx, l, "finish run", finish, r.Rev, a.Desired, a.State, sqldb.Micros(a.UpdatedAt), sqldb.Micros(a.NextAttemptAt),
 		a.Attempts, sqldb.Micros(a.FirstFailedAt), a.Trigger, a.AppliedRev, a.ExternalID, a.Created, a.Adopted, a.Suspended, a.CreateSent,
 		sent, a.Outcome, a.Kind, a.Detail, a.Field, a.Held, a.TargetRev)
+	if err != nil {
+		return err
+	}
+	return s.release(ctx, a)
 }
 
 // held runs an update of the leased row, if the lease is still its.

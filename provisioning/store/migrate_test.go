@@ -38,6 +38,8 @@ var rowsOf = map[int]string{
 		INSERT INTO rule_set_revision (name, revision, digest, language, source, policies, default_decision, timezone, wso2, created_at)
 			VALUES ('staff', 1, 'abc', 'cel', 'rules: []', '[]', '', '', FALSE, 1700000000000008);
 		UPDATE binding SET rule_sets = '["staff"]' WHERE client_id = 'app'`,
+	7: `INSERT INTO reservation (user_id, target, attribute, value, folded) VALUES ('ann', 'dir', 'login', 'Ann', 'ann');
+		UPDATE target SET maps = '{"roles":{"staff":"CRM"}}' WHERE name = 'dir'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -80,14 +82,17 @@ func checkTarget(t *testing.T, s store.Stores, from int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"concurrency": provisioning.DefaultConcurrency, "every": time.Duration(0), "groups": true}
+	want := map[string]any{"concurrency": provisioning.DefaultConcurrency, "every": time.Duration(0), "groups": true, "maps": ""}
 	if from >= 2 {
 		want["concurrency"] = 7
 	}
 	if from >= 4 {
 		want["every"] = time.Hour
 	}
-	have := map[string]any{"concurrency": got.MaxConcurrency, "every": got.ReconcileEvery, "groups": got.Groups == nil}
+	if from >= 7 {
+		want["maps"] = "CRM"
+	}
+	have := map[string]any{"concurrency": got.MaxConcurrency, "every": got.ReconcileEvery, "groups": got.Groups == nil, "maps": got.Maps["roles"]["staff"]}
 	if diff := cmp.Diff(want, have); diff != "" || got.Revision != 3 {
 		t.Errorf("target %+v (-want +got):\n%s", got, diff)
 	}
@@ -98,6 +103,9 @@ func checkTarget(t *testing.T, s store.Stores, from int) {
 
 func checkAccounts(t *testing.T, s store.Stores, from int) {
 	t.Helper()
+	if names, err := s.Accounts.Reserved(t.Context(), "ann", "dir"); err != nil || (from >= 7) != (names["login"] == "Ann") {
+		t.Errorf("reserved = %v, %v", names, err)
+	}
 	ann := provisioning.Account{
 		User: "ann", Target: "dir", Desired: provisioning.DesiredPresent, DesiredRev: 4, AppliedRev: 4, State: provisioning.StateInSync,
 		ExternalID: "x1", Created: true, Sent: map[string]string{"login": "abc"}, Outcome: provisioning.OutcomeCreated,

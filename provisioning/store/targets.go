@@ -23,7 +23,7 @@ type Targets struct {
 // NewTargets returns the target store of db.
 func NewTargets(db *sqldb.DB, sealer Sealer) *Targets { return &Targets{db, sealer} }
 
-const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision, max_concurrency, rate_per_minute, maintenance, reconcile_every, group_names"
+const targetColumns = "name, connector, config, mapping, adopt, on_user_delete, revision, max_concurrency, rate_per_minute, maintenance, reconcile_every, group_names, maps"
 
 // Get returns the target with its secrets, or [provisioning.ErrTargetNotFound].
 func (s *Targets) Get(ctx context.Context, name provisioning.TargetName) (provisioning.Target, error) {
@@ -148,7 +148,7 @@ func compare(a, b provisioning.Target) (change, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case !same || a.Connector != b.Connector || !sameMapping(a, b) || !reflect.DeepEqual(a.Groups, b.Groups):
+	case !same || a.Connector != b.Connector || !sameMapping(a, b) || !reflect.DeepEqual(a.Groups, b.Groups) || !reflect.DeepEqual(a.Maps, b.Maps):
 		return redirected, nil
 	case !maps.Equal(a.Secrets, b.Secrets):
 		return reconfigured, nil
@@ -190,12 +190,16 @@ func (s *Targets) write(ctx context.Context, t provisioning.Target) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	tables, err := text(t.Maps)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, `INSERT INTO target (`+targetColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (name) DO UPDATE SET connector = excluded.connector, config = excluded.config, mapping = excluded.mapping,
 			adopt = excluded.adopt, on_user_delete = excluded.on_user_delete, revision = excluded.revision,
 			max_concurrency = excluded.max_concurrency, rate_per_minute = excluded.rate_per_minute, maintenance = excluded.maintenance,
-			reconcile_every = excluded.reconcile_every, group_names = excluded.group_names`,
-		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision, t.MaxConcurrency, t.RatePerMinute, t.Maintenance, t.ReconcileEvery.Microseconds(), groups)
+			reconcile_every = excluded.reconcile_every, group_names = excluded.group_names, maps = excluded.maps`,
+		t.Name, t.Connector, string(t.Config), mapping, t.Adopt, t.OnUserDelete, t.Revision, t.MaxConcurrency, t.RatePerMinute, t.Maintenance, t.ReconcileEvery.Microseconds(), groups, tables)
 	if err != nil {
 		return err
 	}
@@ -341,15 +345,18 @@ func (s *Targets) Delete(ctx context.Context, name provisioning.TargetName) erro
 
 func scanTarget(row scanner) (provisioning.Target, error) {
 	var t provisioning.Target
-	var config, mapping, groups string
+	var config, mapping, groups, tables string
 	var reconcileEvery int64
 	err := row.Scan(&t.Name, &t.Connector, &config, &mapping, &t.Adopt, &t.OnUserDelete, &t.Revision,
-		&t.MaxConcurrency, &t.RatePerMinute, &t.Maintenance, &reconcileEvery, &groups)
+		&t.MaxConcurrency, &t.RatePerMinute, &t.Maintenance, &reconcileEvery, &groups, &tables)
 	if err != nil {
 		return t, err
 	}
 	t.Config, t.ReconcileEvery = json.RawMessage(config), time.Duration(reconcileEvery)*time.Microsecond
 	if err := fromText(groups, &t.Groups); err != nil {
+		return t, err
+	}
+	if err := fromText(tables, &t.Maps); err != nil {
 		return t, err
 	}
 	return t, fromText(mapping, &t.Mapping)

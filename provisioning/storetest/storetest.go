@@ -43,6 +43,7 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("census", func(t *testing.T) { census(t, open) })
 	t.Run("sweeps", func(t *testing.T) { sweeps(t, open) })
 	t.Run("leases", func(t *testing.T) { leases(t, open) })
+	t.Run("reservations", func(t *testing.T) { reservations(t, open) })
 	t.Run("health", func(t *testing.T) { health(t, open) })
 	t.Run("attempts", func(t *testing.T) { attempts(t, open) })
 	t.Run("decisions", func(t *testing.T) { decisions(t, open) })

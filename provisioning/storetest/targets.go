@@ -13,8 +13,13 @@ import (
 func full(name provisioning.TargetName) provisioning.Target {
 	return provisioning.Target{
 		Name: name, Connector: "scim2", Config: json.RawMessage(`{"base_url":"http://x","depth":2}`),
-		Secrets:      map[string]sdk.Secret{"token": "t0k", "key": "k3y"},
-		Mapping:      []provisioning.AttributeMapping{{Attribute: "userName", Source: "user.login"}, {Attribute: "kind", Constant: "staff"}},
+		Secrets: map[string]sdk.Secret{"token": "t0k", "key": "k3y"},
+		Mapping: []provisioning.AttributeMapping{
+			{Attribute: "userName", Unique: &provisioning.Unique{Candidates: []string{"user.login", "user.email"}, Suffix: &provisioning.Suffix{Start: 0, Max: 9}}},
+			{Attribute: "kind", Constant: "staff"}, {Attribute: "uid", UUID: true},
+			{Attribute: "title", Expression: "maps.titles.get(user.login, '')", Apply: "on_create", OnNull: "default", Default: []any{"x"}, OnError: "omit"},
+		},
+		Maps:         map[string]map[string]string{"titles": {"ann": "Dr."}},
 		Groups:       map[string][]string{"staff": {"everybody", "all"}},
 		Adopt:        provisioning.AdoptNever,
 		OnUserDelete: provisioning.DeleteDelete, MaxConcurrency: 7, RatePerMinute: 90,
@@ -88,7 +93,8 @@ func targetRevision(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 			{"secret", func(x *provisioning.Target) { x.Secrets = map[string]sdk.Secret{"token": "new"} }, 3},
 			{"mapping", func(x *provisioning.Target) { x.Mapping = nil }, 4},
 			{"groups", func(x *provisioning.Target) { x.Groups = nil }, 5},
-			{"connector", func(x *provisioning.Target) { x.Connector = "ldap" }, 6},
+			{"maps", func(x *provisioning.Target) { x.Maps = nil }, 6},
+			{"connector", func(x *provisioning.Target) { x.Connector = "ldap" }, 7},
 		}
 		target := full("b")
 		for _, s := range steps {
