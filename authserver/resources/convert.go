@@ -12,7 +12,7 @@ import (
 func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, error) {
 	out := provisioning.Target{
 		Name: provisioning.TargetName(t.Name), Connector: t.Connector, Secrets: secrets,
-		Groups: t.Groups, Adopt: provisioning.AdoptIfUnclaimed, OnUserDelete: provisioning.DeleteSuspend,
+		Groups: t.Groups, Maps: t.Maps, Adopt: provisioning.AdoptIfUnclaimed, OnUserDelete: provisioning.DeleteSuspend,
 	}
 	if t.Adopt != "" {
 		out.Adopt = provisioning.AdoptPolicy(t.Adopt)
@@ -36,7 +36,7 @@ func (t Target) target(secrets map[string]sdk.Secret) (provisioning.Target, erro
 
 // exportTarget is the inverse, with the secrets left where they are.
 func exportTarget(t provisioning.Target) (Target, error) {
-	out := Target{Name: string(t.Name), Connector: t.Connector, Groups: t.Groups, Adopt: string(t.Adopt), OnUserDelete: string(t.OnUserDelete)}
+	out := Target{Name: string(t.Name), Connector: t.Connector, Groups: t.Groups, Maps: t.Maps, Adopt: string(t.Adopt), OnUserDelete: string(t.OnUserDelete)}
 	out.ReconcileEvery = exportReconcile(t.ReconcileEvery)
 	out.exportLimits(t)
 	for name := range t.Secrets {

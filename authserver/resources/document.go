@@ -21,14 +21,16 @@ type Document struct {
 
 // Target is a configured connector.
 type Target struct {
-	Name         string               `yaml:"name" json:"name"`
-	Connector    string               `yaml:"connector" json:"connector"`
-	Config       map[string]any       `yaml:"config,omitempty" json:"config,omitempty"`
-	Secrets      map[string]SecretRef `yaml:"secrets,omitempty" json:"secrets,omitempty"`
-	Mapping      []Mapping            `yaml:"mapping,omitempty" json:"mapping,omitempty"`
-	Groups       map[string][]string  `yaml:"groups,omitempty" json:"groups,omitempty"`
-	Adopt        string               `yaml:"adopt,omitempty" json:"adopt,omitempty"`
-	OnUserDelete string               `yaml:"on_user_delete,omitempty" json:"on_user_delete,omitempty"`
+	Name      string               `yaml:"name" json:"name"`
+	Connector string               `yaml:"connector" json:"connector"`
+	Config    map[string]any       `yaml:"config,omitempty" json:"config,omitempty"`
+	Secrets   map[string]SecretRef `yaml:"secrets,omitempty" json:"secrets,omitempty"`
+	Mapping   []Mapping            `yaml:"mapping,omitempty" json:"mapping,omitempty"`
+	// Maps are tables that expressions of the mapping know as maps.<name>.
+	Maps         map[string]map[string]string `yaml:"maps,omitempty" json:"maps,omitempty"`
+	Groups       map[string][]string          `yaml:"groups,omitempty" json:"groups,omitempty"`
+	Adopt        string                       `yaml:"adopt,omitempty" json:"adopt,omitempty"`
+	OnUserDelete string                       `yaml:"on_user_delete,omitempty" json:"on_user_delete,omitempty"`
 	// ReconcileEvery is how often the ledger is compared with the target, such as
 	// 24h; left out, never.
 	ReconcileEvery string `yaml:"reconcile_every,omitempty" json:"reconcile_every,omitempty"`
