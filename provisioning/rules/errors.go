@@ -1,6 +1,9 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Error is a mistake in the source of a rule set.
 type Error struct {
@@ -23,4 +26,25 @@ func (e *Error) Error() string {
 		return e.Text
 	}
 	return place + ": " + e.Text
+}
+
+// Problems is everything wrong with a source, in its order.
+type Problems []*Error
+
+// Unwrap returns each problem.
+func (p Problems) Unwrap() []error {
+	out := make([]error, 0, len(p))
+	for _, e := range p {
+		out = append(out, e)
+	}
+	return out
+}
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.Error()
+	}
+	return strings.Join(lines, "\n")
 }

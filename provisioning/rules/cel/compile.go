@@ -24,13 +24,13 @@ type Set struct {
 
 var _ rules.Evaluator = (*Set)(nil)
 
-// Compile reads a native rule set. The error is a [Problems] with everything that is
+// Compile reads a native rule set. The error is a [rules.Problems] with everything that is
 // wrong: an unknown field, a value out of range, a condition that does not parse,
 // is of the wrong type or could cost too much.
 func Compile(source string) (*Set, error) {
 	doc, r := parse(source)
-	if len(r.problems) > 0 && (doc == nil || doc.rules == nil) {
-		return nil, r.problems
+	if doc == nil || doc.rules == nil {
+		return nil, r.Err()
 	}
 	env, err := newEnvironment()
 	if err != nil {
@@ -44,18 +44,10 @@ func Compile(source string) (*Set, error) {
 		s.nodes = append(s.nodes, compiled)
 	}
 	s.uses = c.uses
-	if len(r.problems) > 0 {
-		slices.SortStableFunc(r.problems, byPlace)
-		return nil, r.problems
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
 	return s, nil
-}
-
-func byPlace(a, b *rules.Error) int {
-	if a.Line != b.Line {
-		return a.Line - b.Line
-	}
-	return a.Column - b.Column
 }
 
 type compiler struct {
@@ -75,16 +67,16 @@ func (c *compiler) rule(src *ruleSource) *rule {
 	checked, issues := c.env.Compile(src.when.text)
 	for _, e := range issues.Errors() {
 		at := src.when.place(src.when.index(e.Location.Line(), e.Location.Column()))
-		c.reader.at(at, "%s", expression.Plain(e.Message))
+		c.reader.At(at, "%s", expression.Plain(e.Message))
 	}
 	if issues.Err() != nil {
 		return out
 	}
 	if checked.OutputType() != cel.BoolType {
-		c.reader.at(src.when.at, "must be true or false, not %s", checked.OutputType())
+		c.reader.At(src.when.at, "must be true or false, not %s", checked.OutputType())
 		return out
 	}
-	out.condition = condition{checked: checked.NativeRep(), source: src.when, text: c.reader.src}
+	out.condition = condition{checked: checked.NativeRep(), source: src.when, text: c.reader.Source}
 	if c.collect(out.condition) {
 		out.program = c.plan(checked, src.when)
 	}
@@ -95,7 +87,7 @@ func (c *compiler) rule(src *ruleSource) *rule {
 func (c *compiler) plan(checked *cel.Ast, e placedText) cel.Program {
 	p, err := expression.Plan(c.env, checked)
 	if err != nil {
-		c.reader.at(e.at, "%v", err)
+		c.reader.At(e.at, "%v", err)
 	}
 	return p
 }
@@ -106,7 +98,7 @@ func (c *compiler) collect(cond condition) bool {
 	for _, p := range pathsOf(cond.checked.Expr()) {
 		a, ok := c.vocabulary[p.name]
 		if !ok {
-			c.reader.at(cond.offset(p.expr), "%s cannot be used as a whole; use its fields", p.name)
+			c.reader.At(cond.offset(p.expr), "%s cannot be used as a whole; use its fields", p.name)
 			all = false
 			continue
 		}

@@ -68,7 +68,7 @@ func TestProblems(t *testing.T) {
 36:55: undeclared reference to 'now'`
 	for _, source := range []string{string(source), strings.ReplaceAll(string(source), "\n", "\r\n")} {
 		_, err = Compile(source)
-		var problems Problems
+		var problems rules.Problems
 		if !errors.As(err, &problems) {
 			t.Fatalf("Compile = %v, want Problems", err)
 		}
@@ -82,15 +82,15 @@ func TestProblems(t *testing.T) {
 func TestRefused(t *testing.T) {
 	rule := one("true")
 	for _, c := range []struct{ name, source, want string }{
-		{"empty", "", "1:1: must be one document"},
+		{"empty", "", "1:1: must be one document, and not empty"},
 		{"no rules", "timezone: UTC\n", "rules: required"},
 		{"empty rules", "rules: []\n", "must be a list of 1 to 200 rules"},
 		{"rules of another kind", "rules: {}\n", "rules must be a list"},
 		{"a scalar", "yes", "a rule set must be a mapping"},
 		{"rule of another kind", "rules: [7]\n", "a rule must be a mapping"},
-		{"two documents", rule + "---\n" + rule, "must be one document"},
-		{"too large", rule + strings.Repeat("#\n", MaxSource/2), "is larger than 256 KiB"},
-		{"a mebibyte", rule + strings.Repeat("x", 1<<20), "is larger than 256 KiB"},
+		{"two documents", rule + "---\n" + rule, "must be one document, and not empty"},
+		{"too large", rule + strings.Repeat("#\n", MaxSource/2), "is larger than 262144 bytes"},
+		{"a mebibyte", rule + strings.Repeat("x", 1<<20), "is larger than 262144 bytes"},
 		{"not UTF-8", rule + "# \xff\n", "is not UTF-8"},
 		{"NUL", rule + "# \x00\n", "is not UTF-8"},
 		{"deep brackets", "rules: " + strings.Repeat("[", 15_000), "1:40: is nested too deeply"},

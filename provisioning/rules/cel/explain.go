@@ -18,6 +18,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
+	"github.com/anteroom-id/anteroom/provisioning/rules/source"
 )
 
 // Explain decides, and says why. Values of attributes for which hide is true are
@@ -54,7 +55,7 @@ type explainer struct {
 func (e *explainer) rule(r *rule) rules.RuleExplanation {
 	decided := r.Decide(e.in)
 	applies, _ := r.Applies(e.in)
-	line, column := position(r.condition.text, r.at)
+	line, column := source.Position(r.condition.text, r.at)
 	out := rules.RuleExplanation{
 		ID: r.id, Line: line, Column: column, Effect: r.effect, Decision: decided.Decision, Status: decided.Status, Applies: applies,
 	}
@@ -73,7 +74,7 @@ func (e *explainer) rule(r *rule) rules.RuleExplanation {
 func (e *explainer) operations(r *rule, covers bool) rules.Cause {
 	listed := rules.ShowList(len(r.operations), func(i int) string { return string(r.operations[i]) })
 	c := rules.Cause{Text: "request.operation in [" + listed + "]", Value: rules.TruthOf(covers)}
-	c.Line, c.Column = position(r.condition.text, r.at)
+	c.Line, c.Column = source.Position(r.condition.text, r.at)
 	if o, ok := e.operand(path{name: "request.operation"}); ok {
 		c.Operands = []rules.Operand{o}
 	}
@@ -152,7 +153,7 @@ func (t *tracer) branch(args []ast.Expr) {
 }
 
 func (t *tracer) leaf(e ast.Expr) {
-	line, column := position(t.condition.text, t.condition.offset(e))
+	line, column := source.Position(t.condition.text, t.condition.offset(e))
 	c := rules.Cause{Text: t.unparse(e), Line: line, Column: column, Value: t.value(e)}
 	if c.Value == rules.TruthError {
 		c.Error = t.failure(e)

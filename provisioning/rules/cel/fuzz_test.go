@@ -30,7 +30,7 @@ func FuzzCompile(f *testing.F) {
 			decides(t, s, ada())
 			return
 		}
-		var all Problems
+		var all rules.Problems
 		if !errors.As(err, &all) || len(all) == 0 || s != nil {
 			t.Fatalf("Compile = %v, %T %v", s, err, err)
 		}

@@ -98,7 +98,7 @@ func compileUnchecked(expr string) (*Set, error) {
 	if issues.Err() != nil {
 		return nil, issues.Err()
 	}
-	out := &rule{effect: rules.Permit, condition: condition{checked: checked.NativeRep(), source: doc.rules[0].when, text: r.src}}
+	out := &rule{effect: rules.Permit, condition: condition{checked: checked.NativeRep(), source: doc.rules[0].when, text: r.Source}}
 	if out.program, err = expression.PlanUnchecked(env, checked); err != nil {
 		return nil, err
 	}

@@ -1,52 +1,22 @@
 package cel
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
+	"github.com/anteroom-id/anteroom/provisioning/rules/source"
 )
 
 // Limits of a document.
 const (
-	MaxSource   = 256 << 10 // bytes
-	MaxRules    = 200
-	maxNesting  = 32
-	maxTokens   = 20_000
-	maxProblems = 50
+	MaxSource = 256 << 10 // bytes
+	MaxRules  = 200
 )
-
-// Problems is everything wrong with a document, in the order of the source.
-type Problems []*rules.Error
-
-// Unwrap returns each problem.
-func (p Problems) Unwrap() []error {
-	out := make([]error, 0, len(p))
-	for _, e := range p {
-		out = append(out, e)
-	}
-	return out
-}
-
-// Error lists the problems, one a line.
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i, problem := range p {
-		lines[i] = problem.Error()
-	}
-	return strings.Join(lines, "\n")
-}
 
 // document is what the YAML says, before any expression is compiled.
 type document struct {
@@ -66,115 +36,35 @@ type ruleSource struct {
 }
 
 // reader turns a syntax tree into a document and collects what is wrong.
-type reader struct {
-	src      string
-	problems Problems
-}
+type reader struct{ *source.Reader }
 
 // parse reads a source. Every problem is in the reader; the document is nil when
 // there is nothing to go on with.
-func parse(source string) (d *document, r *reader) {
-	r = &reader{src: strings.ReplaceAll(source, "\r\n", "\n")}
-	defer func() {
-		if recover() != nil { // of the YAML library: a source must not stop the server
-			d = nil
-			r.at(0, "cannot be read as YAML")
-		}
-	}()
-	if text := unfit(r.src); text != "" {
-		r.at(0, "%s", text)
-		return nil, r
-	}
-	if !r.guard() {
-		return nil, r
-	}
-	file, err := parser.ParseBytes([]byte(r.src), 0)
-	if err != nil {
-		r.syntax(err)
-		return nil, r
-	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		r.at(0, "must be one document with rules")
-		return nil, r
-	}
-	return r.document(file.Docs[0].Body), r
-}
-
-// unfit says why a source is not even parsed.
-func unfit(src string) string {
-	switch {
-	case len(src) > MaxSource:
-		return fmt.Sprintf("is larger than %d KiB", MaxSource>>10)
-	case !utf8.ValidString(src) || strings.ContainsRune(src, 0):
-		return "is not UTF-8 text"
-	}
-	return ""
-}
-
-// guard looks at the tokens first. The parser of the library recurses, and needs a
-// time that grows with the square of the nesting; and what makes a document mean
-// something else than it shows is not for rule sets.
-func (r *reader) guard() bool {
-	tokens := lexer.Tokenize(r.src)
-	if len(tokens) > maxTokens {
-		r.at(0, "has more than %d words and signs", maxTokens)
-		return false
-	}
-	depth, opened, line := 0, 0, 0 // opened: entries one within the other on a line
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, opened = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType, token.MappingKeyType, token.DirectiveType:
-			r.at(r.offset(line, t.Position.Column), "anchors, aliases, tags, merges, explicit keys and directives are not allowed")
-			return false
-		case token.SequenceStartType, token.MappingStartType:
-			depth, opened = depth+1, 0
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
-		case token.CollectEntryType:
-			opened = 0
-		case token.SequenceEntryType, token.MappingValueType:
-			opened++
-		}
-		if max(depth, opened) > maxNesting {
-			r.at(r.offset(line, t.Position.Column), "is nested too deeply")
-			return false
-		}
-	}
-	return true
-}
-
-func (r *reader) syntax(err error) {
-	var e yaml.Error
-	if errors.As(err, &e) && e.GetToken() != nil {
-		p := e.GetToken().Position
-		r.at(r.offset(p.Line, p.Column), "%s", e.GetMessage())
-		return
-	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	r.at(0, "%s", line)
+func parse(text string) (d *document, r *reader) {
+	from := source.Read(text, MaxSource, func(from *source.Reader, body ast.Node) {
+		d = (&reader{from}).document(body)
+	})
+	return d, &reader{from}
 }
 
 func (r *reader) document(body ast.Node) *document {
 	d := &document{algorithm: rules.DenyOverrides, otherwise: rules.Deny, zone: time.UTC}
 	var list ast.Node
-	r.fields(body, "a rule set", map[string]func(ast.Node){
+	r.Fields(body, "a rule set", map[string]func(ast.Node){
 		"combining":        func(n ast.Node) { d.algorithm = r.combining(n) },
 		"default_decision": func(n ast.Node) { d.otherwise = r.effect(n) },
 		"timezone":         func(n ast.Node) { d.zone = r.timezone(n) },
 		"rules":            func(n ast.Node) { list = n },
 	})
 	if list == nil {
-		if len(r.problems) == 0 {
-			r.node(body, "rules: required")
+		if len(r.Problems) == 0 {
+			r.Node(body, "rules: required")
 		}
 		return d
 	}
-	items := r.items(list, "rules")
+	items := r.Items(list, "rules")
 	if len(items) == 0 || len(items) > MaxRules {
-		r.node(list, "rules: must be a list of 1 to %d rules", MaxRules)
+		r.Node(list, "rules: must be a list of 1 to %d rules", MaxRules)
 		return d
 	}
 	seen := map[string]bool{}
@@ -185,8 +75,8 @@ func (r *reader) document(body ast.Node) *document {
 }
 
 func (r *reader) rule(n ast.Node, seen map[string]bool) *ruleSource {
-	out := &ruleSource{at: r.beginning(n)}
-	given := r.fields(n, "a rule", map[string]func(ast.Node){
+	out := &ruleSource{at: r.Beginning(n)}
+	given := r.Fields(n, "a rule", map[string]func(ast.Node){
 		"id":          func(n ast.Node) { out.id = r.id(n, seen) },
 		"effect":      func(n ast.Node) { out.effect = r.effect(n) },
 		"operations":  func(n ast.Node) { out.operations = r.operations(n) },
@@ -195,50 +85,50 @@ func (r *reader) rule(n ast.Node, seen map[string]bool) *ruleSource {
 	})
 	for _, key := range []string{"id", "effect", "when"} {
 		if given != nil && !slices.Contains(given, key) {
-			r.node(n, "%s: required", key)
+			r.Node(n, "%s: required", key)
 		}
 	}
 	return out
 }
 
 func (r *reader) combining(n ast.Node) rules.Algorithm {
-	a := rules.Algorithm(r.text(n))
+	a := rules.Algorithm(r.Text(n))
 	switch a {
 	case rules.DenyOverrides, rules.PermitOverrides, rules.FirstApplicable, rules.DenyUnlessPermit, rules.PermitUnlessDeny:
 		return a
 	}
-	r.node(n, "must be deny-overrides, permit-overrides, first-applicable, deny-unless-permit or permit-unless-deny")
+	r.Node(n, "must be deny-overrides, permit-overrides, first-applicable, deny-unless-permit or permit-unless-deny")
 	return rules.DenyOverrides
 }
 
 func (r *reader) effect(n ast.Node) rules.Decision {
-	switch r.text(n) {
+	switch r.Text(n) {
 	case "permit":
 		return rules.Permit
 	case "deny":
 		return rules.Deny
 	}
-	r.node(n, "must be permit or deny")
+	r.Node(n, "must be permit or deny")
 	return rules.Deny
 }
 
 func (r *reader) timezone(n ast.Node) *time.Location {
-	name := r.text(n)
+	name := r.Text(n)
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" { // the machine's own zone would decide differently elsewhere
-		r.node(n, "must be the name of a time zone, such as Europe/Berlin")
+		r.Node(n, "must be the name of a time zone, such as Europe/Berlin")
 		return time.UTC
 	}
 	return zone
 }
 
 func (r *reader) id(n ast.Node, seen map[string]bool) string {
-	id := r.text(n)
+	id := r.Text(n)
 	switch {
 	case id == "" || len(id) > 100 || strings.ContainsFunc(id, func(c rune) bool { return c < ' ' || c == 0x7f }):
-		r.node(n, "must be a text of 1 to 100 bytes")
+		r.Node(n, "must be a text of 1 to 100 bytes")
 	case seen[id]:
-		r.node(n, "%q names two rules", id)
+		r.Node(n, "%q names two rules", id)
 	}
 	seen[id] = true
 	return id
@@ -246,31 +136,31 @@ func (r *reader) id(n ast.Node, seen map[string]bool) string {
 
 func (r *reader) operations(n ast.Node) []rules.Operation {
 	var out []rules.Operation
-	for _, item := range r.items(n, "operations") {
-		op := rules.Operation(r.text(item))
+	for _, item := range r.Items(n, "operations") {
+		op := rules.Operation(r.Text(item))
 		switch {
 		case op != rules.OperationCreate && op != rules.OperationUpdate:
-			r.node(item, "must be create or update: rules are not asked about anything else")
+			r.Node(item, "must be create or update: rules are not asked about anything else")
 		case slices.Contains(out, op):
-			r.node(item, "%s is listed twice", op)
+			r.Node(item, "%s is listed twice", op)
 		}
 		out = append(out, op)
 	}
 	if len(out) == 0 {
-		r.node(n, "must list create, update or both; leave it out for both")
+		r.Node(n, "must list create, update or both; leave it out for both")
 	}
 	return out
 }
 
 func (r *reader) expression(n ast.Node) placedText {
-	e := placedText{text: r.text(n), at: r.start(n)}
+	e := placedText{text: r.Text(n), at: r.Start(n)}
 	switch {
 	case strings.TrimSpace(e.text) == "":
-		r.node(n, `must be a condition, in quotes; "true" for always`)
+		r.Node(n, `must be a condition, in quotes; "true" for always`)
 	case len(e.text) > expression.MaxText:
-		r.node(n, "is longer than %d bytes", expression.MaxText)
+		r.Node(n, "is longer than %d bytes", expression.MaxText)
 	default:
-		e.places = align(r.src, e.at, e.text)
+		e.places = align(r.Source, e.at, e.text)
 		e.at = e.places[0]
 	}
 	return e
@@ -278,14 +168,14 @@ func (r *reader) expression(n ast.Node) placedText {
 
 func (r *reader) obligations(n ast.Node) []rules.Obligation {
 	var out []rules.Obligation
-	for _, item := range r.items(n, "obligations") {
+	for _, item := range r.Items(n, "obligations") {
 		var o rules.Obligation
-		given := r.fields(item, "an obligation", map[string]func(ast.Node){
-			"id":     func(n ast.Node) { o.ID = r.text(n) },
+		given := r.Fields(item, "an obligation", map[string]func(ast.Node){
+			"id":     func(n ast.Node) { o.ID = r.Text(n) },
 			"values": func(n ast.Node) { o.Assignments = r.assignments(n) },
 		})
 		if given != nil && o.ID == "" {
-			r.node(item, "id: required")
+			r.Node(item, "id: required")
 		}
 		out = append(out, o)
 	}
@@ -295,13 +185,13 @@ func (r *reader) obligations(n ast.Node) []rules.Obligation {
 // assignments takes a list for several values of one name.
 func (r *reader) assignments(n ast.Node) []rules.Assignment {
 	var out []rules.Assignment
-	for _, entry := range r.entries(n, "values") {
+	for _, entry := range r.Entries(n, "values") {
 		values := []ast.Node{entry.Value}
 		if list, ok := entry.Value.(*ast.SequenceNode); ok {
 			values = list.Values
 		}
 		for _, v := range values {
-			out = append(out, rules.Assignment{ID: r.text(entry.Key), Type: "string", Value: r.text(v)})
+			out = append(out, rules.Assignment{ID: r.Text(entry.Key), Type: "string", Value: r.Text(v)})
 		}
 	}
 	return out

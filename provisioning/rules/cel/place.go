@@ -108,9 +108,3 @@ func escapeLength(s string) int {
 	}
 	return 2
 }
-
-// position turns an offset into a line and a column in bytes, both from 1.
-func position(src string, offset int) (line, column int) {
-	before := src[:min(max(offset, 0), len(src))]
-	return strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')
-}

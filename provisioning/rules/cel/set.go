@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/provisioning/expression"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
+	"github.com/anteroom-id/anteroom/provisioning/rules/source"
 )
 
 // Default returns what the author of the set wants of a NotApplicable, Permit or
@@ -112,7 +113,7 @@ func (r *rule) failure(err error) rules.Status {
 			status.Missing = missing(status.Code, sub)
 		}
 	}
-	status.Line, status.Column = position(r.condition.text, offset)
+	status.Line, status.Column = source.Position(r.condition.text, offset)
 	status.Message = fmt.Sprintf("rule %q: %s", r.id, status.Message)
 	return status
 }

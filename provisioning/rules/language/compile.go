@@ -10,7 +10,7 @@ import (
 )
 
 // Compile makes a rule set ready to be asked. Mistakes of its author are
-// [*rules.Error]s, alone or as [cel.Problems]; those that are not in a document
+// [*rules.Error]s, alone or as [rules.Problems]; those that are not in a document
 // have no line.
 func Compile(s rules.RuleSet) (rules.Compiled, error) {
 	switch s.Language {
