@@ -86,15 +86,14 @@ func (p *planner) wantedRuleSet(d sources) (rules.RuleSet, bool) {
 // unixLines makes a text the same wherever its file was written.
 func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
-// render writes the rule set that a template makes. In XACML its time zone stands
-// beside the policy.
+// render takes the rule set that a template makes.
 func (p *planner) render(d sources, out *rules.RuleSet) {
 	values := template.Values{}
 	for name, v := range d.set.Parameters {
 		values[name], _ = texts(v)
 	}
 	t, _ := template.Find(d.set.Template)
-	text, err := t.Render(template.Language(out.Language), values)
+	made, err := t.Render(out.Language, values)
 	if wrong, ok := errors.AsType[template.Problems](err); ok {
 		for line := range strings.Lines(wrong.Error()) {
 			name, what, _ := strings.Cut(strings.TrimSpace(line), ": ")
@@ -103,9 +102,9 @@ func (p *planner) render(d sources, out *rules.RuleSet) {
 	} else if err != nil {
 		p.problems.add(d.path+"template", "%v", err)
 	}
-	out.Source = text
-	if zone := values["timezone"]; out.Language == rules.LanguageXACML && len(zone) == 1 {
-		out.Timezone = zone[0]
+	out.Source = made.Source
+	if made.Timezone != "" {
+		out.Timezone = made.Timezone
 	}
 }
 

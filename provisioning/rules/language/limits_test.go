@@ -23,13 +23,9 @@ func both(t *testing.T, name string, v template.Values) map[rules.Language]rules
 	}
 	out := map[rules.Language]rules.Compiled{}
 	for _, l := range []rules.Language{rules.LanguageCEL, rules.LanguageXACML} {
-		text, err := form.Render(template.Language(l), v)
+		set, err := form.Render(l, v)
 		if err != nil {
 			t.Fatal(err)
-		}
-		set := rules.RuleSet{Language: l, Source: text}
-		if zone := v["timezone"]; l == rules.LanguageXACML && len(zone) > 0 {
-			set.Timezone = zone[0]
 		}
 		if out[l], err = language.Compile(set); err != nil {
 			t.Fatalf("%s: %v", l, err)

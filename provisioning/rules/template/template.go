@@ -3,15 +3,8 @@ package template
 import (
 	"fmt"
 	"strings"
-)
 
-// Language is one that rule sets are written in.
-type Language string
-
-// The languages.
-const (
-	CEL   Language = "cel"
-	XACML Language = "xacml"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
 // Template makes rule sets of one form.
@@ -31,21 +24,26 @@ type rule struct {
 	when   term
 }
 
-// Render writes the rule set for the given answers. The error is [Problems] when an
-// answer is wrong; another one says that the language cannot express it. A time zone
-// is in the text of CEL; a policy of XACML has it beside it.
-func (t Template) Render(l Language, given Values) (string, error) {
+// Render makes the rule set of the given answers, without a name. The error is
+// [Problems] when an answer is wrong; another one says that the language cannot
+// express it.
+func (t Template) Render(l rules.Language, given Values) (out rules.RuleSet, err error) {
 	values, problems := t.complete(given)
 	if len(problems) > 0 {
-		return "", problems
+		return out, problems
 	}
-	switch l {
-	case CEL:
-		return t.cel(values), nil
-	case XACML:
-		return t.xacml(values)
+	switch out.Language = l; l {
+	case rules.LanguageCEL:
+		out.Source = t.cel(values)
+	case rules.LanguageXACML:
+		if zone := values["timezone"]; len(zone) == 1 {
+			out.Timezone = zone[0] // CEL has it in its source
+		}
+		out.Source, err = t.xacml(values)
+	default:
+		err = fmt.Errorf("no language %q", l)
 	}
-	return "", fmt.Errorf("no language %q", l)
+	return out, err
 }
 
 func (t Template) cel(values Values) string {

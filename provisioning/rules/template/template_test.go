@@ -51,20 +51,23 @@ func compiled(t *testing.T, name string, v Values) (inCEL *cel.Set, inXACML *xac
 	if !ok {
 		t.Fatalf("no template %s", name)
 	}
-	text, err := form.Render(CEL, v)
+	set, err := form.Render(rules.LanguageCEL, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	native, err := cel.Compile(text)
+	native, err := cel.Compile(set.Source)
 	if err != nil {
-		t.Fatalf("%v in\n%s", err, text)
+		t.Fatalf("%v in\n%s", err, set.Source)
 	}
-	if text, err = form.Render(XACML, v); err != nil {
+	if set, err = form.Render(rules.LanguageXACML, v); err != nil {
 		t.Fatal(err)
 	}
-	policy, err := xacml.Compile(xacml.Options{}, xacml.Document{XML: []byte(text)})
+	policy, err := xacml.Compile(xacml.Options{}, xacml.Document{XML: []byte(set.Source)})
 	if err != nil {
-		t.Fatalf("%v in\n%s", err, text)
+		t.Fatalf("%v in\n%s", err, set.Source)
+	}
+	if want := native.Zone().String(); set.Timezone != want && (set.Timezone != "" || want != "UTC") {
+		t.Errorf("%s has the time zone %q in XACML, %s in CEL", name, set.Timezone, want)
 	}
 	return native, policy, native.Zone()
 }
@@ -153,13 +156,14 @@ func generated(r *rand.Rand, zone *time.Location) *rules.Request {
 func TestTexts(t *testing.T) {
 	filled := answers()
 	for _, form := range All() {
-		for _, l := range []Language{CEL, XACML} {
-			got, err := form.Render(l, filled[form.Name])
+		for _, l := range []rules.Language{rules.LanguageCEL, rules.LanguageXACML} {
+			set, err := form.Render(l, filled[form.Name])
 			if err != nil {
 				t.Errorf("%s in %s: %v", form.Name, l, err)
 				continue
 			}
-			path := filepath.Join("testdata", form.Name+map[Language]string{CEL: ".yaml", XACML: ".xml"}[l])
+			got := set.Source
+			path := filepath.Join("testdata", form.Name+map[rules.Language]string{rules.LanguageCEL: ".yaml", rules.LanguageXACML: ".xml"}[l])
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -239,7 +243,7 @@ func TestWrongAnswers(t *testing.T) {
 		{"provisioning_time_based_policy_template", Values{"from": {"24:00"}}, "from: must be a time of the day"},
 	} {
 		form, _ := Find(c.template)
-		for _, l := range []Language{CEL, XACML} {
+		for _, l := range []rules.Language{rules.LanguageCEL, rules.LanguageXACML} {
 			_, err := form.Render(l, c.values)
 			var problems Problems
 			if !errors.As(err, &problems) || err.Error() != c.want {
@@ -248,7 +252,7 @@ func TestWrongAnswers(t *testing.T) {
 		}
 	}
 	form, _ := Find("network_cidr")
-	if _, err := form.Render(XACML, Values{"networks": {"fd00::/8"}}); err == nil || !strings.Contains(err.Error(), "fd00::/8: XACML can express networks of IPv4 only") {
+	if _, err := form.Render(rules.LanguageXACML, Values{"networks": {"fd00::/8"}}); err == nil || !strings.Contains(err.Error(), "fd00::/8: XACML can express networks of IPv4 only") {
 		t.Errorf("a network of IPv6 in XACML: %v", err)
 	}
 	if _, err := form.Render("rego", Values{"networks": {"10.0.0.0/8"}}); err == nil {
@@ -264,7 +268,7 @@ func FuzzRender(f *testing.F) {
 	f.Add("]]> &amp; \\u0022 \u2028")
 	f.Fuzz(func(t *testing.T, name string) {
 		form, _ := Find("group_based")
-		if _, err := form.Render(CEL, Values{"groups": {name}}); err != nil {
+		if _, err := form.Render(rules.LanguageCEL, Values{"groups": {name}}); err != nil {
 			return
 		}
 		inCEL, inXACML, _ := compiled(t, "group_based", Values{"groups": {name}})
