@@ -18,6 +18,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -52,6 +53,9 @@ func TestExitCodes(t *testing.T) {
 		"migrate --config /nowhere":       exitFailed,
 		"key generate --file /nowhere/k":  exitFailed,
 		"check --config /nowhere -o json": exitFailed,
+		"ruleset templates":               exitOK,
+		"ruleset check":                   exitUsage,
+		"ruleset test /nowhere":           exitFailed,
 	}
 	for line, want := range tests {
 		code, _, stderr := invoke(t, "", strings.Fields(line)...)
@@ -85,6 +89,7 @@ func TestErrorLines(t *testing.T) {
 		{errors.Join(errors.New("one"), errors.New("two")), []string{"one; two"}},
 		{errors.New("reach database:\n\thost a: refused\n\thost b: refused\n"), []string{"reach database: host a: refused; host b: refused"}},
 		{config.Problems{{Path: "issuer", Text: "required"}, {Path: "listen", Text: "bad"}}, []string{"configuration: issuer: required", "configuration: listen: bad"}},
+		{rules.Problems{{Source: "a.yaml", Line: 1, Column: 2, Text: "wrong"}, {Text: "x\ny"}}, []string{"a.yaml:1:2: wrong", "x; y"}},
 		{fmt.Errorf("plan: %w", resources.Problems{{Path: "users[0].login", Text: "required"}}), []string{"resources: users[0].login: required"}},
 	}
 	for _, tt := range tests {
@@ -141,7 +146,7 @@ func TestViewKeys(t *testing.T) {
 	}
 	for _, v := range []any{
 		userAccounts{}, applicationBindings{}, targetView{}, checkStepView{}, bindingView{}, accountHistory{}, explanation{},
-		connectorView{}, applyResult{}, checkResult{}, done{},
+		connectorView{}, applyResult{}, checkResult{}, done{}, templateView{}, renderedView{}, rulesetView{}, testResult{},
 	} {
 		check(reflect.TypeOf(v))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
 // print writes v as JSON, or the table that f makes of rows.
@@ -144,6 +145,13 @@ func errorLines(err error) []string {
 	if problems, ok := resources.IsProblems(err); ok {
 		for _, p := range problems {
 			lines = append(lines, "resources: "+p.String())
+		}
+		return lines
+	}
+	var problems rules.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			lines = append(lines, oneLine(p.Error()))
 		}
 		return lines
 	}

@@ -14,13 +14,6 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-type rulesetCommands struct {
-	List    rulesetListCommand    `cmd:"" help:"List rule sets and who asks them."`
-	Show    rulesetShowCommand    `cmd:"" help:"Show a rule set, or an earlier revision of it."`
-	History rulesetHistoryCommand `cmd:"" help:"List the revisions of a rule set, also of a deleted one."`
-	Delete  rulesetDeleteCommand  `cmd:"" help:"Delete a rule set that no binding names; its revisions stay."`
-}
-
 // ruleSetView is a revision of a rule set.
 type ruleSetView struct {
 	Name            string    `json:"name"`

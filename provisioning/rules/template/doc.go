@@ -9,5 +9,5 @@
 // where rule sets are kept. The application and the target that WSO2's templates
 // name are not parameters here: a binding says for which rules apply.
 //
-// Nothing in the console or the command offers templates yet.
+// The command offers them; the console does not yet.
 package template
