@@ -103,6 +103,39 @@ func TestExplainVariables(t *testing.T) {
 	}
 }
 
+// TestExplainTargets shows that of what failed the matches are named that failed, and
+// of what applies those of the first AllOf that does.
+func TestExplainTargets(t *testing.T) {
+	match := func(literal string) string {
+		return "\n<Match MatchId='" + fn1 + "string-equal'>" + lit(typeString, literal) + groups() + "</Match>"
+	}
+	all := func(literals ...string) string {
+		out := "<AllOf>"
+		for _, l := range literals {
+			out += match(l)
+		}
+		return out + "</AllOf>"
+	}
+	wrongMatch := "<AllOf>\n<Match MatchId='" + fn1 + "string-equal'>" + lit(typeString, "x") + strings.Replace(of(categoryUser, "nope", typeString), `"false"`, `"true"`, 1) + "</Match></AllOf>"
+	for target, want := range map[string][]string{
+		"<AnyOf>" + all("Sales", "x") + "</AnyOf>":                                         {"3:1 false"},
+		"<AnyOf>" + all("x") + all("Sales", "y") + "</AnyOf>":                              {"2:1 false", "4:1 false"},
+		"<AnyOf>" + all("Sales") + "</AnyOf><AnyOf>" + all("x") + "</AnyOf>":               {"3:1 false"},
+		"<AnyOf>" + all("x") + all("Sales", "R&amp;D, Berlin") + all("Sales") + "</AnyOf>": {"3:1 true", "4:1 true"},
+		"<AnyOf>" + all("x") + wrongMatch + "</AnyOf>":                                     {"3:1 error"},
+		"<AnyOf>" + wrongMatch + all("Sales") + "</AnyOf>":                                 {"3:1 true"},
+	} {
+		set := mustCompile(t, policyOf("deny-overrides", "<Target>"+target+"</Target>"))
+		var got []string
+		for _, c := range set.Explain(someone(), nil).Policy.Target {
+			got = append(got, fmt.Sprintf("%d:%d %s", c.Line, c.Column, c.Value))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", target, diff)
+		}
+	}
+}
+
 // TestExplainPolicies shows the parts around the causes: policies within policies,
 // their targets, and what was not reached.
 func TestExplainPolicies(t *testing.T) {
