@@ -118,7 +118,14 @@ func (p *Proxy) Close() {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault := p.take(r)
 	defer p.leave()
-	fault(w, r, p.forward)
+	fault(w, r, http.HandlerFunc(p.pass))
+}
+
+// pass lets the request through. An upstream may answer before it has read all of
+// the request; the server would then swallow what the forwarder still has to send.
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // not every writer has a connection
+	p.forward.ServeHTTP(w, r)
 }
 
 // Script makes the next len(faults) requests that match method and pattern

@@ -3,6 +3,7 @@ package faultproxy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,6 +126,42 @@ func TestLostReplies(t *testing.T) {
 				t.Errorf("the upstream handled %d requests, want %d", got, c.handled)
 			}
 		})
+	}
+}
+
+// TestAnswerBeforeTheRequestsEnd is an upstream that answers as soon as it has
+// seen enough, as one that decodes JSON does.
+func TestAnswerBeforeTheRequestsEnd(t *testing.T) {
+	rest := make(chan string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.ReadFull(r.Body, make([]byte, len("begin")))
+		_, _ = io.WriteString(w, strings.Repeat("x", 64<<10))
+		_ = http.NewResponseController(w).Flush()
+		b, err := io.ReadAll(r.Body)
+		rest <- fmt.Sprint(string(b), err)
+	}))
+	t.Cleanup(s.Close)
+	proxy := faultproxy.Start(t, s.URL)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	body, write := io.Pipe()
+	defer write.Close()
+	go func() { _, _ = io.WriteString(write, "begin") }()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, proxy.URL, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("no answer while the request goes on: %v", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.WriteString(write, " and end")
+	_ = write.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if got := <-rest; err != nil || len(answer) != 64<<10 || got != " and end<nil>" {
+		t.Errorf("the answer has %d bytes, %v; the upstream then read %q", len(answer), err, got)
 	}
 }
 
