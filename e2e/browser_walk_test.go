@@ -27,16 +27,21 @@ func recorderSees(t *testing.T, chromium context.Context) {
 		switch r.URL.Path {
 		case "/app.js":
 			w.Header().Set("Content-Type", "text/javascript")
-			_, _ = fmt.Fprint(w, `console.error("oops"); fetch("http://elsewhere.invalid/").catch(() => {}); throw new Error("thrown")`)
+			_, _ = fmt.Fprint(w, `console.error("oops"); fetch("http://elsewhere.invalid" + location.pathname).catch(() => {}); throw new Error("thrown")`)
 		default:
 			_, _ = fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><script>1</script><script src="/app.js"></script>`)
 		}
 	}))
 	defer server.Close()
 	b := newTab(t, chromium)
-	b.open(server.URL + "/")
-	b.open(server.URL + "/bare")
-	got := strings.Join(b.complained(), "\n")
+	got := ""
+	for _, path := range []string{"/", "/bare"} {
+		b.open(server.URL + path)
+		eventually(t, "the failure of the request of "+path, func() bool { // which comes after the page
+			got += strings.Join(append(b.complained(), ""), "\n")
+			return strings.Contains(got, "NOT_RESOLVED http://elsewhere.invalid"+path+"\n")
+		})
+	}
 	for _, want := range []string{"security error", "console.error", "request to http://elsewhere.invalid/", "exception", "no content policy at " + server.URL + "/bare"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)

@@ -18,9 +18,9 @@ import (
 func TestFiftyParallelSignInsMakeOneAccount(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
-		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s"})
+		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s", config: "timeout: 1m"})
 		s.importUser(t, "ada")
-		slow, release := held()
+		slow, release := held() // while all sign in: the target may take that long
 		s.proxy.Script(http.MethodPost, "/Users", slow)
 		rp := newRelyingParty(t, s.issuer)
 		const n = 50
@@ -38,9 +38,9 @@ func TestFiftyParallelSignInsMakeOneAccount(t *testing.T) {
 func TestTwentyTabsOfOneBrowserMakeOneAccount(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
-		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s"})
+		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s", config: "timeout: 1m"})
 		s.importUser(t, "ada")
-		slow, release := held()
+		slow, release := held() // while all sign in: the target may take that long
 		s.proxy.Script(http.MethodPost, "/Users", slow)
 		rp, b := newRelyingParty(t, s.issuer), newBrowser()
 		const n = 20
