@@ -30,6 +30,7 @@ type process struct {
 	run     *runner.Runner
 	log     *runner.Log
 	wire    *wire.Client
+	conn    *grpc.ClientConn
 	health  grpc_health_v1.HealthClient
 	files   sandbox.Files // that it may read while they are the same
 	readyAt time.Time
@@ -175,7 +176,7 @@ func (p *process) dial(ctx context.Context) (err error) {
 	if p.wire, ok = raw.(*wire.Client); !ok {
 		return fmt.Errorf("dispense: got %T", raw)
 	}
-	p.health = grpc_health_v1.NewHealthClient(grpcClient.Conn)
+	p.conn, p.health = grpcClient.Conn, grpc_health_v1.NewHealthClient(grpcClient.Conn)
 	return p.checkHealth(ctx)
 }
 
@@ -304,8 +305,18 @@ func (p *process) isRetired() bool {
 	return p.retired
 }
 
-// halt ends the process in an orderly way: it gets the grace time.
-func (p *process) halt() { p.end(context.Background()) }
+// halt ends the process in an orderly way: it gets the grace time. One that no
+// call is in loses its connection first: nothing is left that it could answer, and
+// while the library's own streams stand it would wait for their end.
+func (p *process) halt() {
+	p.retire()
+	select {
+	case <-p.quiet:
+		_ = p.conn.Close()
+	default:
+	}
+	p.end(context.Background())
+}
 
 // kill ends the process at once.
 func (p *process) kill() {
