@@ -41,7 +41,7 @@ bench: ## the figures of docs/performance.md, in one run
 	$(GO) test -run '^$$' -bench 'Start|Restart|IdleMemory' -benchtime 50x ./plugins
 
 soak: ## 2,000 killed connectors and 1,000,000 calls: nothing may grow
-	ANTEROOM_SOAK_RESTARTS=$${ANTEROOM_SOAK_RESTARTS:-2000} ANTEROOM_SOAK_CALLS=$${ANTEROOM_SOAK_CALLS:-1000000} \
+	CI=true ANTEROOM_SOAK_RESTARTS=$${ANTEROOM_SOAK_RESTARTS:-2000} ANTEROOM_SOAK_CALLS=$${ANTEROOM_SOAK_CALLS:-1000000} \
 		$(GO) test -count 1 -timeout 2h -v -run TestSoak ./plugins
 
 fuzz: ## each fuzz target for ten seconds

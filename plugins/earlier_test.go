@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -16,9 +15,7 @@ import (
 // TestEarlierConnectorWorks runs a connector that was built when version 1 of the
 // protocol was released, with that time's generated code.
 func TestEarlierConnectorWorks(t *testing.T) {
-	if os.Getenv("CI") != "true" {
-		t.Skip("a long test: make test runs it")
-	}
+	long(t)
 	b := newBench(t, nil)
 	build := exec.Command("go", "build", "-o", b.file("v1"), "./testdata/connector-v1")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -59,7 +56,7 @@ func TestEarlierConnectorWorks(t *testing.T) {
 	b.log.await(t, "configured with ***")
 	began := time.Now()
 	b.shut(t)
-	if took := time.Since(began); took > patience/2 {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v to stop it", took)
 	}
 }

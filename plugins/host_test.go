@@ -19,6 +19,7 @@ import (
 )
 
 func TestVerbs(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	ctx := t.Context()
@@ -53,6 +54,7 @@ func TestVerbs(t *testing.T) {
 }
 
 func TestListEndsWithItsError(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	var got []string
@@ -72,6 +74,7 @@ func TestListEndsWithItsError(t *testing.T) {
 }
 
 func TestOptionalVerbsAreNil(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "lean")
 	c := b.open(t, target("lean"))
 	shown := []bool{c.Getter() != nil, c.ActiveSetter() != nil, c.Deleter() != nil, c.Lister() != nil, c.GroupSetter() != nil, c.Checker() != nil}
@@ -81,6 +84,7 @@ func TestOptionalVerbsAreNil(t *testing.T) {
 }
 
 func TestParallelOpensStartOneProcess(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	pin := b.pins.pins["good"]
 	pin.Description = sdk.Description{Name: "good"} // so that the verbs start it, all at once
@@ -118,6 +122,7 @@ func TestParallelOpensStartOneProcess(t *testing.T) {
 }
 
 func TestPinnedDescriptionNeedsNoProcess(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	pin := b.pins.pins["good"]
 	pin.Description = sdk.Description{Name: "good", Capabilities: []sdk.Capability{sdk.CapabilityGet}}
@@ -132,6 +137,7 @@ func TestPinnedDescriptionNeedsNoProcess(t *testing.T) {
 }
 
 func TestCallWithoutDeadlineGetsOne(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.CallTimeout = 1500 * time.Millisecond }, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
@@ -142,6 +148,7 @@ func TestCallWithoutDeadlineGetsOne(t *testing.T) {
 }
 
 func TestGenerations(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	old := b.open(t, target("good"))
 	ask(t, old, "x")
@@ -164,6 +171,7 @@ func TestGenerations(t *testing.T) {
 }
 
 func TestClosedConn(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	keep := b.open(t, target("good"))
 	c := b.open(t, target("good"))
@@ -181,6 +189,7 @@ func TestClosedConn(t *testing.T) {
 }
 
 func TestUnusedProcessIsStopped(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	p := c.program
@@ -200,6 +209,7 @@ func TestUnusedProcessIsStopped(t *testing.T) {
 }
 
 func TestStopCutsCallsOffWithItsContext(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
@@ -244,6 +254,7 @@ func awaitTrue(t *testing.T, condition func() bool) {
 }
 
 func TestHostStartsAgain(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	if err := b.Start(t.Context()); err == nil {
 		t.Error("a second Start was accepted")
@@ -262,6 +273,7 @@ func TestHostStartsAgain(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.install(t, "good")
 	if _, _, err := b.Inspect(t.Context(), "good", false); !errors.Is(err, ErrNotPinned) {
@@ -280,6 +292,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	cfg := sdk.RawConfig{Values: []byte(`{"fail":"maybe","extra":1}`), Secrets: map[string]sdk.Secret{"token": token}}
 	problems, err := b.Validate(t.Context(), "good", cfg)
@@ -325,6 +338,7 @@ func TestBothEndsAgreeOnTheLifeline(t *testing.T) {
 
 // TestRuntimeFolderIsSwept is trap 12 of docs/connector-traps.md.
 func TestRuntimeFolderIsSwept(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	if info, err := os.Stat(b.Host.dir.Path()); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("runtime folder: %v, %v", info, err)

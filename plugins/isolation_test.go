@@ -32,6 +32,7 @@ func needFull(t testing.TB) {
 // TestIsolationIsTheDefault: who configures nothing has connectors confined, and
 // is told how far.
 func TestIsolationIsTheDefault(t *testing.T) {
+	t.Parallel()
 	needFull(t)
 	b := newBench(t, nil, "good")
 	got := b.Isolation()
@@ -48,6 +49,7 @@ func TestIsolationIsTheDefault(t *testing.T) {
 
 // TestRequiredIsolation starts nothing where it cannot be had, and says why.
 func TestRequiredIsolation(t *testing.T) {
+	t.Parallel()
 	needFull(t)
 	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationRequired }, "good")
 	ask(t, b.open(t, target("good")), "x")
@@ -72,6 +74,7 @@ func TestRequiredIsolation(t *testing.T) {
 }
 
 func TestIsolationOff(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationOff }, "good")
 	ask(t, b.open(t, target("good")), "x")
 	if got := b.Isolation(); got.Level != (sandbox.Level{}) || got.String() != "none" {
@@ -100,6 +103,7 @@ func TestIsolationOptionsAreChecked(t *testing.T) {
 // TestForeignPort: a connector reaches the ports that its target's configuration
 // names, not those of another target, and not just any.
 func TestForeignPort(t *testing.T) {
+	t.Parallel()
 	needFull(t)
 	mine, others := listenTCP(t), listenTCP(t)
 	b := newBench(t, nil, "good")
@@ -223,6 +227,7 @@ func uidOf(t *testing.T, pid string) int {
 // TestReplacedFile: a connector that may no longer read what a file has become is
 // started again, when its calls have ended.
 func TestReplacedFile(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.HealthEvery = time.Hour }, "good") // the test looks itself
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")

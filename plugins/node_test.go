@@ -36,9 +36,7 @@ import (
 // clean environment, AutoMTLS, pinned.
 func nodeBench(t *testing.T) *bench {
 	t.Helper()
-	if os.Getenv("CI") != "true" {
-		t.Skip("a long test: make test runs it")
-	}
+	long(t)
 	program, err := os.ReadFile(peers.BuildConnector(t, "acme"))
 	if err != nil {
 		t.Fatal(err)

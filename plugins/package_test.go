@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/plugins/runner"
@@ -38,6 +37,7 @@ func (b *bench) stored(pin Pin, name string) string {
 }
 
 func TestInstalledButUnpinnedIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	for _, mode := range []string{"", "v2"} { // one version, and several
 		b.addVersion(t, mode, "1.2.3", nil)
@@ -48,6 +48,7 @@ func TestInstalledButUnpinnedIsRefused(t *testing.T) {
 }
 
 func TestTamperedInstalledBinaryIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	pin := b.addVersion(t, "", "1.2.3", nil)
 	b.pins.set(pin)
@@ -65,6 +66,7 @@ func TestTamperedInstalledBinaryIsRefused(t *testing.T) {
 // before it is executed: the verified bytes run. A script is run in place, so it
 // is refused.
 func TestSwappedBetweenCheckAndExec(t *testing.T) {
+	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "executed")
 	evil := "#!/bin/sh\n: >" + trace + "\n"
 	for name, program := range map[string]string{"binary": "", "script": "#!/bin/sh\nexit 3\n"} {
@@ -112,6 +114,7 @@ func TestSwappedBetweenCheckAndExec(t *testing.T) {
 // TestManifestThatLiesIsRefused holds a program to its manifest, when it is looked
 // at and when it is used.
 func TestManifestThatLiesIsRefused(t *testing.T) {
+	t.Parallel()
 	for want, lie := range map[string]func(*catalog.Manifest){
 		`version is "9.9.9" in connector.json, and "1.2.3" in the program`: func(m *catalog.Manifest) { m.Version = "9.9.9" },
 		`capabilities is "" in connector.json`:                             func(m *catalog.Manifest) { m.Capabilities = []sdk.Capability{} },
@@ -131,6 +134,7 @@ func TestManifestThatLiesIsRefused(t *testing.T) {
 
 // TestManifestThatLiesAboutItsNameIsRefused is a good package in another's name.
 func TestManifestThatLiesAboutItsNameIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	program, err := os.ReadFile(executable(t))
 	if err != nil {
@@ -144,6 +148,7 @@ func TestManifestThatLiesAboutItsNameIsRefused(t *testing.T) {
 
 // TestWrongSystemInTheStoreIsRefused is a folder that was copied from elsewhere.
 func TestWrongSystemInTheStoreIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	pin := b.addVersion(t, "", "1.2.3", nil)
 	b.pins.set(pin)
@@ -163,6 +168,7 @@ func TestWrongSystemInTheStoreIsRefused(t *testing.T) {
 // TestScriptPackage runs a script with a file beside it, and refuses to start it
 // again once that file is another.
 func TestScriptPackage(t *testing.T) {
+	t.Parallel()
 	// Confined, it could not run a program outside its package.
 	b := newBench(t, func(o *Options) { o.Isolation.Mode = IsolationOff })
 	real := filepath.Join(t.TempDir(), catalog.Prefix+"good")
@@ -189,6 +195,7 @@ func TestScriptPackage(t *testing.T) {
 }
 
 func TestExamine(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	one, two := b.addVersion(t, "", "1.2.3", nil), b.addVersion(t, "v2", "2.0.0", nil)
 	b.pins.set(one)
@@ -213,6 +220,7 @@ func TestExamine(t *testing.T) {
 }
 
 func TestListShowsInstalledVersions(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	one, two := b.addVersion(t, "", "1.2.3", nil), b.addVersion(t, "v2", "2.0.0", nil)
 	b.pins.set(one)
@@ -251,8 +259,9 @@ func (c *crashes) Crashed(_ context.Context, name, digest string, crash Crash) e
 }
 
 func TestCrashesAreReported(t *testing.T) {
+	t.Parallel()
 	seen := &crashes{}
-	b := newBench(t, func(o *Options) { o.Crashes, o.StartTimeout = seen, 5*time.Second }, "good", "broken")
+	b := newBench(t, func(o *Options) { o.Crashes = seen }, "good", "broken")
 	_ = die(t.Context(), b.open(t, target("good")))
 	_, _ = b.Open(t.Context(), target("broken"))
 	awaitTrue(t, func() bool { seen.mu.Lock(); defer seen.mu.Unlock(); return len(seen.seen) == 2 })

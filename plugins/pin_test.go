@@ -14,6 +14,7 @@ import (
 )
 
 func TestUnpinnedIsRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	b.install(t, "good")
 	_, err := b.Open(t.Context(), target("good"))
@@ -35,6 +36,7 @@ func TestUnpinnedIsRefused(t *testing.T) {
 
 // TestChangedFileIsNotExecuted replaces the file by one that would leave a trace.
 func TestChangedFileIsNotExecuted(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	pinned := b.pins.pins["good"].Digest
 	trace := filepath.Join(t.TempDir(), "executed")
@@ -59,6 +61,7 @@ func TestChangedFileIsNotExecuted(t *testing.T) {
 //
 // It is trap 10 of docs/connector-traps.md.
 func TestRestartRunsThePinnedBytes(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")
@@ -79,6 +82,7 @@ func TestRestartRunsThePinnedBytes(t *testing.T) {
 // TestWithdrawnPinStopsRestarts keeps an open connection from starting what is no
 // longer approved.
 func TestWithdrawnPinStopsRestarts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
@@ -91,6 +95,7 @@ func TestWithdrawnPinStopsRestarts(t *testing.T) {
 }
 
 func TestDevRunsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.Dev = true }, "good")
 	b.install(t, "lean")
 	b.pins.set(Pin{Name: "good", Digest: strings.Repeat("0", 64), Description: sdk.Description{Name: "stale"}})
@@ -105,6 +110,7 @@ func TestDevRunsWhatIsThere(t *testing.T) {
 }
 
 func TestUnsafeFilesAreRefused(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil)
 	outside := filepath.Join(t.TempDir(), "program")
 	write := func(path string, mode os.FileMode) {
@@ -149,6 +155,7 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	b.install(t, "lean")
 	b.installChanged(t, "other", "v2")
@@ -193,6 +200,7 @@ func TestList(t *testing.T) {
 }
 
 func TestListOfAMissingFolder(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.Dir = filepath.Join(o.Dir, "absent") })
 	if entries, err := b.List(t.Context()); err != nil || len(entries) != 0 {
 		t.Errorf("List = %+v, %v, want nothing", entries, err)

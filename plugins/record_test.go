@@ -15,6 +15,7 @@ import (
 // TestRecordsAndTracesCross follows a trace into a connector and its record back
 // into the host's log, where it can pass for nothing but the connector's.
 func TestRecordsAndTracesCross(t *testing.T) {
+	t.Parallel()
 	log := &logText{}
 	b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(log, nil)) }, "good")
 	c := b.open(t, target("good"))
@@ -47,6 +48,7 @@ func TestRecordsAndTracesCross(t *testing.T) {
 // TestPendingCrosses: it is no success, is not repeated, and its text is
 // redacted as every other.
 func TestPendingCrosses(t *testing.T) {
+	t.Parallel()
 	c := newBench(t, nil, "good").open(t, target("good"))
 	a, err := c.Target().Create(t.Context(), sdk.CreateRequest{Attributes: sdk.Attributes{"wait": "yes"}})
 	if diff := cmp.Diff(sdk.Pending(time.Minute, "Ask for ***"), sdk.AsError(err)); diff != "" || a.ID != "" {

@@ -125,6 +125,7 @@ func (f footprint) check(t *testing.T, before footprint) {
 //
 // It is traps 12 and 19 of docs/connector-traps.md.
 func TestSoak(t *testing.T) {
+	long(t)
 	restarts, calls := soakCount(t, "ANTEROOM_SOAK_RESTARTS", 30), soakCount(t, "ANTEROOM_SOAK_CALLS", 20_000)
 	clock := &shifted{}
 	b := newBench(t, func(o *Options) { o.Now = clock.now }, "good")

@@ -15,6 +15,7 @@ import (
 // TestTotalsOutliveAVersion: counters that fell with an upgrade would look like a
 // restart of the server.
 func TestTotalsOutliveAVersion(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour })
 	one, two := b.addVersion(t, "", "1.2.3", nil), b.addVersion(t, "v2", "2.0.0", nil)
 	b.pins.set(one)

@@ -16,6 +16,7 @@ import (
 // TestHugeRequest is trap 15 the other way: a connector's own library refuses
 // requests above 4 MiB, before they can have had an effect.
 func TestHugeRequest(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")

@@ -73,6 +73,7 @@ func goodDescription(t *testing.T) sdk.Description {
 // TestUpgradeAndRollBackLoseNoCall calls all the time, from many sides, while the
 // pin moves forth and back.
 func TestUpgradeAndRollBackLoseNoCall(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour })
 	one, two := b.addVersion(t, "", "1.2.3", nil), b.addVersion(t, "v2", "2.0.0", nil)
 	b.pins.set(one)
@@ -136,6 +137,7 @@ func everything(ctx context.Context, c *Conn) error {
 
 // TestPinIsFollowed moves without being told.
 func TestPinIsFollowed(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = 5 * time.Millisecond })
 	b.pins.set(b.addVersion(t, "", "1.2.3", nil))
 	c := b.open(t, target("good"))
@@ -149,6 +151,7 @@ func TestPinIsFollowed(t *testing.T) {
 
 // TestCallUnderWayEndsWhereItBegan keeps the old process for the call in it.
 func TestCallUnderWayEndsWhereItBegan(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour })
 	b.pins.set(b.addVersion(t, "", "1.2.3", nil))
 	c := b.open(t, target("good"))
@@ -182,13 +185,17 @@ func TestCallUnderWayEndsWhereItBegan(t *testing.T) {
 // TestFailedUpgradeKeepsTheOld has the old version serve, and be started again,
 // while the new one is no good.
 func TestFailedUpgradeKeepsTheOld(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		pin  func(*testing.T, *bench) Pin
 		kind error
 		want string
 	}{
 		"does not start": {func(t *testing.T, b *bench) Pin { return b.addVersion(t, "broken", "2.0.0", nil) }, ErrStart, "cannot find my libraries"},
-		"never answers":  {func(t *testing.T, b *bench) Pin { return b.addVersion(t, "silent", "2.0.0", nil) }, ErrStart, "deadline"},
+		"never answers": {func(t *testing.T, b *bench) Pin {
+			b.opts.StartTimeout = 300 * time.Millisecond
+			return b.addVersion(t, "silent", "2.0.0", nil)
+		}, ErrStart, "deadline"},
 		"manifest lies about its version": {func(t *testing.T, b *bench) Pin { return b.addVersion(t, "v2", "6.6.6", nil) }, ErrMisdescribed,
 			`version is "6.6.6" in connector.json, and "2.0.0" in the program`},
 		"refuses a configuration": {func(t *testing.T, b *bench) Pin { return b.addVersion(t, "strict", "9.0.0", nil) }, nil, "target directory: invalid: tenant: is required with ***"},
@@ -201,7 +208,8 @@ func TestFailedUpgradeKeepsTheOld(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(o *Options) { o.PinsEvery, o.StartTimeout = time.Hour, 1500*time.Millisecond })
+			t.Parallel()
+			b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour })
 			one := b.addVersion(t, "", "1.2.3", nil)
 			b.pins.set(one)
 			conn := b.open(t, target("good"))
@@ -218,6 +226,7 @@ func TestFailedUpgradeKeepsTheOld(t *testing.T) {
 					t.Errorf("Upgrade = %v, want %q", err, c.want)
 				}
 			}
+			b.opts.StartTimeout = patience // a good one may need it on a busy machine
 			if ask(t, conn, "x") != pid || conn.Digest() != one.Digest {
 				t.Error("the old process does not serve any more")
 			}
@@ -239,6 +248,7 @@ func TestFailedUpgradeKeepsTheOld(t *testing.T) {
 
 // TestUpgradeWhileTheTargetIsAway is not held up: the old version would fail too.
 func TestUpgradeWhileTheTargetIsAway(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour })
 	b.pins.set(b.addVersion(t, "", "1.2.3", nil))
 	c := b.open(t, target("good"))
@@ -255,6 +265,7 @@ func TestUpgradeWhileTheTargetIsAway(t *testing.T) {
 // TestReplacedFileTakesOverWithTheNextCall is a plain file that was replaced, and
 // pinned, before its connection made a call: the old bytes are gone.
 func TestReplacedFileTakesOverWithTheNextCall(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = time.Hour }, "good")
 	pin := b.pins.pins["good"]
 	pin.Description = goodDescription(t)
@@ -270,6 +281,7 @@ func TestReplacedFileTakesOverWithTheNextCall(t *testing.T) {
 }
 
 func TestWithdrawnPinStopsTheProcess(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, func(o *Options) { o.PinsEvery = 5 * time.Millisecond }, "good")
 	c := b.open(t, target("good"))
 	ask(t, c, "x")
@@ -281,12 +293,14 @@ func TestWithdrawnPinStopsTheProcess(t *testing.T) {
 }
 
 func TestQuarantineEndsWithANewPin(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	b := newBench(t, func(o *Options) { o.Now, o.PinsEvery = clock.now, 5*time.Millisecond }, "good")
 	c := b.open(t, target("good"))
-	for range maxFailures + 1 {
+	for i := range maxFailures + 1 {
 		_ = die(t.Context(), c)
-		clock.advance(20 * time.Second) // past any pause, and within the window
+		awaitTrue(t, func() bool { return strings.Count(b.log.String(), "connector crashed") > i }) // at this time of the clock
+		clock.advance(20 * time.Second)                                                             // past any pause, and within the window
 	}
 	awaitTrue(t, func() bool {
 		_, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "x"})
@@ -302,6 +316,7 @@ func TestQuarantineEndsWithANewPin(t *testing.T) {
 }
 
 func TestIdleProcessIsStopped(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	b := newBench(t, func(o *Options) { o.Now, o.HealthEvery, o.IdleAfter = clock.now, 5*time.Millisecond, time.Minute }, "good")
 	c := b.open(t, target("good"))
@@ -339,6 +354,7 @@ func TestIdleProcessIsStopped(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, nil, "good")
 	c := b.open(t, target("good"))
 	pid := ask(t, c, "x")
