@@ -16,18 +16,18 @@ import (
 
 const module = "github.com/anteroom-id/anteroom"
 
-// rule lists everything a package may import directly, beyond the standard
+// importRule lists everything a package may import directly, beyond the standard
 // library. A pattern ends in /... for a tree; "self/" stands for the package's
 // own tree.
-type rule struct {
+type importRule struct {
 	pkg   string   // module-relative, or with /... for a tree
 	allow []string // module-relative packages, or import paths with a dot in the first element
 	why   string
 }
 
-// rules is the direction of imports. The first entry that matches a package
+// importRules is the direction of imports. The first entry that matches a package
 // applies. What is not listed is forbidden.
-var rules = []rule{
+var importRules = []importRule{
 	{"sdk", nil, "authors link the standard library only"},
 	{"sdk/sdkhttp", []string{"sdk"}, "HTTP for connectors: the standard library only, as sdk"},
 	{"sdk/wire/connectorv1", []string{"google.golang.org/grpc/...", "google.golang.org/protobuf/..."}, "generated"},
@@ -134,13 +134,13 @@ func TestImportRuleCatchesPlant(t *testing.T) {
 	}
 }
 
-func ruleFor(rel string) (rule, bool) {
-	for _, r := range rules {
+func ruleFor(rel string) (importRule, bool) {
+	for _, r := range importRules {
 		if r.pkg == rel || matches(r.pkg, rel) {
 			return r, true
 		}
 	}
-	return rule{}, false
+	return importRule{}, false
 }
 
 // bannedStd keeps I/O out of the heart although it is standard library.
@@ -148,7 +148,7 @@ var bannedStd = map[string][]string{
 	"provisioning": {"database/sql", "net/http", "os/exec"},
 }
 
-func forbidden(r rule, rel string, imports []string) []string {
+func forbidden(r importRule, rel string, imports []string) []string {
 	var bad []string
 	for _, imp := range imports {
 		if !allowed(r, rel, imp) {
@@ -158,7 +158,7 @@ func forbidden(r rule, rel string, imports []string) []string {
 	return bad
 }
 
-func allowed(r rule, rel, imp string) bool {
+func allowed(r importRule, rel, imp string) bool {
 	first, _, _ := strings.Cut(imp, "/")
 	if !strings.Contains(first, ".") {
 		return !slices.Contains(bannedStd[rel], imp)

@@ -38,6 +38,7 @@ type stack struct {
 	*daemon.System
 	issuer   string
 	database string // URL
+	keys     string // the secrets' key file
 	up       upstream
 	proxy    *faultproxy.Proxy // in front of up
 	stop     func()            // ends the server and waits; safe to call twice
@@ -86,7 +87,7 @@ func (s *stack) open(t *testing.T, o stackOptions) {
 	if o.database == "" {
 		o.database = "sqlite://" + filepath.Join(dir, "anteroom.db")
 	}
-	s.database = o.database
+	s.database, s.keys = o.database, keyFile
 	cfg, err := config.Parse(nil, func(name string) string {
 		return map[string]string{
 			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": o.database,

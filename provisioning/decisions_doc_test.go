@@ -219,5 +219,13 @@ Rules are asked again when the work is done more than a minute after a sign-in w
 changed user, target or rule set). A denial then leaves the account as it is (`+"`skipped`"+`), without a call of the target, or takes it away by `+"`on_loss`"+`; without a
 decision the work is tried again, unless `+"`on_rule_error: skip`"+`.
 
-%s`, signIns(), whileHeld(), open(), laterGrants(), rulesTable())
+%s
+### What the application receives
+
+Of a person who has no account yet, in the order in which it happens. The policy is `+"`on_rule_deny`"+` where the rule sets come to deny and `+"`on_rule_error`"+` where
+they come to error; the other one changes nothing, and neither does where the binding does not block or only reports. An account before the code is in the
+target when the application receives the code; one behind it follows in the background. A page is what a person reads, by its key, before they go back to
+the application; with `+"`prompt=none`"+` there is no page.
+
+%s`, signIns(), whileHeld(), open(), laterGrants(), rulesTable(), received())
 }
