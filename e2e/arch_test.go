@@ -71,7 +71,7 @@ var importRules = []importRule{
 	{"authserver/store", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/op", "authserver/session", "authserver/user", "plugins", "plugins/catalog", "provisioning", "provisioning/sqldb", "sdk"}, "SQL of the server's nouns"},
 	{"authserver/metrics", []string{"plugins", "provisioning", "sdk", "github.com/prometheus/client_golang/..."}, "names and registry; the only importer of client_golang: others observe through small interfaces"},
 	{"authserver/resources", []string{"authserver/application", "authserver/user", "provisioning", "provisioning/rules", "provisioning/rules/language", "provisioning/rules/template", "provisioning/rules/xacml", "sdk", "github.com/goccy/go-yaml/..."}, "apply and export; rule sets are compiled before they are kept"},
-	{"authserver/wso2", []string{"authserver/resources"}, "reads an export, writes a document; knows no server"},
+	{"authserver/wso2", []string{"authserver/resources", "provisioning/rules", "provisioning/rules/language", "provisioning/rules/xacml"}, "reads an export and its policies, writes a document; knows no server"},
 	{"authserver/demo/page", nil, "the look of the demo's own pages"},
 	{"authserver/demo/directory", []string{"authserver/demo/page", "github.com/elimity-com/scim/...", "github.com/scim2/filter-parser/v2"}, "a downstream system"},
 	{"authserver/demo/rp", []string{"authserver/demo/page", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"}, "an application: knows the server by its protocol only"},
