@@ -47,7 +47,7 @@ func (s *Set) Lint(k Known) []Finding {
 	l := &linter{known: k, seen: map[any]bool{}, deciding: map[*policy]bool{}, placeholder: regexp.MustCompile(placeholders)}
 	l.policy(s.root, "")
 	if !l.decides(s.root) {
-		l.find(FindingNotApplicable, s.root.place, "there are users to whom the policy does not apply: for them the rule set's default decision counts, which is deny unless it is set; WSO2 provisions them")
+		l.find(FindingNotApplicable, s.root.place, "there are users to whom the policy does not apply: for them the rule set's default decision counts, which is deny unless it is set; WSO2 does not provision them, either")
 	}
 	slices.SortStableFunc(l.findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
