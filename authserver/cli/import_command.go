@@ -13,7 +13,8 @@ type importCommands struct {
 }
 
 type importWSO2Command struct {
-	File string `arg:"" help:"Identity provider as JSON (REST API, export) or XML (export, SOAP API), - for standard input."`
+	File   string   `arg:"" help:"Identity provider as JSON (REST API, export) or XML (export, SOAP API), - for standard input."`
+	Policy []string `help:"Provisioning policy (XACML) of that server; repeat for several." sep:"none" placeholder:"FILE"`
 }
 
 // Run prints what apply takes. It needs no configuration and applies nothing.
@@ -22,11 +23,15 @@ func (c importWSO2Command) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	result, err := wso2.Import(raw)
+	policies, err := c.policies(r)
+	if err != nil {
+		return err
+	}
+	result, err := wso2.Import(raw, policies...)
 	if err != nil {
 		return fmt.Errorf("import wso2: %w", err)
 	}
-	text, err := result.Document.YAML()
+	text, err := result.YAML()
 	if err != nil {
 		return err
 	}
@@ -45,4 +50,16 @@ func (c importWSO2Command) Run(r *run) error {
 		}
 		return t.Flush()
 	})
+}
+
+func (c importWSO2Command) policies(r *run) ([]wso2.Policy, error) {
+	var out []wso2.Policy
+	for _, name := range c.Policy {
+		raw, err := readFile(r, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, wso2.Policy{Name: name, Text: raw})
+	}
+	return out, nil
 }

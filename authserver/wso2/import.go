@@ -21,12 +21,39 @@ type Line struct {
 // Result is what Import made of a file.
 type Result struct {
 	Document resources.Document `json:"resources"`
+	Bindings []Proposal         `json:"bindings,omitempty"`
 	Report   []Line             `json:"report"`
 }
 
-// Import reads an identity provider as WSO2 exports it, or one connector of it.
-// An error means that the file cannot be read; whatever it says is in the report.
-func Import(raw []byte) (Result, error) {
+// YAML returns the document as a resources file, with the proposed bindings as
+// comments at its end.
+func (r Result) YAML() ([]byte, error) {
+	out, err := r.Document.YAML()
+	if err != nil || len(r.Bindings) == 0 {
+		return out, err
+	}
+	out = append(out, "# Bindings that the policies are about. Put each into outbound_provisioning of its application:\n"...)
+	for _, p := range r.Bindings {
+		out = append(out, "#   "+p.String()+"\n"...)
+	}
+	return out, nil
+}
+
+// made is a target that was made of a connector, with its switches.
+type made struct {
+	name            string
+	rules, blocking bool
+}
+
+type importer struct {
+	out     Result
+	targets []made
+}
+
+// Import reads an identity provider as WSO2 exports it, or one connector of it, and
+// the policies that say whom it provisions. An error means that the file cannot be
+// read; whatever it says is in the report.
+func Import(raw []byte, policies ...Policy) (Result, error) {
 	root, err := parse(raw)
 	if err != nil {
 		return Result{}, err
@@ -35,28 +62,30 @@ func Import(raw []byte) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var out Result
+	b := &importer{}
 	for _, c := range p.connectors {
 		name := cmp.Or(slug(p.name), slug(c.kind), "wso2")
 		if len(p.connectors) > 1 {
 			name = strings.Trim(slug(p.name)+"-"+slug(c.kind), "-")
 		}
-		for n := 2; slices.ContainsFunc(out.Document.Targets, func(t resources.Target) bool { return t.Name == name }); n++ {
+		for n := 2; slices.ContainsFunc(b.out.Document.Targets, func(t resources.Target) bool { return t.Name == name }); n++ {
 			name = fmt.Sprintf("%s-%d", strings.TrimRight(name, "-0123456789"), n)
 		}
-		out.add(name, c)
+		b.add(name, c)
 	}
 	for _, part := range p.parts {
-		out.Report = append(out.Report, partLine(part))
+		b.out.Report = append(b.out.Report, partLine(part))
 	}
-	return out, nil
+	b.policies(p, policies)
+	b.flags()
+	return b.out, nil
 }
 
 // add appends a connector's target, if there is one, and its lines.
-func (r *Result) add(name string, c connector) {
+func (b *importer) add(name string, c connector) {
 	kind := kinds()[c.kind]
 	if kind == "" {
-		r.Report = append(r.Report, Line{
+		b.out.Report = append(b.out.Report, Line{
 			Target: name, Key: show(c.kind), Verdict: Decide,
 			Note: "there is no connector for this type: use webhook, sql or ldap, or write one",
 		})
@@ -73,8 +102,9 @@ func (r *Result) add(name string, c connector) {
 	for _, o := range c.options {
 		t.option(o)
 	}
-	r.Document.Targets = append(r.Document.Targets, t.Target)
-	r.Report = append(r.Report, t.lines...)
+	b.out.Document.Targets = append(b.out.Document.Targets, t.Target)
+	b.out.Report = append(b.out.Report, t.lines...)
+	b.targets = append(b.targets, made{name, t.rules, t.blocking})
 }
 
 // partLine is what becomes of a part of the provider that is no connector.

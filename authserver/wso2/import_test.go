@@ -19,7 +19,7 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-func load(t *testing.T, name string) []byte {
+func load(t testing.TB, name string) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestEveryKeyIsReported(t *testing.T) {
 			"scim2-authentication-mode carried over config.auth", "scim2-username not needed ", "scim2-access-token carried over secrets.token",
 			"scim2-user-ep carried over config.base_url", "scim2-group-ep not needed ", "scim2-user-store-domain not needed ",
 			"scim2-enable-pwd-provisioning not needed ", "scim2-default-pwd not needed ", "scim2-custom needs your decision ",
-			"connectorId not needed ", "isEnabled not needed ", "isDefault not needed ", "blockingEnabled needs your decision ", "rulesEnabled needs your decision ",
+			"connectorId not needed ", "isEnabled not needed ", "isDefault not needed ", "blockingEnabled needs your decision ", "rulesEnabled not needed ",
 			"sf-api-version not needed ", "sf-domain-name carried over config.login_url", "sf-clientid carried over config.client_id",
 			"sf-client-secret carried over secrets.client_secret", "sf-usePasswordGrant needs your decision ", "sf-username not needed ",
 			"sf-password not needed ", "sf-prov-pattern needs your decision ", "- needs your decision config.profile",

@@ -13,8 +13,9 @@ import (
 // target is a target that is being made of a connector.
 type target struct {
 	resources.Target
-	connector connector
-	lines     []Line
+	connector       connector
+	rules, blocking bool // its switches
+	lines           []Line
 }
 
 func (t *target) line(l Line) {
@@ -85,9 +86,14 @@ func (t *target) option(o *node) {
 			line.Verdict, line.To, line.Note = Carried, "maintenance", "the connector was switched off: the target holds up all work until maintenance is off"
 		}
 	case o.is("IsBlocking", "blocking", "blockingEnabled"):
+		t.blocking = on
 		line.Verdict, line.Note = Decide, "set it on the bindings: blocking: "+text(on)+"; in Anteroom a blocking failure ends the sign-in"
-	case o.is("IsRulesEnabled", "rulesEnabled"):
-		line.Verdict, line.Note = Decide, "set it on the bindings, with a rule set: enable_rules: "+text(on)
+	case isRulesFlag(o):
+		t.rules = on
+		line.Note = "rules were off, as they are on a binding that does not enable them"
+		if on {
+			line.Verdict, line.Note = Decide, "no policy that was given is about it: give its policies with --policy, or write a rule set, and set enable_rules on the bindings"
+		}
 	case o.is("IsDefault", "connectorId", "valid", "self"):
 	default:
 		line.Verdict, line.Note = Decide, "this part is not known"
