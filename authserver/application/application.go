@@ -30,9 +30,10 @@ type Application struct {
 	InitiateLoginURI string
 	Registration     bool // people may register themselves through it
 	Enabled          bool
-	Revision         int64
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	Settings
+	Revision  int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Type says where an application runs (OpenID Connect Dynamic Client

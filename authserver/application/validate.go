@@ -76,6 +76,7 @@ func (a Application) Validate() error {
 	a.checkAuthMethod(&p)
 	a.checkGrantTypes(&p)
 	a.checkScopes(&p)
+	a.checkSettings(&p)
 	if a.IDTokenAlg != AlgRS256 && a.IDTokenAlg != AlgES256 {
 		p.add("id_token_alg", "must be RS256 or ES256")
 	}

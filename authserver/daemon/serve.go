@@ -164,7 +164,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 	}
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: ring, TokenKey: tokenKey,
-		SignIns: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
+		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
 		Log: s.log, Now: s.Now,
 	})
 }

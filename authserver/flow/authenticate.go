@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
@@ -106,29 +105,5 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 	http.SetCookie(w, cookie)
 	d.Known.Remember(w, r, u.LoginNorm)
 	d.toResume(w, r, s)
-	return nil
-}
-
-func (d *Driver) showSignOut(w http.ResponseWriter, r *http.Request) error {
-	browser := d.Sessions.Cookies.EnsureBrowser(w, r)
-	d.Pages.SignOut(w, d.Pages.Texts(r, ""), web.SignOutPage{Form: web.Form{Action: pathSignOut, Token: browser.Token(signOutPurpose)}})
-	return nil
-}
-
-const signOutPurpose = "sign_out"
-
-func (d *Driver) signOut(w http.ResponseWriter, r *http.Request) error {
-	if _, err := d.posted(r, func(url.Values) string { return signOutPurpose }); err != nil {
-		return err
-	}
-	if err := d.Sessions.End(r.Context(), w, r); err != nil {
-		return err
-	}
-	seeOther(w, r, pathSignedOut)
-	return nil
-}
-
-func (d *Driver) showSignedOut(w http.ResponseWriter, r *http.Request) error {
-	d.Pages.Message(w, d.Pages.Texts(r, ""), web.MessagePage{Title: "sign_out.done.title", Text: "sign_out.done.text"})
 	return nil
 }

@@ -206,7 +206,8 @@ func (d *Driver) state(r *http.Request, s *SignIn) (State, error) {
 		return State{}, fmt.Errorf("read application: %w", err)
 	}
 	*s = s.under(current)
-	s.clientRevision, s.address, s.amr = app.Revision, d.Address(r), current.AMR
+	s.clientRevision, s.address = app.Revision, d.Address(r)
+	s.SID, s.AMR = current.SID, current.AMR
 	return State{SignIn: *s, Now: d.Now(), Session: current, Registration: app.Registration}, nil
 }
 
@@ -237,7 +238,7 @@ func (d *Driver) active(ctx context.Context, id provisioning.UserID) (bool, erro
 
 // keep stores the sign-in if it is new or changed.
 func (d *Driver) keep(ctx context.Context, s *SignIn, before SignIn) error {
-	before.clientRevision, before.address, before.amr = s.clientRevision, s.address, s.amr
+	before.clientRevision, before.address, before.SID, before.AMR = s.clientRevision, s.address, s.SID, s.AMR
 	switch {
 	case s.Version == 0:
 		if err := d.SignIns.Insert(ctx, *s); err != nil {

@@ -240,6 +240,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	pages.Mount(mux)
 	mux.HandleFunc("GET /authorize", s.authorize)
 	mux.HandleFunc("GET "+flow.ResumePath, s.resume)
+	mux.HandleFunc("GET /logout", s.logout)
 	s.server = httptest.NewServer(mux)
 	t.Cleanup(s.server.Close)
 	return s
@@ -277,6 +278,14 @@ func (s *stack) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	in, step, err := s.driver.Begin(w, r, req)
 	s.finish(w, r, in, step, err)
+}
+
+// logout does what package op does: the request is validated, and says so itself.
+func (s *stack) logout(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	must(s.t, s.driver.SignOut(w, r, flow.SignOutRequest{
+		Client: provisioning.ClientID(q.Get("client_id")), User: provisioning.UserID(q.Get("user")), SID: q.Get("sid"), ReturnTo: q.Get("return_to"),
+	}))
 }
 
 func (s *stack) resume(w http.ResponseWriter, r *http.Request) {
@@ -464,6 +473,15 @@ func (b *browser) backWith(param, value string) *browser {
 	got := b.page.url.Query().Get(param)
 	if !strings.HasPrefix(b.page.url.String(), callback+"?") || value != "" && got != value || got == "" {
 		b.t.Fatalf("at %s (%d), want the application with %s=%s\n%s", b.page.url, b.page.status, param, value, b.page.body)
+	}
+	return b
+}
+
+// leftFor checks that the browser was sent to that address.
+func (b *browser) leftFor(address string) *browser {
+	b.t.Helper()
+	if b.page.url.String() != address {
+		b.t.Fatalf("at %s (%d), want %s\n%s", b.page.url, b.page.status, address, b.page.body)
 	}
 	return b
 }

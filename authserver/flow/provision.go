@@ -68,6 +68,6 @@ func (d *Driver) request(s *SignIn) provisioning.Request {
 		Client: s.Request.Client, User: s.User, Grant: provisioning.GrantAuthorize,
 		SignIn: string(s.ID), Reference: s.Reference, WaitingSince: s.ProvisionStart,
 		Exempt: d.AdminClient != "" && s.Request.Client == d.AdminClient,
-		Facts:  provisioning.Facts{Scopes: s.Request.Scopes, AMR: s.amr, IP: s.address, AuthTime: s.AuthTime},
+		Facts:  provisioning.Facts{Scopes: s.Request.Scopes, AMR: s.AMR, IP: s.address, AuthTime: s.AuthTime},
 	}
 }

@@ -71,6 +71,11 @@ type SignIn struct {
 	// Leave is set when the user chose to go back to the application.
 	Leave bool
 
+	// SID and AMR are the browser's session's in this step: its id for applications,
+	// and how its user proved who they are (RFC 8176). They are not stored here.
+	SID string
+	AMR []string
+
 	Response  []byte // the sealed redirect, kept shortly for a reload
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -78,10 +83,8 @@ type SignIn struct {
 
 	// clientRevision is the application's revision this step was decided under.
 	clientRevision int64
-	// address is the browser's IP address in this step, amr how the user of its
-	// session proved who they are (RFC 8176).
+	// address is the browser's IP address in this step.
 	address string
-	amr     []string
 }
 
 // Action is what a sign-in needs next.

@@ -28,11 +28,23 @@ func Algs() []Alg { return []Alg{RS256, ES256} }
 
 const rsaBits = 2048
 
+// Type is the typ header of a token: what one is made for, it must not be taken
+// for another (RFC 8725 section 3.11).
+type Type string
+
+// The types of token that are signed.
+const (
+	TypeIDToken     Type = "JWT"
+	TypeLogoutToken Type = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0 section 2.4
+)
+
+func types() []Type { return []Type{TypeIDToken, TypeLogoutToken} }
+
 // signingKey is a [StoredKey] opened and ready to sign.
 type signingKey struct {
 	StoredKey
-	public jose.JSONWebKey
-	signer jose.Signer
+	public  jose.JSONWebKey
+	signers map[Type]jose.Signer
 }
 
 // published reports whether applications should know the key at that time.
@@ -95,14 +107,17 @@ func openKey(sealer *Sealer, stored StoredKey) (*signingKey, error) {
 	if jwk.KeyID != stored.KID || jwk.Algorithm != string(stored.Alg) {
 		return nil, fmt.Errorf("open signing key %s: the row was changed", stored.KID)
 	}
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(stored.Alg), Key: jwk},
-		(&jose.SignerOptions{}).WithType("JWT"),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("open signing key %s: %w", stored.KID, err)
+	key := &signingKey{StoredKey: stored, public: jwk.Public(), signers: map[Type]jose.Signer{}}
+	for _, typ := range types() {
+		key.signers[typ], err = jose.NewSigner(
+			jose.SigningKey{Algorithm: jose.SignatureAlgorithm(stored.Alg), Key: jwk},
+			(&jose.SignerOptions{}).WithType(jose.ContentType(typ)),
+		)
+		if err != nil {
+			return nil, fmt.Errorf("open signing key %s: %w", stored.KID, err)
+		}
 	}
-	return &signingKey{StoredKey: stored, public: jwk.Public(), signer: signer}, nil
+	return key, nil
 }
 
 func keyAAD(kid string) []byte { return []byte("signing_key/" + kid) }

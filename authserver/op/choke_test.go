@@ -74,7 +74,7 @@ func withPermit(t *testing.T, c provisioning.ClientID, subject provisioning.User
 // plainKeys signs with one key.
 type plainKeys struct{ signer jose.Signer }
 
-func (k plainKeys) Sign(_ keys.Alg, payload []byte) (string, error) {
+func (k plainKeys) Sign(_ keys.Type, _ keys.Alg, payload []byte) (string, error) {
 	signed, err := k.signer.Sign(payload)
 	if err != nil {
 		return "", err
@@ -82,7 +82,7 @@ func (k plainKeys) Sign(_ keys.Alg, payload []byte) (string, error) {
 	return signed.CompactSerialize()
 }
 
-func (plainKeys) Verify(context.Context, string, ...keys.Alg) ([]byte, error) {
+func (plainKeys) VerifyHint(context.Context, string) ([]byte, error) {
 	return nil, keys.ErrInvalidToken
 }
 

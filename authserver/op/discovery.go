@@ -17,6 +17,7 @@ type metadata struct {
 	UserinfoEndpoint       string                   `json:"userinfo_endpoint"`
 	IntrospectionEndpoint  string                   `json:"introspection_endpoint"`
 	RevocationEndpoint     string                   `json:"revocation_endpoint"`
+	EndSessionEndpoint     string                   `json:"end_session_endpoint"`
 	JWKSURI                string                   `json:"jwks_uri"`
 	Scopes                 []string                 `json:"scopes_supported"`
 	ResponseTypes          []string                 `json:"response_types_supported"`
@@ -45,6 +46,7 @@ func newMetadata(issuer string) metadata {
 		UserinfoEndpoint:      issuer + PathUserinfo,
 		IntrospectionEndpoint: issuer + PathIntrospect,
 		RevocationEndpoint:    issuer + PathRevoke,
+		EndSessionEndpoint:    issuer + PathLogout,
 		JWKSURI:               issuer + PathKeys,
 		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},
@@ -56,7 +58,7 @@ func newMetadata(issuer string) metadata {
 		IntrospectionMethods:  secretMethods(),
 		RevocationMethods:     append(secretMethods(), application.AuthNone),
 		Claims: []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "given_name", "family_name",
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", claimSID, "name", "given_name", "family_name",
 			"preferred_username", "locale", "email", "email_verified", claimProvisioned,
 		},
 		Prompts:          []string{promptNone, promptLogin, promptCreate},

@@ -29,7 +29,7 @@ func TestCodeFlow(t *testing.T) {
 		}
 		claims := idClaims(t, got.IDToken)
 		for name, want := range map[string]any{
-			"iss": issuer, "sub": string(alice), "nonce": givenNonce,
+			"iss": issuer, "sub": string(alice), "nonce": givenNonce, "sid": "sid-1", "amr": []any{"pwd"},
 			"provisioned": map[string]any{"directory": map[string]any{"id": "ext-1", "state": "in_sync"}},
 		} {
 			if diff := cmp.Diff(want, claims[name]); diff != "" {
@@ -113,8 +113,8 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("refreshed = %+v", second)
 		}
 		before, after := idClaims(t, first.IDToken), idClaims(t, second.IDToken)
-		for _, name := range []string{"sub", "auth_time", "iss"} {
-			if before[name] != after[name] {
+		for _, name := range []string{"sub", "auth_time", "iss", "sid", "amr"} {
+			if after[name] == nil || !cmp.Equal(before[name], after[name]) {
 				t.Errorf("claim %s changed from %v to %v", name, before[name], after[name])
 			}
 		}

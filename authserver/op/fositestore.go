@@ -105,7 +105,8 @@ func (s *fositeStore) addGrant(ctx context.Context, req fosite.Requester, now ti
 	g := Grant{
 		ID: GrantID(req.GetID()), Client: provisioning.ClientID(req.GetClient().GetID()),
 		User: provisioning.UserID(sess.subject), Decision: provisioning.PermitFrom(ctx).Decision(),
-		Scopes: req.GetGrantedScopes(), Session: sess.sso, AuthTime: sess.claims.AuthTime,
+		Scopes: req.GetGrantedScopes(), Session: sess.user.Session, SID: sess.user.SID, AMR: sess.user.AMR,
+		AuthTime:  sess.claims.AuthTime,
 		CreatedAt: now, ExpiresAt: now.Add(s.times.Code + s.times.Access),
 	}
 	if req.GetGrantedScopes().Has(scopeOfflineAccess) {

@@ -138,7 +138,7 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	ar.SetID(string(s.ID))
 	grantScopes(ar, a.client)
 	sess := newSession()
-	sess.setUser(Grant{User: s.User, Session: s.Session, AuthTime: s.AuthTime})
+	sess.setUser(Grant{User: s.User, Session: s.Session, SID: s.SID, AMR: s.AMR, AuthTime: s.AuthTime})
 	// Fosite compares auth_time with the time of the request: that is when it
 	// first came, not when the wait for accounts ended.
 	ar.RequestedAt = s.CreatedAt.UTC()

@@ -499,7 +499,7 @@ func TestIDTokenHint(t *testing.T) {
 	if q := redirected(t, s.authorize(authorizeForm("id_token_hint", token))); q.Get("error") != "login_required" {
 		t.Errorf("hint at somebody else: %v; want login_required", q)
 	}
-	forged, err := ring().Sign(keys.ES256, []byte(`{"sub":"user-alice"}`))
+	forged, err := ring().Sign(keys.TypeIDToken, keys.ES256, []byte(`{"sub":"user-alice"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

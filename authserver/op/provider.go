@@ -29,6 +29,7 @@ const (
 	PathUserinfo       = "/oauth2/userinfo"
 	PathIntrospect     = "/oauth2/introspect"
 	PathRevoke         = "/oauth2/revoke"
+	PathLogout         = "/oauth2/logout"
 	PathKeys           = "/oauth2/jwks"
 )
 
@@ -45,6 +46,7 @@ const (
 	responseTypeCode      = "code"
 	methodS256            = "S256"
 	claimProvisioned      = "provisioned"
+	claimSID              = "sid"
 	bearer                = "Bearer"
 	headerWWWAuthenticate = "WWW-Authenticate"
 )
@@ -68,6 +70,13 @@ type SignIns interface {
 	// Ended records that an error went to the application; flow.ErrStale when
 	// another request was first.
 	Ended(ctx context.Context, s *flow.SignIn) error
+}
+
+// SignOuts ends sessions of the browser; *flow.Driver is one.
+type SignOuts interface {
+	// SignOut asks the person unless the request leaves no doubt, ends the session
+	// and sends the browser on. It writes the response if the error is nil.
+	SignOut(w http.ResponseWriter, r *http.Request, req flow.SignOutRequest) error
 }
 
 // Gate decides on the grants that have no sign-in; *provisioning.Gate is one.
@@ -129,6 +138,7 @@ type Options struct {
 	Keys         KeySet
 	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
 	SignIns      SignIns
+	SignOuts     SignOuts
 	Gate         Gate
 	Users        provisioning.Users
 	Accounts     Accounts
@@ -156,6 +166,7 @@ type Provider struct {
 	fosite      *fosite.Fosite
 	strategy    *chokePoint
 	signIns     SignIns
+	signOuts    SignOuts
 	gate        Gate
 	users       provisioning.Users
 	accounts    Accounts
@@ -178,7 +189,7 @@ func New(o Options) (*Provider, error) {
 		return nil, fmt.Errorf("openid provider: %w", err)
 	}
 	p := &Provider{
-		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, gate: o.Gate,
+		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer),
 		decoyHash: application.HashSecret(application.GenerateSecret()),
@@ -193,7 +204,8 @@ func New(o Options) (*Provider, error) {
 func (o Options) check() error {
 	missing := map[string]bool{
 		"Applications": o.Applications == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
-		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
+		"SignOuts": o.SignOuts == nil,
+		"Gate":     o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil,
 	}
 	var errs []error
@@ -233,4 +245,6 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
 	mux.HandleFunc("POST "+PathIntrospect, p.introspect)
 	mux.HandleFunc("POST "+PathRevoke, p.revoke)
+	mux.HandleFunc("GET "+PathLogout, p.logout)
+	mux.HandleFunc("POST "+PathLogout, p.logoutByPost)
 }

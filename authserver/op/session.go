@@ -13,7 +13,7 @@ import (
 // anew. So no header or claim (iat among them) survives from an earlier token.
 type session struct {
 	subject   string
-	sso       string // id hash of the SSO session
+	user      Grant // what is known of the user; zero for client_credentials
 	claims    *jwt.IDTokenClaims
 	headers   *jwt.Headers
 	expiresAt map[fosite.TokenType]time.Time
@@ -32,9 +32,12 @@ func newSession() *session {
 // fosite compares it with the time of the request, and a rest of microseconds
 // on one side only would refuse a sign-in of the same second.
 func (s *session) setUser(g Grant) {
-	s.subject = string(g.User)
-	s.sso = g.Session
+	s.subject, s.user = string(g.User), g
 	s.claims.Subject = string(g.User)
+	s.claims.AuthenticationMethodsReferences = g.AMR
+	if g.SID != "" {
+		s.claims.Add(claimSID, g.SID)
+	}
 	s.claims.AuthTime = g.AuthTime.UTC().Truncate(time.Second)
 }
 
@@ -60,7 +63,7 @@ func (s *session) IDTokenHeaders() *jwt.Headers { return s.headers }
 // is minted from it has its own times.
 func (s *session) Clone() fosite.Session {
 	c := newSession()
-	c.subject, c.sso = s.subject, s.sso
-	c.claims.Subject, c.claims.AuthTime = s.claims.Subject, s.claims.AuthTime
+	c.setUser(s.user)
+	c.subject, c.claims.Subject = s.subject, s.claims.Subject
 	return c
 }

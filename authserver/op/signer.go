@@ -17,11 +17,11 @@ import (
 
 // Keys sign and verify ID tokens; *keys.Ring is one.
 type Keys interface {
-	// Sign returns payload as a compact JWS, or keys.ErrNoKey.
-	Sign(alg keys.Alg, payload []byte) (string, error)
-	// Verify returns the payload of a token one of our keys signed with one of the
-	// algorithms, or keys.ErrInvalidToken.
-	Verify(ctx context.Context, token string, algs ...keys.Alg) ([]byte, error)
+	// Sign returns payload as a compact JWS of that type, or keys.ErrNoKey.
+	Sign(typ keys.Type, alg keys.Alg, payload []byte) (string, error)
+	// VerifyHint returns the payload of an ID token that one of our keys signed,
+	// retired or not, or keys.ErrInvalidToken.
+	VerifyHint(ctx context.Context, token string) ([]byte, error)
 }
 
 // signer gives fosite our keys. Fosite's own knows one key, trusts a kid from
@@ -53,7 +53,7 @@ func (s *signer) Generate(ctx context.Context, claims jwt.MapClaims, _ jwt.Mappe
 	if err != nil {
 		return "", "", fmt.Errorf("encode claims: %w", err)
 	}
-	token, err := s.keys.Sign(algFrom(ctx), payload)
+	token, err := s.keys.Sign(keys.TypeIDToken, algFrom(ctx), payload)
 	if err != nil {
 		return "", "", err
 	}
@@ -61,10 +61,10 @@ func (s *signer) Generate(ctx context.Context, claims jwt.MapClaims, _ jwt.Mappe
 	return token, signature, err
 }
 
-// Decode verifies the token and returns its claims. An expired one comes with a
+// Decode verifies an id_token_hint and returns its claims. An expired one comes with a
 // *jwt.ValidationError that says so: an id_token_hint may have expired.
 func (s *signer) Decode(ctx context.Context, token string) (*jwt.Token, error) {
-	payload, err := s.keys.Verify(ctx, token, keys.Algs()...)
+	payload, err := s.keys.VerifyHint(ctx, token)
 	if err != nil {
 		return nil, &jwt.ValidationError{Errors: jwt.ValidationErrorSignatureInvalid, Inner: err}
 	}

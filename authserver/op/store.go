@@ -41,7 +41,9 @@ type Grant struct {
 	User      provisioning.UserID // "" for client_credentials
 	Decision  provisioning.DecisionID
 	Scopes    []string
-	Session   string // id hash of the SSO session
+	Session   string   // id hash of the SSO session
+	SID       string   // its id for applications; "" if it has none
+	AMR       []string // how the user proved who they are (RFC 8176)
 	AuthTime  time.Time
 	CreatedAt time.Time
 	ExpiresAt time.Time // nothing of the family outlives it

@@ -61,7 +61,7 @@ func (a Application) application(current application.Application) application.Ap
 	out := application.New(provisioning.ClientID(a.ClientID), a.Name)
 	out.Revision, out.SecretHash, out.CreatedAt = current.Revision, current.SecretHash, current.CreatedAt
 	out.RedirectURIs, out.InitiateLoginURI = a.RedirectURIs, a.InitiateLoginURI
-	out.Registration, out.Enabled = a.Registration, !a.Disabled
+	out.Registration, out.Enabled, out.Settings = a.Registration, !a.Disabled, a.Settings
 	if a.Name == "" {
 		out.Name = a.ClientID
 	}
@@ -91,7 +91,7 @@ func exportApplication(a application.Application) Application {
 	out := Application{
 		ClientID: string(a.ClientID), Name: a.Name, RedirectURIs: a.RedirectURIs, Type: string(a.Type), AuthMethod: string(a.AuthMethod),
 		GrantTypes: a.GrantTypes, Scopes: a.Scopes, IDTokenAlg: a.IDTokenAlg, InitiateLoginURI: a.InitiateLoginURI,
-		Registration: a.Registration, Disabled: !a.Enabled,
+		Registration: a.Registration, Disabled: !a.Enabled, Settings: a.Settings,
 	}
 	if a.SecretHash != "" {
 		out.Secret = &SecretRef{Stored: true}

@@ -3,6 +3,7 @@ package resources
 import (
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -50,18 +51,19 @@ type SecretRef struct {
 
 // Application is an OAuth client with its bindings.
 type Application struct {
-	ClientID         string     `yaml:"client_id" json:"client_id"`
-	Name             string     `yaml:"name,omitempty" json:"name,omitempty"`
-	RedirectURIs     []string   `yaml:"redirect_uris,omitempty" json:"redirect_uris,omitempty"`
-	Type             string     `yaml:"type,omitempty" json:"type,omitempty"`
-	AuthMethod       string     `yaml:"auth_method,omitempty" json:"auth_method,omitempty"`
-	Secret           *SecretRef `yaml:"secret,omitempty" json:"secret,omitempty"`
-	GrantTypes       []string   `yaml:"grant_types,omitempty" json:"grant_types,omitempty"`
-	Scopes           []string   `yaml:"scopes,omitempty" json:"scopes,omitempty"`
-	IDTokenAlg       string     `yaml:"id_token_alg,omitempty" json:"id_token_alg,omitempty"`
-	InitiateLoginURI string     `yaml:"initiate_login_uri,omitempty" json:"initiate_login_uri,omitempty"`
-	Registration     bool       `yaml:"registration,omitempty" json:"registration,omitempty"`
-	Disabled         bool       `yaml:"disabled,omitempty" json:"disabled,omitempty"`
+	ClientID             string     `yaml:"client_id" json:"client_id"`
+	Name                 string     `yaml:"name,omitempty" json:"name,omitempty"`
+	RedirectURIs         []string   `yaml:"redirect_uris,omitempty" json:"redirect_uris,omitempty"`
+	Type                 string     `yaml:"type,omitempty" json:"type,omitempty"`
+	AuthMethod           string     `yaml:"auth_method,omitempty" json:"auth_method,omitempty"`
+	Secret               *SecretRef `yaml:"secret,omitempty" json:"secret,omitempty"`
+	GrantTypes           []string   `yaml:"grant_types,omitempty" json:"grant_types,omitempty"`
+	Scopes               []string   `yaml:"scopes,omitempty" json:"scopes,omitempty"`
+	IDTokenAlg           string     `yaml:"id_token_alg,omitempty" json:"id_token_alg,omitempty"`
+	InitiateLoginURI     string     `yaml:"initiate_login_uri,omitempty" json:"initiate_login_uri,omitempty"`
+	Registration         bool       `yaml:"registration,omitempty" json:"registration,omitempty"`
+	Disabled             bool       `yaml:"disabled,omitempty" json:"disabled,omitempty"`
+	application.Settings `yaml:",inline"`
 	// Outbound is authoritative when present: a binding left out is removed.
 	Outbound *[]Binding `yaml:"outbound_provisioning,omitempty" json:"outbound_provisioning,omitempty"`
 }

@@ -16,7 +16,11 @@ import (
 
 // Session is a single sign-on session.
 type Session struct {
-	ID       string // hash of the cookie's value, in hex
+	ID string // hash of the cookie's value, in hex
+	// SID is what applications know the session by (OpenID Connect Front-Channel
+	// Logout 1.0 section 3). It stays when the same user signs in again in the same
+	// browser, and the ID changes.
+	SID      string
 	User     provisioning.UserID
 	AMR      []string // how the user proved who they are (RFC 8176)
 	AuthTime time.Time
@@ -37,8 +41,8 @@ type Store interface {
 	Touch(ctx context.Context, id string, at time.Time) error
 	// Delete removes a session; none is no error.
 	Delete(ctx context.Context, id string) error
-	// DeleteAllOf removes the user's sessions.
-	DeleteAllOf(ctx context.Context, user provisioning.UserID) error
+	// TakeAllOf removes the user's sessions and returns them.
+	TakeAllOf(ctx context.Context, user provisioning.UserID) ([]Session, error)
 }
 
 // The default lifetimes.
@@ -59,23 +63,49 @@ type Manager struct {
 	Idle     time.Duration // ends after so long without use; 0 for DefaultIdle
 	Lifetime time.Duration // ends after so long anyway; 0 for DefaultLifetime
 	Now      func() time.Time
+	// Ended, unless nil, is called when a session was ended, not when it just got
+	// too old or the same user signed in again. What it writes belongs into ctx's
+	// transaction.
+	Ended func(ctx context.Context, s Session) error
 }
 
 // Start ends the request's session, if any, and begins one under a new id, so
 // that an id planted before the sign-in is worth nothing after it. The caller
 // sends the cookie once its transaction has committed.
 func (m *Manager) Start(ctx context.Context, r *http.Request, user provisioning.UserID, amr ...string) (Session, *http.Cookie, error) {
-	if value, ok := m.Cookies.sessionValue(r); ok {
-		if err := m.Store.Delete(ctx, hashOf(value)); err != nil {
-			return Session{}, nil, fmt.Errorf("end earlier session: %w", err)
-		}
-	}
 	now, value := m.Now(), newValue()
-	s := Session{ID: hashOf(value), User: user, AMR: amr, AuthTime: now, UsedAt: now, EndsAt: now.Add(m.lifetime())}
+	sid, err := m.replace(ctx, r, user)
+	if err != nil {
+		return Session{}, nil, fmt.Errorf("end earlier session: %w", err)
+	}
+	s := Session{ID: hashOf(value), SID: sid, User: user, AMR: amr, AuthTime: now, UsedAt: now, EndsAt: now.Add(m.lifetime())}
 	if err := m.Store.Insert(ctx, s); err != nil {
 		return Session{}, nil, fmt.Errorf("start session: %w", err)
 	}
 	return s, m.Cookies.session(value), nil
+}
+
+// replace ends the request's session and returns the SID of the one that follows:
+// the same for the same user, so that applications know it again.
+func (m *Manager) replace(ctx context.Context, r *http.Request, user provisioning.UserID) (string, error) {
+	value, ok := m.Cookies.sessionValue(r)
+	if !ok {
+		return newValue(), nil
+	}
+	earlier, err := m.Store.Get(ctx, hashOf(value))
+	if errors.Is(err, ErrNone) {
+		return newValue(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := m.Store.Delete(ctx, earlier.ID); err != nil {
+		return "", err
+	}
+	if earlier.User == user && earlier.SID != "" {
+		return earlier.SID, nil
+	}
+	return newValue(), m.ended(ctx, earlier)
 }
 
 // Current returns the request's session, or ErrNone.
@@ -109,26 +139,48 @@ func (m *Manager) Get(ctx context.Context, id string) (Session, error) {
 	return s, nil
 }
 
-// End ends the request's session, if any, and takes the cookie back.
-func (m *Manager) End(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+// End ends the request's session, if any. The caller sends the cookie, which takes
+// the session's back, once its transaction has committed; it is nil if there was
+// none.
+func (m *Manager) End(ctx context.Context, r *http.Request) (*http.Cookie, error) {
 	value, ok := m.Cookies.sessionValue(r)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	if err := m.Store.Delete(ctx, hashOf(value)); err != nil {
-		return fmt.Errorf("end session: %w", err)
+	s, err := m.Store.Get(ctx, hashOf(value))
+	if errors.Is(err, ErrNone) {
+		return m.Cookies.expired(), nil
 	}
-	http.SetCookie(w, m.Cookies.expired())
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("end session: %w", err)
+	}
+	if err := m.Store.Delete(ctx, s.ID); err != nil {
+		return nil, fmt.Errorf("end session: %w", err)
+	}
+	return m.Cookies.expired(), m.ended(ctx, s)
 }
 
 // EndAllOf ends every session of the user: they were disabled, deleted, or got a
 // new password.
 func (m *Manager) EndAllOf(ctx context.Context, user provisioning.UserID) error {
-	if err := m.Store.DeleteAllOf(ctx, user); err != nil {
+	all, err := m.Store.TakeAllOf(ctx, user)
+	if err != nil {
 		return fmt.Errorf("end sessions of user: %w", err)
 	}
+	for _, s := range all {
+		if err := m.ended(ctx, s); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// ended tells whoever wants to know that a session is over.
+func (m *Manager) ended(ctx context.Context, s Session) error {
+	if m.Ended == nil {
+		return nil
+	}
+	return m.Ended(ctx, s)
 }
 
 func (m *Manager) idle() time.Duration {

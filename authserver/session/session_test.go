@@ -34,13 +34,15 @@ func (m memory) Touch(_ context.Context, id string, at time.Time) error {
 
 func (m memory) Delete(_ context.Context, id string) error { delete(m, id); return nil }
 
-func (m memory) DeleteAllOf(_ context.Context, user provisioning.UserID) error {
+func (m memory) TakeAllOf(_ context.Context, user provisioning.UserID) ([]session.Session, error) {
+	var all []session.Session
 	for id, s := range m {
 		if s.User == user {
 			delete(m, id)
+			all = append(all, s)
 		}
 	}
-	return nil
+	return all, nil
 }
 
 type fixture struct {
@@ -95,6 +97,46 @@ func TestStartRotates(t *testing.T) {
 	}
 }
 
+// Applications know a session by its SID, which only another user changes.
+func TestSIDSurvivesTheSameUser(t *testing.T) {
+	f := newFixture()
+	var ended []string
+	f.Ended = func(_ context.Context, s session.Session) error {
+		ended = append(ended, s.SID)
+		return nil
+	}
+	sid := func(cookie *http.Cookie) string {
+		s, err := f.Current(t.Context(), request(cookie))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.SID
+	}
+	first := f.start(t)
+	was := sid(first)
+	second := f.start(t, first)
+	if was == "" || sid(second) != was || len(ended) != 0 {
+		t.Errorf("sid %q became %q, ended %v; want the same and nobody told", was, sid(second), ended)
+	}
+	_, third, err := f.Start(t.Context(), request(second), "u2", "pwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := sid(third)
+	if other == was || len(ended) != 1 || ended[0] != was {
+		t.Errorf("another user has sid %q, ended %v; want a new one, and the first told", other, ended)
+	}
+	if _, err := f.End(t.Context(), request(third)); err != nil || len(ended) != 2 || ended[1] != other {
+		t.Errorf("End told %v (%v)", ended, err)
+	}
+	if f.start(t); sid(f.start(t)) == was {
+		t.Error("two browsers share a sid")
+	}
+	if err := f.EndAllOf(t.Context(), "u1"); err != nil || len(ended) != 4 {
+		t.Errorf("EndAllOf told of %d sessions, want 2 more (%v)", len(ended), err)
+	}
+}
+
 func TestLifetimes(t *testing.T) {
 	f := newFixture()
 	cookie := f.start(t)
@@ -120,12 +162,15 @@ func TestLifetimes(t *testing.T) {
 func TestEnd(t *testing.T) {
 	f := newFixture()
 	cookie := f.start(t)
-	w := httptest.NewRecorder()
-	if err := f.End(t.Context(), w, request(cookie)); err != nil || f.alive(t, cookie) {
+	expired, err := f.End(t.Context(), request(cookie))
+	if err != nil || f.alive(t, cookie) {
 		t.Errorf("End = %v, alive %v", err, f.alive(t, cookie))
 	}
-	if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge >= 0 || c[0].Name != cookie.Name {
-		t.Errorf("cookies %v, want ours taken back", c)
+	if expired == nil || expired.MaxAge >= 0 || expired.Name != cookie.Name {
+		t.Errorf("cookie %v, want ours taken back", expired)
+	}
+	if none, err := f.End(t.Context(), request()); none != nil || err != nil {
+		t.Errorf("End without a session = %v, %v", none, err)
 	}
 	cookie = f.start(t)
 	if err := f.EndAllOf(t.Context(), "u1"); err != nil || f.alive(t, cookie) {

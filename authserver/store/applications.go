@@ -19,7 +19,7 @@ type Applications struct {
 var _ application.Store = Applications{}
 
 const applicationColumns = `client_id, name, redirect_uris, type, auth_method, secret_hash, grant_types, scopes, id_token_alg,
-	initiate_login_uri, registration, enabled, revision, created_at, updated_at`
+	initiate_login_uri, registration, enabled, settings, revision, created_at, updated_at`
 
 // Get returns the application, or application.ErrNotFound.
 func (s Applications) Get(ctx context.Context, id provisioning.ClientID) (application.Application, error) {
@@ -70,26 +70,26 @@ func (s Applications) Put(ctx context.Context, a application.Application) (appli
 }
 
 func (s Applications) insert(ctx context.Context, a application.Application) (int64, error) {
-	redirects, grants, scopes, err := applicationJSON(a)
+	lists, err := applicationJSON(a)
 	if err != nil {
 		return 0, err
 	}
 	return s.DB.Exec(ctx, `INSERT INTO applications (`+applicationColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14) ON CONFLICT (client_id) DO NOTHING`,
-		a.ClientID, a.Name, redirects, a.Type, a.AuthMethod, a.SecretHash, grants, scopes, a.IDTokenAlg,
-		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15) ON CONFLICT (client_id) DO NOTHING`,
+		a.ClientID, a.Name, lists.redirects, a.Type, a.AuthMethod, a.SecretHash, lists.grants, lists.scopes, a.IDTokenAlg,
+		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), lists.settings, sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
 }
 
 func (s Applications) update(ctx context.Context, a application.Application) (int64, error) {
-	redirects, grants, scopes, err := applicationJSON(a)
+	lists, err := applicationJSON(a)
 	if err != nil {
 		return 0, err
 	}
 	return s.DB.Exec(ctx, `UPDATE applications SET name = $1, redirect_uris = $2, type = $3, auth_method = $4, secret_hash = $5,
 		grant_types = $6, scopes = $7, id_token_alg = $8, initiate_login_uri = $9, registration = $10, enabled = $11,
-		updated_at = $12, revision = revision + 1 WHERE client_id = $13 AND revision = $14`,
-		a.Name, redirects, a.Type, a.AuthMethod, a.SecretHash, grants, scopes, a.IDTokenAlg, a.InitiateLoginURI,
-		number(a.Registration), number(a.Enabled), sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
+		settings = $12, updated_at = $13, revision = revision + 1 WHERE client_id = $14 AND revision = $15`,
+		a.Name, lists.redirects, a.Type, a.AuthMethod, a.SecretHash, lists.grants, lists.scopes, a.IDTokenAlg, a.InitiateLoginURI,
+		number(a.Registration), number(a.Enabled), lists.settings, sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
 }
 
 // Delete removes exactly that revision, or returns application.ErrStale.
@@ -108,8 +108,9 @@ func scanApplication(r row) (application.Application, error) {
 	var a application.Application
 	var registration, enabled, created, updated int64
 	redirects, grants, scopes := column{into: &a.RedirectURIs}, column{into: &a.GrantTypes}, column{into: &a.Scopes}
+	settings := column{into: &a.Settings}
 	err := r.Scan(&a.ClientID, &a.Name, &redirects.text, &a.Type, &a.AuthMethod, &a.SecretHash, &grants.text, &scopes.text,
-		&a.IDTokenAlg, &a.InitiateLoginURI, &registration, &enabled, &a.Revision, &created, &updated)
+		&a.IDTokenAlg, &a.InitiateLoginURI, &registration, &enabled, &settings.text, &a.Revision, &created, &updated)
 	if sqldb.IsNoRows(err) {
 		return application.Application{}, application.ErrNotFound
 	}
@@ -118,16 +119,20 @@ func scanApplication(r row) (application.Application, error) {
 	}
 	a.Registration, a.Enabled = registration != 0, enabled != 0
 	a.CreatedAt, a.UpdatedAt = sqldb.Time(created), sqldb.Time(updated)
-	return a, decode(&redirects, &grants, &scopes)
+	return a, decode(&redirects, &grants, &scopes, &settings)
 }
 
-func applicationJSON(a application.Application) (redirects, grants, scopes string, err error) {
-	if redirects, err = jsonOf(a.RedirectURIs); err != nil {
-		return "", "", "", err
+// applicationLists are the columns that hold JSON.
+type applicationLists struct{ redirects, grants, scopes, settings string }
+
+func applicationJSON(a application.Application) (l applicationLists, err error) {
+	for _, column := range []struct {
+		text *string
+		of   any
+	}{{&l.redirects, a.RedirectURIs}, {&l.grants, a.GrantTypes}, {&l.scopes, a.Scopes}, {&l.settings, a.Settings}} {
+		if *column.text, err = jsonOf(column.of); err != nil {
+			return applicationLists{}, err
+		}
 	}
-	if grants, err = jsonOf(a.GrantTypes); err != nil {
-		return "", "", "", err
-	}
-	scopes, err = jsonOf(a.Scopes)
-	return redirects, grants, scopes, err
+	return l, nil
 }

@@ -22,6 +22,8 @@ var rowsOf = map[int]string{
 	3: `INSERT INTO connector_pin (name, digest, description, pinned_at)
 			VALUES ('scim2', 'abc', '{"name":"scim2","version":"1.0.0","display_name":"SCIM"}', 1700000000000012)`,
 	4: `UPDATE connector_pin SET egress = '[{"host":"x","port":443}]', pinned_by = 'root' WHERE name = 'scim2'`,
+	5: `UPDATE applications SET settings = '{"post_logout_redirect_uris":["https://app/out"]}' WHERE client_id = 'app';
+		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -38,7 +40,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 			t.Errorf("user = %+v, %v", u, err)
 		}
 		a, err := store.Applications{DB: db, Now: time.Now}.Get(t.Context(), "app")
-		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 {
+		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
 		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3} {

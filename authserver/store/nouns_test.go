@@ -171,6 +171,7 @@ func newApplication(id string) application.Application {
 	a.RedirectURIs = []string{"https://payroll.example.com/cb"}
 	a.SecretHash = application.HashSecret("secret")
 	a.Registration, a.InitiateLoginURI = true, "https://payroll.example.com/login"
+	a.PostLogoutRedirectURIs = []string{"https://payroll.example.com/out"}
 	return a
 }
 
@@ -237,7 +238,7 @@ func TestSessionLife(t *testing.T) {
 	onEach(t, func(t *testing.T, db *sqldb.DB) {
 		users, sessions := store.Users{DB: db}, store.Sessions{DB: db}
 		must(t, users.Insert(t.Context(), newUser("u1", "ada")))
-		want := session.Session{ID: "s1", User: "u1", AMR: []string{"pwd"}, AuthTime: at, UsedAt: at, EndsAt: at.Add(time.Hour)}
+		want := session.Session{ID: "s1", SID: "for applications", User: "u1", AMR: []string{"pwd"}, AuthTime: at, UsedAt: at, EndsAt: at.Add(time.Hour)}
 		must(t, sessions.Insert(t.Context(), want))
 		must(t, sessions.Touch(t.Context(), "s1", at.Add(time.Minute)))
 		must(t, sessions.Touch(t.Context(), "s1", at)) // a slower request never turns it back
@@ -246,9 +247,12 @@ func TestSessionLife(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("Get (-want +got):\n%s(%v)", diff, err)
 		}
-		must(t, sessions.DeleteAllOf(t.Context(), "u1"))
+		all, err := sessions.TakeAllOf(t.Context(), "u1")
+		if diff := cmp.Diff([]session.Session{want}, all); diff != "" || err != nil {
+			t.Errorf("TakeAllOf (-want +got):\n%s(%v)", diff, err)
+		}
 		if _, err := sessions.Get(t.Context(), "s1"); !errors.Is(err, session.ErrNone) {
-			t.Errorf("Get after DeleteAllOf: %v", err)
+			t.Errorf("Get after TakeAllOf: %v", err)
 		}
 	})
 }

@@ -21,8 +21,8 @@ func (s Sessions) Insert(ctx context.Context, v session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.DB.Exec(ctx, `INSERT INTO sessions (id, user_id, amr, auth_time, used_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		v.ID, v.User, amr, sqldb.Micros(v.AuthTime), sqldb.Micros(v.UsedAt), sqldb.Micros(v.EndsAt))
+	_, err = s.DB.Exec(ctx, `INSERT INTO sessions (id, sid, user_id, amr, auth_time, used_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		v.ID, v.SID, v.User, amr, sqldb.Micros(v.AuthTime), sqldb.Micros(v.UsedAt), sqldb.Micros(v.EndsAt))
 	if err != nil {
 		return fmt.Errorf("insert session: %w", err)
 	}
@@ -31,11 +31,16 @@ func (s Sessions) Insert(ctx context.Context, v session.Session) error {
 
 // Get returns a session however old, or session.ErrNone.
 func (s Sessions) Get(ctx context.Context, id string) (session.Session, error) {
-	v := session.Session{ID: id}
+	return scanSession(s.DB.QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1`, id))
+}
+
+const sessionColumns = `id, sid, user_id, amr, auth_time, used_at, ends_at`
+
+func scanSession(r row) (session.Session, error) {
+	var v session.Session
 	amr := column{into: &v.AMR}
 	var authTime, used, ends int64
-	err := s.DB.QueryRow(ctx, `SELECT user_id, amr, auth_time, used_at, ends_at FROM sessions WHERE id = $1`, id).
-		Scan(&v.User, &amr.text, &authTime, &used, &ends)
+	err := r.Scan(&v.ID, &v.SID, &v.User, &amr.text, &authTime, &used, &ends)
 	if sqldb.IsNoRows(err) {
 		return session.Session{}, session.ErrNone
 	}
@@ -58,10 +63,35 @@ func (s Sessions) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// DeleteAllOf removes the user's sessions.
-func (s Sessions) DeleteAllOf(ctx context.Context, user provisioning.UserID) error {
-	_, err := s.DB.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, user)
-	return err
+// TakeAllOf removes the user's sessions and returns them.
+func (s Sessions) TakeAllOf(ctx context.Context, user provisioning.UserID) ([]session.Session, error) {
+	var all []session.Session
+	err := s.DB.InTx(ctx, func(ctx context.Context) error {
+		var err error
+		if all, err = s.ofUser(ctx, user); err != nil {
+			return err
+		}
+		_, err = s.DB.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, user)
+		return err
+	})
+	return all, err
+}
+
+func (s Sessions) ofUser(ctx context.Context, user provisioning.UserID) ([]session.Session, error) {
+	rows, err := s.DB.Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 ORDER BY id`, user)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []session.Session
+	for rows.Next() {
+		v, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
 }
 
 // Sweep removes at most limit sessions that ended before a time, or were not used

@@ -102,11 +102,19 @@ func (v *Renderer) Wait(w http.ResponseWriter, t Texts, p WaitPage) {
 }
 
 // SignOutPage asks whether to sign out.
-type SignOutPage struct{ Form }
+type SignOutPage struct {
+	Form
+	App      string // the application's name that asks for it; "" for nobody
+	ReturnTo string // where the browser goes afterwards; "" for our own page
+}
 
 // SignOut writes the sign-out page.
 func (v *Renderer) SignOut(w http.ResponseWriter, t Texts, p SignOutPage) {
-	v.render(w, t, http.StatusOK, "sign_out", FormsStay, p)
+	forms := FormsStay
+	if p.ReturnTo != "" {
+		forms = FormsLeave
+	}
+	v.render(w, t, http.StatusOK, "sign_out", forms, p)
 }
 
 // MessagePage says one thing: an error, or that something is done. Title and

@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"testing"
+)
+
+// conformanceModule is one test of the OpenID Foundation's conformance suite. What is here
+// under its name does what the module does and wants what it wants, against the
+// whole server and without the suite, which needs a Java server and the network.
+type conformanceModule struct {
+	name string
+	test func(t *testing.T, s *suite)
+}
+
+// conformancePlan is a certification plan with as many modules as the suite (5.2.4) has.
+type conformancePlan struct {
+	name    string
+	count   int
+	modules []conformanceModule
+}
+
+func conformancePlans() []conformancePlan {
+	return []conformancePlan{
+		{"oidcc-rp-initiated-logout-certification-test-plan", 11, logoutModules()},
+	}
+}
+
+// TestOIDCC runs every module against one server.
+func TestOIDCC(t *testing.T) {
+	s := startSuite(t)
+	for _, p := range conformancePlans() {
+		for _, m := range p.modules {
+			t.Run(m.name, func(t *testing.T) { m.test(t, s) })
+		}
+	}
+}
+
+// TestOIDCCList prints the modules name by name, and fails when a plan lacks one or
+// two have one name.
+func TestOIDCCList(t *testing.T) {
+	for _, p := range conformancePlans() {
+		seen := map[string]bool{}
+		for _, m := range p.modules {
+			if m.test == nil || seen[m.name] {
+				t.Errorf("%s: %s has no test, or is there twice", p.name, m.name)
+			}
+			seen[m.name] = true
+			t.Logf("%s: %s", p.name, m.name)
+		}
+		if len(seen) != p.count {
+			t.Errorf("%s has %d modules here, and %d in the suite", p.name, len(seen), p.count)
+		}
+	}
+}
