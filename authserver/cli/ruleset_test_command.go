@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
 
+	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/provisioning/rules/cases"
 	"github.com/anteroom-id/anteroom/provisioning/rules/language"
@@ -14,6 +16,7 @@ import (
 
 type rulesetTestCommand struct {
 	Files   []string `arg:"" name:"file" help:"Files of cases; docs/rules-testing.md describes them."`
+	RuleSet string   `help:"Ask this rule set, which was applied, whatever the files name." placeholder:"NAME"`
 	Explain bool     `help:"Say why of cases that pass, too."`
 }
 
@@ -42,7 +45,7 @@ func (c rulesetTestCommand) Run(r *run) error {
 	result := testResult{Cases: []caseView{}}
 	var problems rules.Problems
 	for _, name := range c.Files {
-		outcomes, err := runCases(r, name)
+		outcomes, err := c.runCases(r, name)
 		if err != nil {
 			var more rules.Problems
 			if !errors.As(err, &more) {
@@ -68,7 +71,7 @@ func (c rulesetTestCommand) Run(r *run) error {
 
 // runCases runs one file. What is wrong with it, or with its rule set, is
 // [rules.Problems], each with the file it is in.
-func runCases(r *run, name string) ([]cases.Outcome, error) {
+func (c rulesetTestCommand) runCases(r *run, name string) ([]cases.Outcome, error) {
 	text, err := readText(r, name)
 	if err != nil {
 		return nil, err
@@ -78,10 +81,13 @@ func runCases(r *run, name string) ([]cases.Outcome, error) {
 	if err != nil {
 		return nil, inFiles(err, here)
 	}
+	if c.RuleSet != "" {
+		f.RuleSet = &cases.Reference{Name: c.RuleSet}
+	}
 	if f.RuleSet == nil {
 		return nil, rules.Problems{{Source: name, Line: 1, Column: 1, Text: "rule_set: required"}}
 	}
-	set, err := f.RuleSet.Load(func(other string) (string, error) { return readTextFile(beside(name, other)) })
+	set, err := f.RuleSet.Load(library{r, name})
 	if err != nil {
 		return nil, inFiles(err, here)
 	}
@@ -96,6 +102,28 @@ func runCases(r *run, name string) ([]cases.Outcome, error) {
 	return outcomes, nil
 }
 
+// library has what a file of cases refers to: files, and what was applied.
+type library struct {
+	run  *run
+	from string // the file
+}
+
+// File reads a file beside the one of cases.
+func (l library) File(name string) (string, error) { return readTextFile(beside(l.from, name)) }
+
+// Kept opens the database: only a file that names a rule set in it needs one.
+func (l library) Kept(name string) (set rules.RuleSet, err error) {
+	err = l.run.with(func(ctx context.Context, s *daemon.System) error {
+		kept, err := s.RuleSets.Get(ctx, name, 0)
+		if err != nil {
+			return about(fmt.Sprintf("rule set %q", name), err)
+		}
+		set = kept.RuleSet
+		return nil
+	})
+	return set, err
+}
+
 // beside returns where a file is that a file of cases names.
 func beside(name, other string) string {
 	if filepath.IsAbs(other) {
@@ -108,7 +136,10 @@ func beside(name, other string) string {
 // within the file of cases counts its own lines.
 func namesIn(name string, f *cases.Reference) map[string]string {
 	source := name + ": rule_set"
-	if f.File != "" {
+	switch {
+	case f.Name != "":
+		source = "rule set " + f.Name
+	case f.File != "":
 		source = beside(name, f.File)
 	}
 	var policies []string

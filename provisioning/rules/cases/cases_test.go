@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,26 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestEverythingCanBeSaid fails when a request has got a field that no case can give.
+func TestEverythingCanBeSaid(t *testing.T) {
+	f, err := Parse(strings.Replace(everything, "active: false", "active: true", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var look func(path string, v reflect.Value)
+	look = func(path string, v reflect.Value) {
+		if v.IsZero() && path != "Request.Now" {
+			t.Errorf("%s is not in the file", path)
+		}
+		if v.Kind() == reflect.Struct && v.Type().PkgPath() == reflect.TypeFor[rules.Request]().PkgPath() {
+			for i := range v.NumField() {
+				look(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		}
+	}
+	look("Request", reflect.ValueOf(f.Cases[0].Request))
+}
+
 // TestProblems shows that everything wrong with a file is found at once, where it is.
 func TestProblems(t *testing.T) {
 	_, err := Parse(`rule_set: {file: a.yaml, template: group_based, langauge: cel}
@@ -91,8 +112,8 @@ cases:
   - name: " "
     expect: deny
 `)
-	want := `1:11: rule_set: give one of file, source and template
-1:49: unknown field "langauge"; a rule set has compat, default_decision, file, language, parameters, policies, source, template, timezone
+	want := `1:11: rule_set: give one of name, file, source and template
+1:49: unknown field "langauge"; a rule set has compat, default_decision, file, language, name, parameters, policies, source, template, timezone
 2:1: unknown field "extra"; a file of cases has cases, rule_set
 4:23: must be permit, deny, not_applicable or indeterminate
 4:41: must be create or update: rules are not asked about anything else
@@ -129,6 +150,7 @@ func TestRefused(t *testing.T) {
 		"cases: {}\n":                 "1:8: cases must be a list",
 		"rule_set: \"\"\ncases: []\n": "1:11: must name a file",
 		"rule_set: {parameters: {a: b}, source: x}\ncases: []\n": "1:11: rule_set: parameters are of a template",
+		"rule_set: {name: a, timezone: UTC}\ncases: []\n":        "1:11: rule_set: one that is kept has everything else itself",
 		"rule_set: {file: a, language: rego}\ncases: []\n":       "1:31: must be cel or xacml",
 		"cases: &a []\n":                                  "1:8: anchors",
 		strings.Repeat(" ", MaxSource+1):                  "1:1: is larger than",
@@ -140,15 +162,27 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestLoad(t *testing.T) {
-	files := func(name string) (string, error) {
-		if name == "nowhere" {
-			return "", errors.New("no such file")
-		}
-		return "text of " + name, nil
+// library has any file and any rule set, but those that are nowhere.
+type library struct{}
+
+func (library) File(name string) (string, error) {
+	if name == "nowhere" {
+		return "", errors.New("no such file")
 	}
+	return "text of " + name, nil
+}
+
+func (library) Kept(name string) (rules.RuleSet, error) {
+	if name == "nowhere" {
+		return rules.RuleSet{}, errors.New("no such rule set")
+	}
+	return rules.RuleSet{Name: name, Revision: 7}, nil
+}
+
+func TestLoad(t *testing.T) {
 	for text, want := range map[string]rules.RuleSet{
 		"a.yaml":                              {Language: rules.LanguageCEL, Source: "text of a.yaml"},
+		"{name: staff}":                       {Name: "staff", Revision: 7},
 		"b.XML":                               {Language: rules.LanguageXACML, Source: "text of b.XML"},
 		"{file: b.xml, language: cel}":        {Language: rules.LanguageCEL, Source: "text of b.xml"},
 		"{file: b.xml, policies: [c, d]}":     {Language: rules.LanguageXACML, Source: "text of b.xml", Policies: []string{"text of c", "text of d"}},
@@ -161,7 +195,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		got, err := f.RuleSet.Load(files)
+		got, err := f.RuleSet.Load(library{})
 		if f.RuleSet.Template != "" {
 			if _, err := language.Compile(rules.RuleSet{Language: got.Language, Source: got.Source}); err != nil {
 				t.Errorf("%s: %v", text, err)
@@ -173,6 +207,7 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
+		"{name: nowhere}":                  "no such rule set",
 		"nowhere":                          "no such file",
 		"{source: x, policies: [nowhere]}": "no such file",
 		"{template: none}":                 `1:11: rule_set: there is no template "none"`,
@@ -182,7 +217,7 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		if _, err := f.RuleSet.Load(files); err == nil || err.Error() != want {
+		if _, err := f.RuleSet.Load(library{}); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
@@ -273,7 +308,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatal("a file without cases passes")
 			}
 			if file.RuleSet != nil {
-				_, _ = file.RuleSet.Load(func(name string) (string, error) { return name, nil })
+				_, _ = file.RuleSet.Load(library{})
 			}
 			if _, err = file.Run(set); err == nil {
 				return

@@ -13,9 +13,10 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/rules/template"
 )
 
-// Reference is a rule set as a file of cases names it: by a file, by its source, or
-// by a template. Exactly one of these is set.
+// Reference is a rule set as a file of cases names it: by its name where rule sets are
+// kept, by a file, by its source, or by a template. Exactly one of these is set.
 type Reference struct {
+	Name     string
 	File     string
 	Source   string
 	Template string
@@ -28,13 +29,24 @@ type Reference struct {
 	line, column int
 }
 
-// Load returns the rule set, of files that read returns.
-func (f *Reference) Load(read func(name string) (string, error)) (set rules.RuleSet, err error) {
-	if set, err = f.load(read); err != nil {
+// Library has what files of cases refer to. Errors are handed on.
+type Library interface {
+	// File returns the text of a file, which is named from where the file of cases is.
+	File(name string) (string, error)
+	// Kept returns the current revision of a rule set that is kept.
+	Kept(name string) (rules.RuleSet, error)
+}
+
+// Load returns the rule set.
+func (f *Reference) Load(from Library) (set rules.RuleSet, err error) {
+	if f.Name != "" {
+		return from.Kept(f.Name)
+	}
+	if set, err = f.load(from); err != nil {
 		return set, err
 	}
 	for _, name := range f.Policies {
-		text, err := read(name)
+		text, err := from.File(name)
 		if err != nil {
 			return set, err
 		}
@@ -43,7 +55,7 @@ func (f *Reference) Load(read func(name string) (string, error)) (set rules.Rule
 	return set, nil
 }
 
-func (f *Reference) load(read func(name string) (string, error)) (rules.RuleSet, error) {
+func (f *Reference) load(from Library) (rules.RuleSet, error) {
 	set := f.Set
 	if set.Language == "" {
 		set.Language = LanguageOf(f.File)
@@ -53,7 +65,7 @@ func (f *Reference) load(read func(name string) (string, error)) (rules.RuleSet,
 	case f.Template != "":
 		return f.render(set)
 	case f.File != "":
-		set.Source, err = read(f.File)
+		set.Source, err = from.File(f.File)
 	default:
 		set.Source = f.Source
 	}
@@ -100,6 +112,7 @@ func (r *reader) reference(n ast.Node) *Reference {
 		return out
 	}
 	given := r.Fields(n, "a rule set", map[string]func(ast.Node){
+		"name":             r.into(&out.Name),
 		"file":             r.into(&out.File),
 		"source":           r.into(&out.Source),
 		"template":         r.into(&out.Template),
@@ -111,13 +124,16 @@ func (r *reader) reference(n ast.Node) *Reference {
 		"compat":           func(n ast.Node) { out.Set.WSO2 = r.compat(n) },
 	})
 	ways := 0
-	for _, s := range []string{out.File, out.Source, out.Template} {
+	for _, s := range []string{out.Name, out.File, out.Source, out.Template} {
 		if s != "" {
 			ways++
 		}
 	}
 	if given != nil && ways != 1 {
-		r.At(r.Beginning(n), "rule_set: give one of file, source and template")
+		r.At(r.Beginning(n), "rule_set: give one of name, file, source and template")
+	}
+	if out.Name != "" && len(given) > 1 {
+		r.At(r.Beginning(n), "rule_set: one that is kept has everything else itself")
 	}
 	if slices.Contains(given, "parameters") && out.Template == "" {
 		r.At(r.Beginning(n), "rule_set: parameters are of a template")
