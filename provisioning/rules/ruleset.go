@@ -56,7 +56,9 @@ type Compiled interface {
 	// Zone is the time zone of the set's clock. Decide takes Request.Now there.
 	Zone() *time.Location
 	// Explain decides as Decide does, and says why. Values of attributes for which
-	// hide is true are not in the answer; a nil hide shows all. It evaluates every
-	// part once more: it is for people, not for the sign-in. It never panics.
+	// hide is true are not in the answer; a nil hide shows all. Policies may have
+	// several names for an attribute: it is hidden under all when it is under that of
+	// native rule sets. Explain evaluates every part once more: it is for people, not
+	// for the sign-in. It never panics.
 	Explain(r *Request, hide func(Attribute) bool) Explanation
 }

@@ -81,6 +81,15 @@ func FuzzDecide(f *testing.F) {
 		r.IP, _ = netip.ParseAddr(ip)
 		r.Now = time.Unix(now, 0)
 		decides(t, s, r)
+		const secret = "zq8Wm"
+		if strings.Contains(expr, secret) {
+			return
+		}
+		r.User.Email, r.User.Name, r.User.Groups = secret+email, secret, []string{secret}
+		r.User.Claims = map[string][]string{"claim": {secret}}
+		if all := written(t, s.Explain(r, func(rules.Attribute) bool { return true })); strings.Contains(all, secret) {
+			t.Errorf("a hidden value is shown: %s", all)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -105,6 +106,37 @@ func TestLanguagesAgree(t *testing.T) {
 				t.Errorf("hardly any of a kind: %v", seen)
 			}
 		})
+	}
+}
+
+// TestExplanationsHide explains generated requests with every attribute hidden, and
+// looks for what they have in the answers.
+func TestExplanationsHide(t *testing.T) {
+	const secret = "zq8W"
+	all := func(rules.Attribute) bool { return true }
+	filled := answers()
+	for _, form := range All() {
+		inCEL, inXACML, zone := compiled(t, form.Name, filled[form.Name])
+		r := rand.New(rand.NewPCG(2, 2))
+		for range 50 {
+			request := generated(r, zone)
+			u := &request.User
+			u.Email, u.Username, u.Name = secret+u.Email, secret, secret
+			for i := range u.Groups {
+				u.Groups[i] += secret
+			}
+			u.Roles = append(u.Roles, secret)
+			u.Claims = map[string][]string{"department": {secret}}
+			for _, x := range []rules.Explanation{inCEL.Explain(request, all), inXACML.Explain(request, all)} {
+				raw, err := json.Marshal(x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text := string(raw) + x.Text(); strings.Contains(text, secret) {
+					t.Fatalf("%s shows a hidden value: %s", form.Name, text)
+				}
+			}
+		}
 	}
 }
 

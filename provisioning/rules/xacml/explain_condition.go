@@ -1,6 +1,9 @@
 package xacml
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 )
 
@@ -127,10 +130,29 @@ func (x *explainer) usesHidden(e expression) bool {
 	hidden := false
 	visit(e, map[*variable]bool{}, func(e expression) {
 		if d, ok := e.(*designator); ok {
-			hidden = hidden || x.Hides(d.attribute)
+			hidden = hidden || slices.ContainsFunc(namesOf(d.attribute), x.Hides)
 		}
 	})
 	return hidden
+}
+
+// namesOf returns an attribute with the names under which native rule sets know what
+// it answers with, if these are others.
+func namesOf(a rules.Attribute) []rules.Attribute {
+	all := []rules.Attribute{a}
+	add := func(id string) { all = append(all, rules.Attribute{Category: categoryUser, ID: id, Type: a.Type}) }
+	name, isClaim := strings.CutPrefix(a.ID, wso2Claims)
+	switch {
+	case a.ID == categoryCall+"/claim-group":
+		add(wso2Claims + "groups")
+	case a.ID == wso2Claims+"role":
+		add(wso2Claims + "roles")
+	case a.ID == wso2Claims+"username":
+		add(categoryUser + "/username")
+	case isClaim:
+		add(name)
+	}
+	return all
 }
 
 // visit calls f with an expression and those in it. The definition of a variable is

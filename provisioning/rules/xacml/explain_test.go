@@ -255,6 +255,27 @@ func TestExplainHides(t *testing.T) {
 	}
 }
 
+// TestExplainHidesEveryName shows that what is hidden under the name that native rule
+// sets use is hidden under those that only policies have.
+func TestExplainHidesEveryName(t *testing.T) {
+	r := someone()
+	for id, native := range map[string]string{
+		categoryCall + "/claim-group": wso2Claims + "groups", wso2Claims + "role": wso2Claims + "roles",
+		wso2Claims + "username": categoryUser + "/username", wso2Claims + "department": "department", "department": "department",
+	} {
+		category := categoryUser
+		if strings.HasPrefix(id, categoryCall) {
+			category = categoryCall
+		}
+		set := mustCompile(t, policyOf("deny-overrides", "<Target/>"+ruleWhen("r", "Permit", apply1("string-is-in", lit(typeString, "x"), of(category, id, typeString)))))
+		shown := set.Explain(r, nil).Policy.Rules[0].Condition[0].Operands[0].Value
+		hidden := set.Explain(r, func(a rules.Attribute) bool { return a.ID == native && a.Category == categoryUser }).Policy.Rules[0].Condition[0].Operands[0].Value
+		if !strings.HasPrefix(shown, "[") || hidden != rules.Hidden {
+			t.Errorf("%s is shown as %s, and as %s when %s is hidden", id, shown, hidden, native)
+		}
+	}
+}
+
 // written is an explanation in both forms.
 func written(t testing.TB, x rules.Explanation) string {
 	t.Helper()

@@ -116,12 +116,27 @@ func TestRolesTwiceOnlyForWSO2(t *testing.T) {
 	}
 }
 
-// TestPanicIsNoDecision holds that a mistake in the engine refuses.
+// exploding is a condition that panics.
+type exploding struct{}
+
+func (exploding) kind() kind                               { return one(typeBoolean) }
+func (exploding) eval(*evaluation) (result, *rules.Status) { panic("boom") }
+
+// TestPanicIsNoDecision holds that a mistake in the engine refuses, in a condition
+// and elsewhere.
 func TestPanicIsNoDecision(t *testing.T) {
-	set := mustCompile(t, policyOf("permit-unless-deny", "<Target/>"+ruleWhen("r", "Permit", yes)))
-	set.root.children = append(set.root.children, nil)
-	got := set.Decide(someone())
-	if got.Decision != rules.IndeterminateDP || !strings.Contains(got.Status.Message, "internal error") {
-		t.Errorf("a panic gives %v, %+v", got.Decision, got.Status)
+	for name, spoil := range map[string]func(*policy){
+		"a rule that is none": func(p *policy) { p.children = append(p.children, nil) },
+		"a condition":         func(p *policy) { p.children[0].(*rule).condition = exploding{} },
+	} {
+		set := mustCompile(t, policyOf("permit-unless-deny", "<Target/>"+ruleWhen("r", "Permit", yes)))
+		spoil(set.root)
+		got := set.Decide(someone())
+		if got.Decision != rules.IndeterminateDP || !strings.Contains(got.Status.Message, "internal error") {
+			t.Errorf("%s: %v, %+v", name, got.Decision, got.Status)
+		}
+		if x := set.Explain(someone(), nil); x.Result.Decision != rules.IndeterminateDP || x.Policy != nil {
+			t.Errorf("%s, explained: %+v", name, x)
+		}
 	}
 }
