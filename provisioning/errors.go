@@ -13,6 +13,8 @@ var (
 	ErrRuleSetNotFound  = errors.New("rule set not found")
 	// ErrRuleSetInUse means a binding names the rule set.
 	ErrRuleSetInUse = errors.New("rule set is in use")
+	// ErrDraftUnused means no binding names the rule set that a draft stands for.
+	ErrDraftUnused = errors.New("no binding names the rule set of the draft")
 	// ErrTargetInUse means the target is bound to an application or has accounts.
 	ErrTargetInUse = errors.New("target is in use")
 	// ErrLinked means the external id is linked to another user's account.

@@ -63,6 +63,8 @@ type question struct {
 	facts     Facts
 	trigger   rules.Trigger
 	now       time.Time
+	operation rules.Operation // "" for what would be done to the account
+	draft     *Draft          // asked in place of stored rule sets; nil for none
 }
 
 // answer is what they say.
@@ -74,15 +76,25 @@ type answer struct {
 // ask asks the rule sets of a binding that enables rules. The error is about our
 // own database; what is wrong with a rule set is in the answer.
 func (b *Rulebook) ask(ctx context.Context, q question) (answer, error) {
-	sets, err := b.sets(ctx, q.binding.RuleSets)
+	sets, request, err := b.draw(ctx, q)
 	if err != nil {
-		return answer{}, fmt.Errorf("ask rules: %w", err)
+		return answer{}, err
+	}
+	return judgeRules(sets, request), nil
+}
+
+// draw returns the binding's rule sets, with a draft in its place, and what they are
+// asked.
+func (b *Rulebook) draw(ctx context.Context, q question) ([]namedSet, *rules.Request, error) {
+	sets, err := b.sets(ctx, q.draft.stored(q.binding.RuleSets))
+	if err != nil {
+		return nil, nil, fmt.Errorf("ask rules: %w", err)
 	}
 	app, err := b.Apps.App(ctx, q.binding.Client)
 	if err != nil {
-		return answer{}, fmt.Errorf("ask rules: %w", err)
+		return nil, nil, fmt.Errorf("ask rules: %w", err)
 	}
-	return judgeRules(sets, q.request(app)), nil
+	return q.draft.among(sets), q.request(app), nil
 }
 
 // namedSet is a rule set of a binding; set is nil when it cannot be asked.
@@ -91,6 +103,7 @@ type namedSet struct {
 	revision int64
 	set      rules.Compiled
 	problem  string
+	draft    bool // not stored
 }
 
 func (b *Rulebook) sets(ctx context.Context, names []string) ([]namedSet, error) {
@@ -228,6 +241,9 @@ func (q question) request(app rules.App) *rules.Request {
 	if a := q.account; a != nil && a.ExternalID != "" {
 		r.Operation = rules.OperationUpdate
 		r.Account = rules.Account{Linked: true, RemoteID: a.ExternalID, LastProvisioned: a.UpdatedAt}
+	}
+	if q.operation != "" {
+		r.Operation = q.operation
 	}
 	return r
 }

@@ -10,6 +10,23 @@ import (
 // Hidden stands for a value that is not to be shown.
 const Hidden = "•••"
 
+// Personal reports whether an attribute may say something about a person. Whatever is
+// not known to be about the application, the target, the time or the kind of request
+// may.
+func (a Attribute) Personal() bool {
+	switch a.Category {
+	case "http://wso2.org/identity/sp", "http://wso2.org/identity/idp", "http://wso2.org/identity/identity-action",
+		"urn:oasis:names:tc:xacml:3.0:attribute-category:environment":
+		return false
+	}
+	switch a.ID {
+	case "http://wso2.org/identity/provisioning/provision-operation", "urn:anteroom:request:trigger", "urn:anteroom:request:scope",
+		"urn:anteroom:account:linked":
+		return false
+	}
+	return true
+}
+
 // Nothing stands for an attribute that has no value.
 const Nothing = "nothing"
 
