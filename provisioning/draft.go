@@ -29,8 +29,8 @@ func (d *Draft) concerns(b Binding) bool {
 	return d != nil && (d.name == "" || slices.Contains(b.RuleSets, d.name))
 }
 
-// draftName is what an unnamed draft is called; no rule set has a name like it.
-const draftName = "(draft)"
+// DraftName is what an unnamed draft is called; no rule set has a name like it.
+const DraftName = "(draft)"
 
 // stored returns the names of the sets that are still to be read.
 func (d *Draft) stored(names []string) []string {
@@ -46,7 +46,7 @@ func (d *Draft) among(sets []namedSet) []namedSet {
 	case d == nil:
 		return sets
 	case d.name == "":
-		return []namedSet{{name: draftName, set: d.set, draft: true}}
+		return []namedSet{{name: DraftName, set: d.set, draft: true}}
 	}
 	for i, s := range sets {
 		if s.name == d.name {

@@ -258,10 +258,12 @@ func (g *Gate) look(ctx context.Context, r Request) (Decision, []ruling, error) 
 	if err := g.ruled(ctx, &d, standings); err != nil {
 		return Decision{}, nil, err
 	}
-	return d.judged(standings)
+	d, rulings := d.judged(standings)
+	return d, rulings, nil
 }
 
-func (d Decision) judged(standings []Standing) (Decision, []ruling, error) {
+// judged is the decision on bindings that stand as standings say.
+func (d Decision) judged(standings []Standing) (Decision, []ruling) {
 	rulings := make([]ruling, 0, len(standings))
 	for _, s := range standings {
 		out := judge(s, d.Request, d.DecidedAt)
@@ -272,5 +274,5 @@ func (d Decision) judged(standings []Standing) (Decision, []ruling, error) {
 		d.Findings = append(d.Findings, out.Finding)
 	}
 	d.Verdict, d.Failure = sum(rulings)
-	return d, rulings, nil
+	return d, rulings
 }

@@ -22,14 +22,21 @@ type SimulatorLedger interface {
 	LinkedTo(ctx context.Context, target TargetName, externalID string) (UserID, error)
 }
 
+// SimulatorReservations is what a Simulator reads of [Reservations].
+type SimulatorReservations interface {
+	Reserved(ctx context.Context, user UserID, target TargetName) (map[string]string, error)
+	Taken(ctx context.Context, user UserID, target TargetName, attribute string, candidates []Candidate) (map[string]bool, error)
+}
+
 // SimulatorOptions are the parts of a Simulator. All are required.
 type SimulatorOptions struct {
-	Ledger    SimulatorLedger
-	Rules     *Rulebook
-	Store     TargetReader
-	Targets   Targets
-	DigestKey []byte // the engine's
-	Now       func() time.Time
+	Ledger       SimulatorLedger
+	Reservations SimulatorReservations
+	Rules        *Rulebook
+	Store        TargetReader
+	Targets      Targets
+	DigestKey    []byte // the engine's
+	Now          func() time.Time
 }
 
 // Simulator says what rules, mapping, engine and gate would do about a user of an
@@ -43,7 +50,7 @@ type Simulator struct {
 // NewSimulator returns a simulator.
 func NewSimulator(o SimulatorOptions) *Simulator {
 	return &Simulator{o, &Engine{EngineOptions: EngineOptions{
-		Ledger: unwritten{o.Ledger}, Store: o.Store, Targets: o.Targets, Users: o.Rules.Users, Rules: o.Rules, Lease: DefaultLease,
+		Ledger: unwritten{o.Ledger}, Reservations: presumed{o.Reservations}, Store: o.Store, Targets: o.Targets, Users: o.Rules.Users, Rules: o.Rules, Lease: DefaultLease,
 		DigestKey: o.DigestKey, Logger: slog.New(slog.DiscardHandler), Now: o.Now, Random: func() float64 { return 0 },
 	}}}
 }
@@ -73,9 +80,19 @@ type Simulation struct {
 	RulesAt time.Time `json:"rules_at"`
 	// Verdict and Failure are the gate's on the whole sign-in, over all bindings of the
 	// application.
-	Verdict  Verdict            `json:"verdict"`
-	Failure  Failure            `json:"failure,omitzero"`
+	Verdict Verdict `json:"verdict"`
+	Failure Failure `json:"failure,omitzero"`
+	// Late is what becomes of a sign-in that waits, if nothing changes; nil if it does
+	// not wait.
+	Late     *Late              `json:"late,omitempty"`
 	Bindings []SimulatedBinding `json:"bindings"`
+}
+
+// Late is the gate's answer once the time is over.
+type Late struct {
+	After   time.Duration `json:"-"` // the longest of the timeouts of those bindings that wait
+	Verdict Verdict       `json:"verdict"`
+	Failure Failure       `json:"failure,omitzero"`
 }
 
 // SimulatedBinding is what one binding means for the user.
@@ -86,9 +103,14 @@ type SimulatedBinding struct {
 	Rules     SimulatedRules `json:"rules"`
 	// Gate is nil when the gate does not come to bindings: the user is disabled.
 	Gate *Finding `json:"gate,omitempty"`
+	// Late is what the gate says once the binding's timeout is over; nil if it does not
+	// wait.
+	Late *Finding `json:"late,omitempty"`
 	// Work is what the sign-in would do to the account besides: want, hasten, again or
 	// lose, as docs/decisions.md has it; "" for nothing.
-	Work         string            `json:"work,omitempty"`
+	Work string `json:"work,omitempty"`
+	// Account is the ledger's row, nil if there is none.
+	Account      *Account          `json:"-"`
 	Mapping      []MappedAttribute `json:"mapping,omitempty"`
 	MappingError string            `json:"mapping_error,omitempty"`
 	Sync         *Sync             `json:"sync,omitempty"` // only when the target was to be read
@@ -135,27 +157,19 @@ func (c *simulation) run(ctx context.Context) (Simulation, error) {
 	if err != nil {
 		return Simulation{}, err
 	}
-	d, rulings, err := c.gate()
-	if err != nil {
-		return Simulation{}, err
-	}
+	d := c.gate(bindings)
 	out := Simulation{
-		Application: c.Client, User: c.User, Login: c.person.Login, RulesAt: c.At, Verdict: d.Verdict, Failure: d.Failure, Bindings: []SimulatedBinding{},
+		Application: c.Client, User: c.User, Login: c.person.Login, RulesAt: c.At, Verdict: d.Verdict, Failure: d.Failure, Late: c.late(d),
+		Bindings: []SimulatedBinding{},
 	}
-	for i, b := range bindings {
-		if c.Target != "" && b.Target != c.Target {
+	for i := range bindings {
+		if c.Target != "" && bindings[i].Target != c.Target {
 			continue
 		}
-		wanted := false
-		if rulings != nil {
-			b.Gate, b.Work = &rulings[i].Finding, string(rulings[i].work)
-			b.Gate.Rules = nil // b.Rules says more
-			wanted = rulings[i].work == workWant || rulings[i].work == workAgain
-		}
-		if err := c.account(ctx, c.standings[i], wanted, &b); err != nil {
+		if err := c.account(ctx, c.standings[i], &bindings[i]); err != nil {
 			return Simulation{}, err
 		}
-		out.Bindings = append(out.Bindings, b)
+		out.Bindings = append(out.Bindings, bindings[i])
 	}
 	return out, nil
 }
@@ -215,28 +229,56 @@ func (c *simulation) rules(ctx context.Context) ([]SimulatedBinding, error) {
 
 func (c *simulation) hides(a rules.Attribute) bool { return !c.ShowValues && a.Personal() }
 
-// gate judges a sign-in that begins now. The rulings are nil if it is not let that
-// far.
-func (c *simulation) gate() (Decision, []ruling, error) {
-	d := Decision{
-		Request: Request{Client: c.Client, User: c.User, Grant: GrantAuthorize, Facts: c.Facts}, Verdict: VerdictPermit, DecidedAt: c.now,
-	}
+// gate judges a sign-in that begins now, and what each binding has to do with it.
+func (c *simulation) gate(bindings []SimulatedBinding) Decision {
+	d := Decision{Request: c.request(), Verdict: VerdictPermit, DecidedAt: c.now}
 	if !c.person.Active {
 		d.Verdict, d.Failure = VerdictDeny, Failure{FailureRefused, TextDisabled}
-		return d, nil, nil
+		return d
 	}
-	return d.judged(c.standings)
+	d, rulings := d.judged(c.standings)
+	for i, r := range rulings {
+		f := r.Finding
+		f.Rules = nil // SimulatedRules says more
+		bindings[i].Gate, bindings[i].Work = &f, string(r.work)
+		if f.Verdict == VerdictWait {
+			after := c.outOfTime(c.standings[i].Binding.Timeout)
+			late := judge(c.standings[i], after, c.now).Finding
+			late.Rules = nil
+			bindings[i].Late = &late
+		}
+	}
+	return d
 }
 
-// known is the user's account in the ledger; a new one if there is none.
-func (c *simulation) known(ctx context.Context, target TargetName) (Account, error) {
-	none := Account{User: c.person.ID, Target: target}
+func (c *simulation) request() Request {
+	return Request{Client: c.Client, User: c.User, Grant: GrantAuthorize, Facts: c.Facts}
+}
+
+// outOfTime is the request of a sign-in that began as long ago as a timeout.
+func (c *simulation) outOfTime(timeout time.Duration) Request {
+	r := c.request()
+	r.WaitingSince = c.now.Add(-timeout)
+	return r
+}
+
+// late is what a sign-in that waits ends in, if nothing changes.
+func (c *simulation) late(d Decision) *Late {
+	if d.Verdict != VerdictWait {
+		return nil
+	}
+	after, _ := Decision{Request: c.outOfTime(d.Timeout), DecidedAt: c.now}.judged(c.standings)
+	return &Late{After: d.Timeout, Verdict: after.Verdict, Failure: after.Failure}
+}
+
+// known is the user's account in the ledger, nil if there is none.
+func (c *simulation) known(ctx context.Context, target TargetName) (*Account, error) {
 	if c.User == "" {
-		return none, nil
+		return nil, nil
 	}
 	a, err := c.Ledger.Get(ctx, c.User, target)
 	if errors.Is(err, ErrAccountNotFound) {
-		return none, nil
+		return nil, nil
 	}
-	return a, err
+	return &a, err
 }

@@ -62,13 +62,12 @@ type GroupChange struct {
 
 // account adds the mapped attributes and, if the target is to be read, what would be
 // done to it.
-func (c *simulation) account(ctx context.Context, s Standing, wanted bool, out *SimulatedBinding) error {
-	target := s.Binding.Target
-	row, err := c.known(ctx, target)
-	if err != nil {
+func (c *simulation) account(ctx context.Context, s Standing, out *SimulatedBinding) error {
+	var err error
+	if out.Account, err = c.known(ctx, out.Target); err != nil {
 		return err
 	}
-	r, err := c.engine.opened(ctx, target)
+	r, err := c.engine.opened(ctx, out.Target)
 	if err != nil {
 		failure, ours := failureOf(err)
 		if ours != nil {
@@ -89,15 +88,26 @@ func (c *simulation) account(ctx context.Context, s Standing, wanted bool, out *
 	if !c.Compare {
 		return nil
 	}
-	r.account, r.conn, r.held = row, reading(r.conn), c.held()
-	r.desired = DesiredPresent
-	if row.Desired != "" && !wanted {
-		r.desired = row.Desired
-	}
 	p := &prospect{simulation: c, run: r, standing: s}
 	out.Sync = &p.Sync
-	out.Sync.Due = wanted || row.AppliedRev < row.DesiredRev
+	p.prepare(out)
 	return p.look(ctx)
+}
+
+// prepare makes the run what it would be once the gate's work is in the ledger.
+func (p *prospect) prepare(out *SimulatedBinding) {
+	wanted := out.Work == string(workWant) || out.Work == string(workAgain)
+	r := p.run
+	r.conn, r.held, r.desired = reading(r.conn), &held{lease: DefaultLease, until: p.now.Add(time.Hour)}, DesiredPresent
+	r.account = Account{User: p.person.ID, Target: out.Target}
+	if out.Account != nil {
+		r.account = *out.Account
+		if !wanted {
+			r.desired = r.account.Desired
+		}
+	}
+	r.lease.Account = r.account
+	p.Due = wanted || r.account.AppliedRev < r.account.DesiredRev
 }
 
 // failureOf tells what a target or its connector did wrong from an error of our own.
@@ -107,9 +117,6 @@ func failureOf(err error) (failure *sdk.Error, ours error) {
 	}
 	return nil, err
 }
-
-// held lets each call take as long as one of the engine's.
-func (c *simulation) held() *held { return &held{lease: DefaultLease, until: c.now.Add(time.Hour)} }
 
 // prospect is the run of the engine that would follow, as far as it only reads.
 type prospect struct {
@@ -173,7 +180,7 @@ func (p *prospect) decide(ctx context.Context) error {
 	case err != nil:
 		return err
 	case found == nil:
-		return p.create()
+		return p.create(ctx, linked)
 	}
 	p.align(*found, linked)
 	return nil
@@ -204,16 +211,28 @@ func (p *prospect) leave(ctx context.Context) error {
 	return nil
 }
 
-func (p *prospect) create() error {
-	values, err := p.run.initial()
+func (p *prospect) create(ctx context.Context, linked string) error {
+	r := p.run
+	values, err := r.initial()
 	if err != nil {
 		return err
+	}
+	found, err := r.name(ctx, values)
+	switch {
+	case err != nil:
+		return err
+	case found != nil:
+		if err := r.adopt(ctx, *found); err != nil {
+			return err
+		}
+		p.align(*found, linked)
+		return nil
 	}
 	p.Action = SyncCreate
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		p.change(AttributeChange{Attribute: name}, nil, values[name])
 	}
-	if len(p.run.groups) > 0 {
+	if len(r.groups) > 0 {
 		p.regroup()
 	}
 	return nil

@@ -35,6 +35,22 @@ func (u unwritten) LinkedTo(ctx context.Context, target TargetName, externalID s
 	return u.ledger.LinkedTo(ctx, target, externalID)
 }
 
+// presumed are reservations of which the next is only presumed.
+type presumed struct{ SimulatorReservations }
+
+var _ Reservations = presumed{}
+
+// Reserve implements Reservations.
+func (p presumed) Reserve(ctx context.Context, l Lease, attribute string, candidates []Candidate) (string, error) {
+	taken, err := p.Taken(ctx, l.Account.User, l.Account.Target, attribute, candidates)
+	for _, c := range candidates {
+		if err == nil && !taken[c.Folded] {
+			return c.Value, nil
+		}
+	}
+	return "", err
+}
+
 // reading leaves of a connection what reads. That there are other verbs can still be
 // seen.
 func reading(c Conn) Conn {

@@ -24,7 +24,7 @@ func (l *lab) simulate(edit func(*provisioning.Scenario)) provisioning.Simulatio
 		Ledger: struct {
 			*store.Accounts
 			*store.Bindings
-		}{l.Accounts, l.Bindings}, Rules: l.rules, Store: l.Targets, Targets: l.world, DigestKey: make([]byte, 32), Now: l.Now,
+		}{l.Accounts, l.Bindings}, Reservations: l.Accounts, Rules: l.rules, Store: l.Targets, Targets: l.world, DigestKey: make([]byte, 32), Now: l.Now,
 	})
 	scenario := provisioning.Scenario{Client: "app", User: "ann", Compare: true}
 	edit(&scenario)
@@ -89,12 +89,35 @@ func situations() map[string]struct {
 			l.here("ann")
 			l.people.edit("ann", func(p *provisioning.Profile) { p.Active = false })
 		}, provisioning.SyncSuspend},
+		"unique": {func(l *lab) {
+			unique(l)
+			l.namesake("ben")
+			_, err := l.gate.Start(l.Context(), request("ben"))
+			l.ok(err)
+			l.drain()
+			l.world.plant(sdk.Attributes{"login": "ada2"}, true)
+		}, provisioning.SyncCreate},
+		"unique and ours": {func(l *lab) {
+			unique(l)
+			l.world.plant(sdk.Attributes{"login": "ada", "owner": "ann", "email": "ann@example.com"}, true)
+		}, provisioning.SyncAdopt},
 		"in groups": {func(l *lab) {
 			l.target(func(x *provisioning.Target) { x.Groups = map[string][]string{"staff": {"all"}} })
 			l.here("ann")
 			l.target(func(x *provisioning.Target) { x.Groups = map[string][]string{"staff": {"all", "more"}} })
 		}, provisioning.SyncUpdate},
 	}
+}
+
+// unique gives accounts logins that no other has, after the given name.
+func unique(l *lab) {
+	l.target(func(x *provisioning.Target) {
+		x.Mapping = []provisioning.AttributeMapping{
+			{Attribute: "login", Unique: &provisioning.Unique{Candidates: []string{"user.given_name.slug()"}, Suffix: &provisioning.Suffix{Start: 2, Max: 9}}},
+			{Attribute: "email", Source: "user.email"},
+		}
+	})
+	l.namesake("ann")
 }
 
 // What a simulation says is what the engine then does.
@@ -294,7 +317,7 @@ func TestSimulationRefuses(t *testing.T) {
 		Ledger: struct {
 			*store.Accounts
 			*store.Bindings
-		}{l.Accounts, l.Bindings}, Rules: l.rules, Store: l.Targets, Targets: l.world, Now: l.Now,
+		}{l.Accounts, l.Bindings}, Reservations: l.Accounts, Rules: l.rules, Store: l.Targets, Targets: l.world, Now: l.Now,
 	})
 	draft, err := l.rules.Draft(native("nowhere", "true"))
 	l.ok(err)
