@@ -102,7 +102,7 @@ func (s State) provisioned() Step {
 	case provisioning.VerdictWait:
 		return s.page(ActionWait, errorInteractionRequired, "an account the application needs is being prepared")
 	case provisioning.VerdictDeny:
-		code, description := oauthError(s.Decision.Failure.Code)
+		code, description := OAuthError(s.Decision.Failure.Code)
 		return s.page(ActionWait, code, description)
 	default:
 		return Step{Action: ActionFail, Error: errorServer, Description: "the sign-in cannot go on"}
@@ -115,12 +115,13 @@ func left(f provisioning.Failure) Step {
 	if f.Code == "" {
 		return Step{Action: ActionFail, Error: errorAccessDenied, Description: "the user went back to the application"}
 	}
-	code, description := oauthError(f.Code)
+	code, description := OAuthError(f.Code)
 	return Step{Action: ActionFail, Error: code, Description: description}
 }
 
-// oauthError is the one table from a gate failure to an OAuth error.
-func oauthError(code provisioning.FailureCode) (string, string) {
+// OAuthError is the one table from a gate failure to what the application receives: an
+// OAuth error and its description.
+func OAuthError(code provisioning.FailureCode) (string, string) {
 	switch code {
 	case provisioning.FailureRefused:
 		return errorAccessDenied, "the user cannot have an account the application needs"
