@@ -96,10 +96,12 @@ func viewAttempt(a provisioning.Attempt) attemptView {
 	return attemptView{
 		ID: a.ID, Rev: a.Rev, OperationID: a.OperationID, Number: a.Number, Trigger: a.Trigger,
 		StartedAt: utc(a.StartedAt), EndedAt: utc(a.EndedAt), Outcome: a.Outcome, Kind: a.Kind, Detail: a.Detail, Changed: a.Changed,
-		Calls: list(a.Calls, func(c provisioning.Call) callView {
-			return callView{Verb: c.Verb, Key: c.Key, Took: c.Took.Round(time.Millisecond).String(), Result: c.Result, Detail: c.Detail}
-		}),
+		Calls: list(a.Calls, viewCall),
 	}
+}
+
+func viewCall(c provisioning.Call) callView {
+	return callView{Verb: c.Verb, Key: c.Key, Took: c.Took.Round(time.Millisecond).String(), Result: c.Result, Detail: c.Detail}
 }
 
 type decisionView struct {

@@ -15,14 +15,19 @@ import (
 )
 
 type rulesetCheckCommand struct {
-	File            string   `arg:"" help:"Rule set in CEL (YAML) or XACML, - for standard input."`
-	Language        string   `help:"Language: ${enum}; by default xacml of a file that ends in .xml, else cel." enum:"cel,xacml," default:""`
+	File         string `arg:"" help:"Rule set in CEL (YAML) or XACML, - for standard input."`
+	ruleSetFlags `embed:""`
+	Application  []string `help:"Name of an application; with at least one, other names in policies are warned about." sep:"none" placeholder:"NAME"`
+	Target       []string `help:"Name of a target; with at least one, other names in policies are warned about." sep:"none" placeholder:"NAME"`
+}
+
+// ruleSetFlags say what a file does not of the rule set in it.
+type ruleSetFlags struct {
+	Language        string   `help:"Language: ${enum}; by default xacml of XML, else cel." enum:"cel,xacml," default:""`
 	Policy          []string `help:"A further XACML document that the rule set refers to; repeat for several." sep:"none" placeholder:"FILE"`
 	WSO2            bool     `name:"wso2" help:"Give XACML policies each role a second time as Internal/ROLE."`
 	Timezone        string   `help:"Time zone of XACML policies, such as Europe/Berlin." placeholder:"ZONE"`
 	DefaultDecision string   `help:"What XACML policies that do not apply stand for: deny or permit." placeholder:"DECISION"`
-	Application     []string `help:"Name of an application; with at least one, other names in policies are warned about." sep:"none" placeholder:"NAME"`
-	Target          []string `help:"Name of a target; with at least one, other names in policies are warned about." sep:"none" placeholder:"NAME"`
 }
 
 // rulesetView is a rule set that compiles.
@@ -44,7 +49,7 @@ type warningView struct {
 
 // Run compiles the rule set. Warnings are no failure: none makes a policy wrong.
 func (c rulesetCheckCommand) Run(r *run) error {
-	set, err := c.ruleSet(r)
+	set, err := c.ruleSet(r, c.File)
 	if err != nil {
 		return err
 	}
@@ -69,17 +74,17 @@ func (c rulesetCheckCommand) Run(r *run) error {
 	})
 }
 
-func (c rulesetCheckCommand) ruleSet(r *run) (set rules.RuleSet, err error) {
+func (f ruleSetFlags) ruleSet(r *run, file string) (set rules.RuleSet, err error) {
 	set = rules.RuleSet{
-		Language: rules.Language(c.Language), DefaultDecision: rules.DefaultDecision(c.DefaultDecision), Timezone: c.Timezone, WSO2: c.WSO2,
+		Language: rules.Language(f.Language), DefaultDecision: rules.DefaultDecision(f.DefaultDecision), Timezone: f.Timezone, WSO2: f.WSO2,
 	}
-	if set.Language == "" {
-		set.Language = cases.LanguageOf(c.File)
-	}
-	if set.Source, err = readText(r, c.File); err != nil {
+	if set.Source, err = readText(r, file); err != nil {
 		return set, err
 	}
-	for _, name := range c.Policy {
+	if set.Language == "" {
+		set.Language = languageOf(file, set.Source)
+	}
+	for _, name := range f.Policy {
 		text, err := readText(r, name)
 		if err != nil {
 			return set, err
@@ -87,6 +92,15 @@ func (c rulesetCheckCommand) ruleSet(r *run) (set rules.RuleSet, err error) {
 		set.Policies = append(set.Policies, text)
 	}
 	return set, nil
+}
+
+// languageOf goes by the name of a file, and by how its text begins: no rule set in
+// YAML begins as XML does.
+func languageOf(file, text string) rules.Language {
+	if strings.HasPrefix(strings.TrimLeft(text, "\ufeff \t\r\n"), "<") {
+		return rules.LanguageXACML
+	}
+	return cases.LanguageOf(file)
 }
 
 // linter is what a rule set in XACML can do beside deciding.

@@ -156,9 +156,10 @@ func (c targetDeleteCommand) Run(r *run) error {
 }
 
 type bindingCommands struct {
-	List   bindingListCommand   `cmd:"" help:"List bindings, with what each combination of options does."`
-	Set    bindingSetCommand    `cmd:"" help:"Create or change a binding."`
-	Delete bindingDeleteCommand `cmd:"" help:"Delete a binding; its on_loss policy says what becomes of the accounts."`
+	List     bindingListCommand     `cmd:"" help:"List bindings, with what each combination of options does."`
+	Set      bindingSetCommand      `cmd:"" help:"Create or change a binding."`
+	Simulate bindingSimulateCommand `cmd:"" help:"Say what rules, mapping and gate would do about a user, and what would be done to the target. Changes nothing."`
+	Delete   bindingDeleteCommand   `cmd:"" help:"Delete a binding; its on_loss policy says what becomes of the accounts."`
 }
 
 type bindingListCommand struct{}

@@ -44,6 +44,9 @@ type System struct {
 	Sweeper         *provisioning.Sweeper
 	Lifecycle       *provisioning.Lifecycle
 	Gate            *provisioning.Gate
+	// Simulator says what would be done, and does nothing.
+	Simulator *provisioning.Simulator
+	Rules     *provisioning.Rulebook
 	// ConnectorCrashes tells how connector processes ended that should not have.
 	ConnectorCrashes store.ConnectorCrashes
 
@@ -174,18 +177,22 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
 		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
-	rulebook := provisioning.NewRulebook(provisioning.RulebookOptions{
+	s.Rules = provisioning.NewRulebook(provisioning.RulebookOptions{
 		Sets: s.RuleSets, Compile: language.Compile, Users: people, Apps: apps{s.Applications}, Bindings: s.Bindings, Decisions: s.Decisions,
 	})
 	engine, err := provisioning.NewEngine(provisioning.EngineOptions{
 		Ledger: s.observedLedger(s.faults.Ledger(s.Accounts)), Health: s.faults.Health(s.Health), Admission: s.faults.Admission(s.Accounts),
 		Reservations: s.faults.Reservations(s.Accounts),
-		Store:        s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Rules: rulebook, Notifier: s.notifier, Lease: s.Config.Lease,
+		Store:        s.Targets, Targets: s.faults.Targets(s.connections), Users: people, Rules: s.Rules, Notifier: s.notifier, Lease: s.Config.Lease,
 		DigestKey: digestKey, Logger: s.log, Now: s.Now, Random: rand.Float64,
 	})
 	if err != nil {
 		return err
 	}
+	s.Simulator = provisioning.NewSimulator(provisioning.SimulatorOptions{
+		Ledger: gateLedger{s.Bindings, s.Accounts}, Reservations: s.Accounts, Rules: s.Rules, Store: s.Targets, Targets: s.connections,
+		DigestKey: digestKey, Now: s.Now,
+	})
 	s.reconciler = provisioning.NewReconciler(provisioning.ReconcilerOptions{
 		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.Now,
 	})
@@ -193,7 +200,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Queue: s.faults.Queue(s.Accounts), Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
 	})
 	s.Gate = provisioning.NewGate(provisioning.GateOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Rules: rulebook, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
+		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Rules: s.Rules, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
 		Notifier: s.notifier, Now: s.Now,
 	})
 	return nil
