@@ -62,16 +62,18 @@ func TestDocsExampleOfRulesIsDecided(t *testing.T) {
 	}
 }
 
-// Every command that docs/rules.md shows is run by a script.
+// Every command that the pages about rules show is run by a script.
 func TestDocsRulesetCommandsAreRun(t *testing.T) {
-	script := readDoc(t, "e2e/testdata/ruleset.txt")
-	shown := regexp.MustCompile("(?m)^\\| `anteroom ([a-z]+ ?[a-z]*)[^`]*`").FindAllStringSubmatch(readDoc(t, "docs/rules.md"), -1)
-	if len(shown) < 7 {
-		t.Fatalf("docs/rules.md shows %d commands", len(shown))
-	}
-	for _, c := range shown {
-		if !strings.Contains(script, "\nexec anteroom "+strings.TrimSpace(c[1])) {
-			t.Errorf("no script runs %s", c[1])
+	scripts := readDoc(t, "e2e/testdata/ruleset.txt") + readDoc(t, "e2e/testdata/ruleset_files.txt")
+	for page, least := range map[string]int{"docs/rules.md": 8, "docs/rules-testing.md": 4} {
+		shown := regexp.MustCompile("(?m)^\\| `anteroom ([a-z]+ ?[a-z]*)[^`]*`").FindAllStringSubmatch(readDoc(t, page), -1)
+		if len(shown) < least {
+			t.Fatalf("%s shows %d commands", page, len(shown))
+		}
+		for _, c := range shown {
+			if !strings.Contains(scripts, "\nexec anteroom "+strings.TrimSpace(c[1])) {
+				t.Errorf("%s: no script runs %s", page, c[1])
+			}
 		}
 	}
 }
