@@ -3,9 +3,13 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"html"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -27,6 +31,8 @@ import (
 const (
 	suiteClient      = "suite"
 	suiteClient2     = "suite-2" // authenticates with client_secret_post
+	suiteBack        = "suite-back"
+	suiteFront       = "suite-front"
 	suiteCallback    = "http://127.0.0.1:9/test/callback"
 	suiteAfterLogout = "http://127.0.0.1:9/test/post_logout_redirect"
 )
@@ -43,6 +49,18 @@ applications:
     auth_method: client_secret_post
     redirect_uris: [http://127.0.0.1:9/test/callback]
     secret: {env: APP_SECRET}
+  - client_id: suite-back
+    name: Hears of logouts at its back
+    redirect_uris: [http://127.0.0.1:9/test/callback]
+    post_logout_redirect_uris: [http://127.0.0.1:9/test/post_logout_redirect]
+    backchannel_logout_uri: %[1]s/backchannel_logout
+    secret: {env: APP_SECRET}
+  - client_id: suite-front
+    name: Hears of logouts at its front
+    redirect_uris: [http://127.0.0.1:9/test/callback, "%[1]s/callback"]
+    post_logout_redirect_uris: [http://127.0.0.1:9/test/post_logout_redirect, "%[1]s/out"]
+    frontchannel_logout_uri: %[1]s/frontchannel_logout
+    secret: {env: APP_SECRET}
 `
 
 // suite is a server without targets, as the conformance suite would have it, and
@@ -51,6 +69,19 @@ type suite struct {
 	*stack
 	metadata map[string]any
 	user     user.User
+	app      string // where the applications that hear of logouts listen
+	heard    chan *http.Request
+}
+
+// ServeHTTP is those applications. Forms are read; everything else is a page.
+func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	if strings.HasSuffix(r.URL.Path, "channel_logout") {
+		s.heard <- r
+	}
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	_, _ = io.WriteString(w, "<title>The application</title><p>"+html.EscapeString(r.URL.Path))
 }
 
 func startSuite(t *testing.T) *suite {
@@ -81,7 +112,10 @@ func startSuite(t *testing.T) *suite {
 	if s.System, err = daemon.Open(t.Context(), cfg, log); err != nil {
 		t.Fatal(err)
 	}
-	s.applyText(t, suiteResources)
+	listening := httptest.NewServer(s)
+	t.Cleanup(listening.Close)
+	s.app, s.heard = listening.URL, make(chan *http.Request, 10)
+	s.applyText(t, fmt.Sprintf(suiteResources, s.app))
 	s.user = s.importUser(t, "conformance")
 	s.serve(t, listener)
 	s.metadata = s.discover(t)
@@ -138,7 +172,12 @@ type party struct {
 
 func (s *suite) party(t *testing.T) *party {
 	t.Helper()
-	p := &party{T: t, suite: s, relyingParty: newRelyingPartyOf(t, s.issuer, suiteClient), browser: newBrowser()}
+	return s.partyOf(t, suiteClient)
+}
+
+func (s *suite) partyOf(t *testing.T, client string) *party {
+	t.Helper()
+	p := &party{T: t, suite: s, relyingParty: newRelyingPartyOf(t, s.issuer, client), browser: newBrowser()}
 	p.config.RedirectURL = suiteCallback
 	p.config.Scopes = []string{oidc.ScopeOpenID}
 	return p

@@ -22,6 +22,8 @@ type conformancePlan struct {
 func conformancePlans() []conformancePlan {
 	return []conformancePlan{
 		{"oidcc-rp-initiated-logout-certification-test-plan", 11, logoutModules()},
+		{"oidcc-backchannel-rp-initiated-logout-certification-test-plan", 2, backchannelModules()},
+		{"oidcc-frontchannel-rp-initiated-logout-certification-test-plan", 2, frontchannelModules()},
 	}
 }
 

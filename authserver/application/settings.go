@@ -12,6 +12,17 @@ type Settings struct {
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
 	// (OpenID Connect RP-Initiated Logout 1.0 section 3.1).
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris,omitempty" json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURI is told by the server that a session ended (OpenID Connect
+	// Back-Channel Logout 1.0 section 2.2).
+	BackchannelLogoutURI string `yaml:"backchannel_logout_uri,omitempty" json:"backchannel_logout_uri,omitempty"`
+	// FrontchannelLogoutURI is loaded in the browser when a session ends (OpenID
+	// Connect Front-Channel Logout 1.0 section 2).
+	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri,omitempty" json:"frontchannel_logout_uri,omitempty"`
+}
+
+// HearsLogout reports whether the application wants to know when a session ends.
+func (s Settings) HearsLogout() bool {
+	return s.BackchannelLogoutURI != "" || s.FrontchannelLogoutURI != ""
 }
 
 func (a Application) checkSettings(p *Problems) {
@@ -24,4 +35,22 @@ func (a Application) checkSettings(p *Problems) {
 			p.add(field, "is there twice")
 		}
 	}
+	if a.BackchannelLogoutURI != "" {
+		if err := checkWebURI(a.BackchannelLogoutURI); err != nil {
+			p.add("backchannel_logout_uri", err.Error())
+		}
+	}
+	if a.FrontchannelLogoutURI != "" && !a.ownOrigin(a.FrontchannelLogoutURI) {
+		p.add("frontchannel_logout_uri", "must have scheme, host and port of a redirect URI")
+	}
+}
+
+// ownOrigin reports whether a web URI has the origin of a redirect URI: we show it
+// in a frame, so it must be the application's own.
+func (a Application) ownOrigin(raw string) bool {
+	u, err := parseURI(raw)
+	return err == nil && checkWebURL(u) == nil && slices.ContainsFunc(a.RedirectURIs, func(redirect string) bool {
+		r, err := parseURI(redirect)
+		return err == nil && r.Scheme == u.Scheme && r.Host == u.Host
+	})
 }

@@ -16,6 +16,13 @@ func TestSettings(t *testing.T) {
 		"post logout": {func(a *application.Application) {
 			a.PostLogoutRedirectURIs = []string{"https://app.example/out", "http://app.example/out", "https://app.example/out"}
 		}, []string{"post_logout_redirect_uris[1]", "post_logout_redirect_uris[2]"}},
+		"logout, both": {func(a *application.Application) {
+			a.BackchannelLogoutURI, a.FrontchannelLogoutURI = "https://backend.example/out", "https://payroll.example.com/front?x=1"
+		}, nil},
+		"backchannel in clear":    {func(a *application.Application) { a.BackchannelLogoutURI = "http://app.example.com/out" }, []string{"backchannel_logout_uri"}},
+		"frontchannel, elsewhere": {func(a *application.Application) { a.FrontchannelLogoutURI = "https://other.example/out" }, []string{"frontchannel_logout_uri"}},
+		"frontchannel, port":      {func(a *application.Application) { a.FrontchannelLogoutURI = "https://payroll.example.com:8443/" }, []string{"frontchannel_logout_uri"}},
+		"frontchannel, script":    {func(a *application.Application) { a.FrontchannelLogoutURI = "javascript:alert(1)" }, []string{"frontchannel_logout_uri"}},
 	} {
 		a := valid()
 		c.change(&a)

@@ -40,6 +40,9 @@ type Config struct {
 	// Lease is how long a worker holds an account without a sign of life: the
 	// longest that the work of a server that was killed waits for another.
 	Lease time.Duration
+	// OutboundNetworks are networks that are not public, and that addresses which
+	// applications registered may lead to all the same.
+	OutboundNetworks []netip.Prefix
 	// Dev accepts unpinned connectors. It is a flag of the command, never a key.
 	Dev bool
 	// Launcher is the binary that confines connectors: the program itself, if its
@@ -103,6 +106,7 @@ func keys() []key {
 		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
 		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
 		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
+		{path: "outbound.allow_networks", help: "networks that addresses of applications may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
 	}
 }
@@ -185,6 +189,25 @@ func setMetricsListen(c *Config, s string) error {
 		return fmt.Errorf("must not be the address of listen: metrics are not for the public")
 	}
 	c.MetricsListen = s
+	return nil
+}
+
+// setNetworks comes after setIssuer. On a developer's machine applications are on
+// loopback, as the server is.
+func setNetworks(c *Config, s string) error {
+	if u, err := url.Parse(c.Issuer); err == nil && isLoopback(u.Hostname()) {
+		c.OutboundNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	for field := range strings.SplitSeq(s, ",") {
+		if s == "" {
+			return nil
+		}
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(field))
+		if err != nil {
+			return fmt.Errorf("must be networks with commas between, such as 10.0.0.0/8,fd00::/8")
+		}
+		c.OutboundNetworks = append(c.OutboundNetworks, prefix.Masked())
+	}
 	return nil
 }
 

@@ -100,6 +100,10 @@ func (s *System) cleaners() map[string]cleaner {
 		"sessions": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Sessions{DB: s.db}.Sweep(ctx, now, now.Add(-session.DefaultIdle), limit)
 		}),
+		"applications of sessions": func(ctx context.Context, limit int) (int, error) {
+			n, err := store.Participants{DB: s.db}.Sweep(ctx, limit)
+			return int(n), err
+		},
 		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)
 		}),

@@ -60,8 +60,9 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 		return errors.Join(err, listener.Close())
 	}
 	s.runner.Start(context.WithoutCancel(ctx))
+	telling := s.startLogouts(ctx)
 	background := []<-chan struct{}{
-		scraping, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.hints.start(ctx),
+		scraping, telling, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.hints.start(ctx),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve() }()
@@ -134,7 +135,11 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	driver := &flow.Driver{
 		Known:   session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now},
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+		Logouts: s.logouts, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+	}
+	s.ring = keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.Now)
+	if err := s.ring.Load(ctx); err != nil {
+		return nil, err
 	}
 	provider, err := s.provider(ctx, driver, pages)
 	if err != nil {
@@ -154,16 +159,12 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 var errPanicked = errors.New("the handler panicked; see the log")
 
 func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.Renderer) (*op.Provider, error) {
-	ring := keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.Now)
-	if err := ring.Load(ctx); err != nil {
-		return nil, err
-	}
 	tokenKey, err := s.secrets.Get(ctx, keys.SecretTokens)
 	if err != nil {
 		return nil, err
 	}
 	return op.New(op.Options{
-		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: ring, TokenKey: tokenKey,
+		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: errorPages{pages},
 		Log: s.log, Now: s.Now,
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/authserver/logout"
 	"github.com/anteroom-id/anteroom/authserver/metrics"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -63,6 +64,9 @@ type System struct {
 	tokens      *store.OAuth
 	sweeps      *pstore.Sweeps
 	sessions    *session.Manager
+	ring        *keys.Ring // nil before Handler
+	logouts     *logout.Service
+	logoutSoon  func() // makes the sender look; nothing while none runs
 	plugins     *plugins.Host
 	connections *connections
 	approvals   plugins.Pins // what decides: Pins, or the lock file
@@ -121,6 +125,11 @@ func (s *System) buildStores() {
 	s.sessions = &session.Manager{
 		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.Now,
 	}
+	s.logouts = &logout.Service{
+		Issuer: s.Config.Issuer, Participants: store.Participants{DB: s.db}, Notices: store.LogoutNotices{DB: s.db}, Applications: s.Applications,
+		Commits: s.db, Nudge: func() { s.logoutSoon() }, Now: s.Now,
+	}
+	s.logoutSoon, s.sessions.Ended = func() {}, s.logouts.Ended
 	p := pstore.New(s.db, s.sealer)
 	s.Targets, s.Bindings, s.Accounts, s.Attempts, s.Decisions = p.Targets, p.Bindings, p.Accounts, p.Attempts, p.Decisions
 	s.RuleSets = p.RuleSets

@@ -72,6 +72,14 @@ type Applications interface {
 	Get(ctx context.Context, id provisioning.ClientID) (application.Application, error)
 }
 
+// Logouts tells applications that sessions end; *logout.Service is one.
+type Logouts interface {
+	// Join notes, in ctx's transaction, that the application takes part in the session.
+	Join(ctx context.Context, sid string, client provisioning.ClientID, user provisioning.UserID) error
+	// Frames returns what the browser must load when the session ends.
+	Frames(ctx context.Context, sid string) ([]string, error)
+}
+
 // Sealer encrypts what is stored; the associated data ties it to its row.
 type Sealer interface {
 	Seal(plaintext, associated []byte) ([]byte, error)
@@ -94,6 +102,7 @@ type Driver struct {
 	Users        Users
 	Applications Applications
 	Gate         Gate
+	Logouts      Logouts
 	Sealer       Sealer
 	Pages        *web.Renderer
 	Log          *slog.Logger
@@ -207,7 +216,7 @@ func (d *Driver) state(r *http.Request, s *SignIn) (State, error) {
 	}
 	*s = s.under(current)
 	s.clientRevision, s.address = app.Revision, d.Address(r)
-	s.SID, s.AMR = current.SID, current.AMR
+	s.SID, s.AMR, s.hearsLogout = current.SID, current.AMR, app.HearsLogout()
 	return State{SignIn: *s, Now: d.Now(), Session: current, Registration: app.Registration}, nil
 }
 
@@ -238,7 +247,7 @@ func (d *Driver) active(ctx context.Context, id provisioning.UserID) (bool, erro
 
 // keep stores the sign-in if it is new or changed.
 func (d *Driver) keep(ctx context.Context, s *SignIn, before SignIn) error {
-	before.clientRevision, before.address, before.SID, before.AMR = s.clientRevision, s.address, s.SID, s.AMR
+	before.clientRevision, before.address, before.SID, before.AMR, before.hearsLogout = s.clientRevision, s.address, s.SID, s.AMR, s.hearsLogout
 	switch {
 	case s.Version == 0:
 		if err := d.SignIns.Insert(ctx, *s); err != nil {

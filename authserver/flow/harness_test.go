@@ -184,6 +184,24 @@ func (a active) Active(ctx context.Context, id provisioning.UserID) (bool, error
 	return u.Active(), err
 }
 
+// logouts notes who joins which session, and frames what it is told to.
+type logouts struct {
+	joined map[string]provisioning.ClientID
+	frames []string
+}
+
+func (l *logouts) Join(_ context.Context, sid string, client provisioning.ClientID, _ provisioning.UserID) error {
+	l.joined[sid] = client
+	return nil
+}
+
+func (l *logouts) Frames(_ context.Context, sid string) ([]string, error) {
+	if l.joined[sid] == "" {
+		return nil, nil
+	}
+	return l.frames, nil
+}
+
 // stack is the flow with a real database, user service, sessions and gate, and a
 // stand-in for package op around it.
 type stack struct {
@@ -196,6 +214,7 @@ type stack struct {
 	users     *user.Service
 	apps      store.Applications
 	driver    *flow.Driver
+	logouts   *logouts
 	server    *httptest.Server
 	callback  string // the application's
 	minted    int    // codes whose transaction committed
@@ -212,8 +231,8 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	s := &stack{
 		callback: callback,
 		t:        t, db: db, clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)},
-		ledger:    &ledger{accounts: map[provisioning.TargetName]provisioning.Account{}},
-		decisions: &decisions{}, lifecycle: &lifecycle{registered: map[provisioning.UserID]provisioning.ClientID{}},
+		ledger:  &ledger{accounts: map[provisioning.TargetName]provisioning.Account{}},
+		logouts: &logouts{joined: map[string]provisioning.ClientID{}}, decisions: &decisions{}, lifecycle: &lifecycle{registered: map[provisioning.UserID]provisioning.ClientID{}},
 	}
 	log := slog.New(slog.DiscardHandler)
 	users := store.Users{DB: s.db}
@@ -232,7 +251,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Known:    session.KnownBrowsers{Key: []byte("known"), Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Pages:    pages, Log: log, Now: s.clock.Now, Address: func(*http.Request) string { return "192.0.2.1" },
-		Hold: time.Millisecond, HoldSilent: time.Millisecond,
+		Logouts: s.logouts, Hold: time.Millisecond, HoldSilent: time.Millisecond,
 	}
 	s.seed()
 	mux := http.NewServeMux()

@@ -61,6 +61,11 @@ func (d *Driver) Issued(ctx context.Context, s *SignIn, permit provisioning.Perm
 	if err != nil {
 		return fmt.Errorf("seal response: %w", err)
 	}
+	if s.hearsLogout {
+		if err := d.Logouts.Join(ctx, s.SID, s.Request.Client, s.User); err != nil {
+			return err
+		}
+	}
 	issued := *s // not s itself: the transaction may run again
 	issued.Status, issued.EndedAt = StatusIssued, d.Now()
 	issued.Decision, issued.Response = permit.Decision(), sealed

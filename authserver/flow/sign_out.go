@@ -35,7 +35,7 @@ func (d *Driver) SignOut(w http.ResponseWriter, r *http.Request, req SignOutRequ
 	current, err := d.Sessions.Current(r.Context(), r)
 	switch {
 	case errors.Is(err, session.ErrNone):
-		d.signedOut(w, r, req.ReturnTo)
+		d.signedOut(w, r, nil, req.ReturnTo)
 		return nil
 	case err != nil:
 		return err
@@ -81,7 +81,15 @@ func (d *Driver) signOut(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Driver) endSession(w http.ResponseWriter, r *http.Request, returnTo string) error {
 	var cookie *http.Cookie
-	err := d.Tx.InTx(r.Context(), func(ctx context.Context) (err error) {
+	var frames []string
+	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
+		current, err := d.Sessions.Current(ctx, r)
+		if err != nil && !errors.Is(err, session.ErrNone) {
+			return err
+		}
+		if frames, err = d.Logouts.Frames(ctx, current.SID); err != nil {
+			return err
+		}
 		cookie, err = d.Sessions.End(ctx, r)
 		return err
 	})
@@ -91,15 +99,21 @@ func (d *Driver) endSession(w http.ResponseWriter, r *http.Request, returnTo str
 	if cookie != nil {
 		http.SetCookie(w, cookie)
 	}
-	d.signedOut(w, r, returnTo)
+	d.signedOut(w, r, frames, returnTo)
 	return nil
 }
 
-func (d *Driver) signedOut(w http.ResponseWriter, r *http.Request, returnTo string) {
+// signedOut sends the browser on, by way of a page that ends the session at the
+// applications which want that to happen in the browser.
+func (d *Driver) signedOut(w http.ResponseWriter, r *http.Request, frames []string, returnTo string) {
 	if returnTo == "" {
 		returnTo = pathSignedOut
 	}
-	seeOther(w, r, returnTo)
+	if len(frames) == 0 {
+		seeOther(w, r, returnTo)
+		return
+	}
+	d.Pages.SigningOut(w, d.Pages.Texts(r, ""), web.SigningOutPage{Frames: frames, Next: returnTo})
 }
 
 func (d *Driver) showSignedOut(w http.ResponseWriter, r *http.Request) error {

@@ -3,7 +3,10 @@ package flow_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -81,4 +84,42 @@ func TestSignOutInTwoBrowsers(t *testing.T) {
 	first.get(s.logoutPath(user, sid)).leftFor(afterLogout)
 	first.get(silently).backWith("error", "login_required")
 	second.get(silently).backWith("code", "")
+}
+
+// Applications that want to hear of it join the session as they get their code.
+func TestSignOutTellsApplications(t *testing.T) {
+	s := newStack(t)
+	app, err := s.apps.Get(t.Context(), "payroll")
+	must(t, err)
+	app.FrontchannelLogoutURI = "https://payroll.example.com/front"
+	_, err = s.apps.Put(t.Context(), app)
+	must(t, err)
+	s.logouts.frames = []string{"https://payroll.example.com/front?sid=x"}
+	s.browser().get("/authorize?client_id=closed").signIn().backWith("code", "")
+	if len(s.logouts.joined) != 0 {
+		t.Errorf("%v joined, and want to hear nothing", s.logouts.joined)
+	}
+	must(t, s.driver.Sessions.EndAllOf(t.Context(), s.ada(t)))
+	b := s.browser().get("/authorize?client_id=payroll").signIn().backWith("code", "")
+	sid, user := s.session()
+	if s.logouts.joined[sid] != "payroll" {
+		t.Errorf("joined %v, want payroll in %s", s.logouts.joined, sid)
+	}
+	b.get(s.logoutPath(user, sid)).status(http.StatusOK).says("Signing you out")
+	if csp := b.page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://payroll.example.com") {
+		t.Errorf("policy %q", csp)
+	}
+	frame := b.page.find(func(n *html.Node) bool { return n.Data == "iframe" })
+	refresh := b.page.find(func(n *html.Node) bool { return n.Data == "meta" && attr(n, "http-equiv") == "refresh" })
+	if frame == nil || attr(frame, "src") != s.logouts.frames[0] || refresh == nil || attr(refresh, "content") != "4;url="+afterLogout {
+		t.Errorf("page:\n%s", b.page.body)
+	}
+	b.get(silently).backWith("error", "login_required")
+}
+
+func (s *stack) ada(t *testing.T) provisioning.UserID {
+	t.Helper()
+	u, err := s.users.ByLogin(t.Context(), "ada")
+	must(t, err)
+	return u.ID
 }

@@ -83,6 +83,8 @@ type SignIn struct {
 
 	// clientRevision is the application's revision this step was decided under.
 	clientRevision int64
+	// hearsLogout is set when the application wants to know when the session ends.
+	hearsLogout bool
 	// address is the browser's IP address in this step.
 	address string
 }

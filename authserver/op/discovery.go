@@ -33,6 +33,10 @@ type metadata struct {
 	ChallengeMethods       []string                 `json:"code_challenge_methods_supported"`
 	IssParameter           bool                     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter        bool                     `json:"claims_parameter_supported"`
+	BackchannelLogout      bool                     `json:"backchannel_logout_supported"`
+	BackchannelSession     bool                     `json:"backchannel_logout_session_supported"`
+	FrontchannelLogout     bool                     `json:"frontchannel_logout_supported"`
+	FrontchannelSession    bool                     `json:"frontchannel_logout_session_supported"`
 	RequestParameter       bool                     `json:"request_parameter_supported"`
 	RequestURIParameter    bool                     `json:"request_uri_parameter_supported"`
 	RequestURIRegistration bool                     `json:"require_request_uri_registration"`
@@ -64,6 +68,8 @@ func newMetadata(issuer string) metadata {
 		Prompts:          []string{promptNone, promptLogin, promptCreate},
 		ChallengeMethods: []string{methodS256},
 		IssParameter:     true,
+
+		BackchannelLogout: true, BackchannelSession: true, FrontchannelLogout: true, FrontchannelSession: true,
 	}
 }
 

@@ -24,6 +24,7 @@ var rowsOf = map[int]string{
 	4: `UPDATE connector_pin SET egress = '[{"host":"x","port":443}]', pinned_by = 'root' WHERE name = 'scim2'`,
 	5: `UPDATE applications SET settings = '{"post_logout_redirect_uris":["https://app/out"]}' WHERE client_id = 'app';
 		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
+	6: `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -43,7 +44,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

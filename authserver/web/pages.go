@@ -3,6 +3,8 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"net/url"
+	"slices"
 )
 
 // Form is what every form carries back, so that the next request knows what it
@@ -115,6 +117,29 @@ func (v *Renderer) SignOut(w http.ResponseWriter, t Texts, p SignOutPage) {
 		forms = FormsLeave
 	}
 	v.render(w, t, http.StatusOK, "sign_out", forms, p)
+}
+
+// SigningOutPage ends the session at applications, each in a frame that nobody
+// sees, and goes on.
+type SigningOutPage struct {
+	Frames []string // addresses
+	Next   string   // where to go when they are loaded, or took too long
+}
+
+// frameSources are the origins of the frames, for the page's policy.
+func (p SigningOutPage) frameSources() []string {
+	var origins []string
+	for _, f := range p.Frames {
+		if u, err := url.Parse(f); err == nil && !slices.Contains(origins, u.Scheme+"://"+u.Host) {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
+	}
+	return origins
+}
+
+// SigningOut writes the page that ends the session at applications.
+func (v *Renderer) SigningOut(w http.ResponseWriter, t Texts, p SigningOutPage) {
+	v.render(w, t, http.StatusOK, "signing_out", FormsStay, p)
 }
 
 // MessagePage says one thing: an error, or that something is done. Title and

@@ -84,6 +84,10 @@ func (v *Renderer) Mount(mux *http.ServeMux) {
 func (v *Renderer) render(w http.ResponseWriter, t Texts, status int, page string, forms FormTarget, data any) {
 	var out bytes.Buffer
 	SecureHeaders(w, forms)
+	if framing, ok := data.(interface{ frameSources() []string }); ok {
+		policy := w.Header().Get("Content-Security-Policy")
+		w.Header().Set("Content-Security-Policy", policy+"; frame-src "+strings.Join(framing.frameSources(), " "))
+	}
 	if err := v.pages[t.Lang+"/"+page].ExecuteTemplate(&out, layoutFile, data); err != nil {
 		v.log.Error("render page", "page", page, "error", err)
 		http.Error(w, t.T("error.internal.title"), http.StatusInternalServerError)

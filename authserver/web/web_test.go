@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -60,6 +61,9 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		})
 	}
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
+	write("signing_out", func(w http.ResponseWriter) {
+		v.SigningOut(w, en, web.SigningOutPage{Frames: []string{"https://app.example/out?sid=" + url.QueryEscape(hostile)}, Next: "https://app.example/after?x=" + url.QueryEscape(hostile)})
+	})
 	write("message", func(w http.ResponseWriter) {
 		v.Message(w, en, web.MessagePage{Status: 403, Title: hostile, Text: hostile, Reference: hostile, Link: "javascript:alert(1)", LinkText: hostile})
 	})
@@ -140,6 +144,9 @@ func TestHeaders(t *testing.T) {
 		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
+		}
+		if got := strings.Contains(csp, "; frame-src https://app.example"); got != (name == "signing_out") {
+			t.Errorf("%s: policy %q", name, csp)
 		}
 		if strings.Contains(csp, "unsafe") || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: policy %q, caching %q", name, csp, w.Header().Get("Cache-Control"))

@@ -17,6 +17,10 @@ addEventListener("pageshow", (event) => {
   for (const b of document.querySelectorAll("form[data-once] button")) b.disabled = false;
 });
 
+// Frames of applications: go on as soon as all are loaded; the page refreshes anyway.
+const next = document.querySelector("[data-next]");
+if (next) addEventListener("load", () => location.replace(next.href)); // fires after the frames'
+
 const wait = document.querySelector("[data-wait]");
 const reload = () => { if (!leaving) location.reload(); };
 if (wait && window.EventSource) {

@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// TestBrowserProtocol looks at the pages of the protocol in Chromium, with and
+// without JavaScript.
+func TestBrowserProtocol(t *testing.T) {
+	long(t)
+	chromium := startChromium(t)
+	s := startSuite(t)
+	for _, script := range []bool{true, false} {
+		for _, width := range []int64{1280, 390} {
+			name := map[bool]string{true: "script", false: "no script"}[script] + map[int64]string{1280: ", wide", 390: ", narrow"}[width]
+			t.Run(name, func(t *testing.T) {
+				b := newTab(t, chromium)
+				b.do(chromedp.EmulateViewport(width, 800))
+				if !script {
+					if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				frontchannelInBrowser(s, b)
+			})
+		}
+	}
+}
+
+// frontchannelInBrowser signs in and out; the application's frame is loaded, and
+// the browser comes back to it.
+func frontchannelInBrowser(s *suite, b *tab) {
+	p := s.partyOf(b.T, suiteFront)
+	p.config.RedirectURL = s.app + "/callback"
+	b.open(p.request().url)
+	b.do(chromedp.SendKeys(chromedp.ID("login"), s.user.Login), chromedp.SendKeys(chromedp.ID("password"), password))
+	b.submit("button.primary")
+	b.at(s.app + "/callback")
+	b.open(p.endpoint(b.T, "end_session_endpoint") + "?" + url.Values{
+		"client_id": {suiteFront}, "post_logout_redirect_uri": {s.app + "/out"}, "state": {"s"},
+	}.Encode())
+	b.picture("sign-out-asked")
+	b.submit("button.primary")
+	b.picture("signing-out")
+	if r := s.hears(b.T); r.URL.Path != "/frontchannel_logout" || r.URL.Query().Get("iss") != s.issuer || r.URL.Query().Get("sid") == "" {
+		b.Errorf("the frame is %s", r.URL)
+	}
+	b.at(s.app + "/out")
+}
+
+// at waits until the tab is at an address, whatever its query.
+func (b *tab) at(address string) {
+	b.Helper()
+	eventually(b.T, address, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.documents) == 0 {
+			return false
+		}
+		last := *b.documents[len(b.documents)-1].url
+		last.RawQuery = ""
+		return last.String() == address
+	})
+}
