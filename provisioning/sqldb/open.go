@@ -51,6 +51,9 @@ func Open(ctx context.Context, rawURL string) (*DB, error) {
 	}
 	switch u.Scheme {
 	case "sqlite":
+		if u.RawQuery != "" || u.Fragment != "" {
+			return nil, errors.New("database: a sqlite URL has neither ? nor #; in a file's name they are %3F and %23")
+		}
 		return openSQLite(ctx, filepath.FromSlash(u.Host+u.Path))
 	case "postgres", "postgresql":
 		return openPostgres(ctx, rawURL)

@@ -170,7 +170,7 @@ func TestReaderCannotWrite(t *testing.T) {
 }
 
 func TestOpenRefusesAndHidesPassword(t *testing.T) {
-	for _, raw := range []string{"mysql://u:hunter2@h/db", "sqlite://", "postgres://u:hunter2@[::1", "://hunter2"} {
+	for _, raw := range []string{"mysql://u:hunter2@h/db", "sqlite://", "postgres://u:hunter2@[::1", "://hunter2", "sqlite:///a#b", "sqlite:///a?b"} {
 		_, err := sqldb.Open(t.Context(), raw)
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("Open(%q) = %v, want an error without the password", raw, err)

@@ -17,7 +17,9 @@ import (
 // SQLite opens a fresh SQLite database, migrated by the lines.
 func SQLite(t testing.TB, lines ...sqldb.Line) *sqldb.DB {
 	t.Helper()
-	return open(t, "sqlite://"+filepath.Join(t.TempDir(), "test.db"), lines)
+	// The folder is named after the test, which may have a # in it.
+	file := url.URL{Scheme: "sqlite", Path: filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
+	return open(t, file.String(), lines)
 }
 
 // Postgres opens a fresh PostgreSQL schema, migrated by the lines. Without
