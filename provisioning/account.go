@@ -91,6 +91,12 @@ func (a Account) Skipped() bool {
 	return a.Desired == DesiredPresent && a.Outcome == OutcomeSkipped && a.InSync()
 }
 
+// ruledOut reports whether rules kept the last run from the account: they denied it,
+// or gave no decision.
+func (a Account) ruledOut() bool {
+	return a.Skipped() || a.Desired == DesiredPresent && a.Kind == kindRules && (a.State == StateRetrying || a.State == StateFailed)
+}
+
 // Working reports whether a worker holds the account's lease at now.
 func (a Account) Working(now time.Time) bool { return a.LeaseUntil.After(now) }
 
@@ -132,9 +138,11 @@ type Wish struct {
 // Loss says that a binding no longer grants a user an account.
 type Loss struct {
 	User   UserID
-	Client ClientID
 	Target TargetName
 	Policy LossPolicy
+	// Decision has what rules were told when a sign-in lost the account; "" keeps
+	// what they were told last.
+	Decision DecisionID
 }
 
 // Outcome says how a run ended well.

@@ -18,6 +18,9 @@ type Standing struct {
 	Rule RuleOutcome
 	// Rules is what each of the rule sets said.
 	Rules []RuleTrace
+	// Granted is set when the rules deny and another binding of the target grants
+	// the account, or may.
+	Granted bool
 }
 
 // RuleOutcome is what rule sets say.
@@ -62,10 +65,13 @@ type ruling struct {
 	// leave is set when rules permit an account that is still to come: whoever
 	// asked for the work, it need not ask them again at once.
 	leave bool
+	// settled is set when nothing was written of the account for a moment.
+	settled bool
 }
 
 // hastenAfter is how old a failure must be before a sign-in tries again ahead of
-// time: a loop of sign-ins must not become a loop of calls.
+// time, and what is known of an account before one that waits asks for it anew: a
+// loop of sign-ins must not become a loop of calls.
 const hastenAfter = 5 * time.Second
 
 // judge is the decision table: what one binding means for one request. It is
@@ -74,7 +80,8 @@ const hastenAfter = 5 * time.Second
 func judge(s Standing, r Request, now time.Time) ruling {
 	out := ruling{Finding: seen(s, now)}
 	open := s.lenient()
-	out.leave = r.Grant == GrantAuthorize && open.rule() == RulePermit && !lacks(s.Account) && !s.Account.Usable()
+	out.leave = open.asks(r) && open.rule() == RulePermit && !lacks(s.Account) && !s.Account.Usable()
+	out.settled = s.Account == nil || now.Sub(s.Account.UpdatedAt) >= hastenAfter
 	switch {
 	case !s.Binding.Blocking:
 		return judgeOpen(out, open, r, "not blocking")
@@ -127,7 +134,7 @@ func judgeOpen(out ruling, s Standing, r Request, reason string) ruling {
 	case RuleNone, RulePermit:
 		if s.Binding.JITOutbound && lacks(s.Account) {
 			out.work, out.leave = workWant, s.rule() == RulePermit
-		} else if s.Binding.JITOutbound && s.Account.Skipped() {
+		} else if s.Binding.JITOutbound && s.Account.ruledOut() {
 			out.work = workAgain
 		}
 	case RuleDeny:
@@ -148,7 +155,7 @@ func (s Standing) lenient() Standing {
 // forfeit takes away an account that rules deny, as the binding's policy says.
 func (r ruling) forfeit(s Standing) ruling {
 	a := s.Account
-	if _, loses := s.Binding.OnLoss.Desired(); loses && !lacks(a) && !(a.Skipped() && a.ExternalID == "") {
+	if _, loses := s.Binding.OnLoss.Desired(); loses && !s.Granted && !lacks(a) && !(a.Skipped() && a.ExternalID == "") {
 		r.work, r.loss = workLose, s.Binding.OnLoss
 	}
 	return r
@@ -167,11 +174,17 @@ func judgeBlocking(out ruling, s Standing, r Request, now time.Time) ruling {
 		return out.permit("rules gave no decision, skipped by policy")
 	case s.rule() == RuleError:
 		return out.deny("rules gave no decision", Failure{FailureRefused, TextRules})
-	case r.Grant == GrantAuthorize, r.Grant == GrantRefresh && s.Binding.OnRefresh == RefreshEnsure:
+	case s.asks(r):
 		return judgeEnsure(out, s, r, now)
 	default:
 		return judgeHeld(out, s, r)
 	}
+}
+
+// asks reports whether the request asks for the account to be made, and does not
+// only look at what is there.
+func (s Standing) asks(r Request) bool {
+	return r.Grant == GrantAuthorize || r.Grant == GrantRefresh && s.Binding.Blocking && !s.Binding.ReportOnly && s.Binding.OnRefresh == RefreshEnsure
 }
 
 // judgeDenied is for users the target is not for: unless the binding refuses
@@ -197,7 +210,7 @@ func judgeEnsure(out ruling, s Standing, r Request, now time.Time) ruling {
 	case lacks(a):
 		out.work, out.leave = workWant, s.rule() == RulePermit
 		return pending(out, s, r, now, "work is due")
-	case a.Skipped():
+	case a.ruledOut() && !a.Working(now):
 		out.work = workAgain
 		return pending(out, s, r, now, "rules permit it now")
 	case a.Usable():
@@ -260,7 +273,7 @@ func judgeHeld(out ruling, s Standing, r Request) ruling {
 		return out.permit("in sync")
 	case a != nil && a.Desired != DesiredPresent:
 		return out.deny("account was withdrawn", Failure{FailureRefused, TextNoAccount})
-	case a != nil && a.State == StateFailed:
+	case a != nil && a.State == StateFailed && !a.ruledOut():
 		return failed(out, s)
 	case a != nil && a.ExternalID != "":
 		return out.permit("linked, an update is due")
@@ -292,6 +305,11 @@ func (s Standing) hasten(now time.Time) bool {
 
 func outOfTime(b Binding, r Request, now time.Time) bool {
 	return !r.WaitingSince.IsZero() && now.Sub(r.WaitingSince) >= b.Timeout
+}
+
+// forgotten reports whether a sign-in waits for work that nobody is about to do.
+func (r ruling) forgotten() bool {
+	return r.Verdict == VerdictWait && (r.work == workWant || r.work == workAgain) && r.settled
 }
 
 func (r ruling) permit(reason string) ruling {

@@ -48,6 +48,8 @@ func ledgerRows() []ledgerRow {
 		{"absent", row(StateAbsent, func(a *Account) { unlinked(a); a.Desired, a.AppliedRev = DesiredAbsent, 2 })},
 		{"skipped create", row(StateAbsent, func(a *Account) { unlinked(a); a.Outcome, a.AppliedRev = OutcomeSkipped, 2 })},
 		{"skipped update", row(StateInSync, func(a *Account) { a.Outcome, a.AppliedRev = OutcomeSkipped, 2 })},
+		{"no decision on create", row(StateFailed, func(a *Account) { unlinked(a); a.Kind = kindRules })},
+		{"no decision on update", row(StateRetrying, func(a *Account) { a.Kind, a.NextAttemptAt = kindRules, noon.Add(time.Minute) })},
 		{"in sync, to be absent", row(StateInSync, func(a *Account) { a.Desired, a.AppliedRev = DesiredAbsent, 2 })},
 	}
 }
@@ -203,7 +205,7 @@ func TestWorkIsOnlyMadeDueWhereAsked(t *testing.T) {
 		if got.leave && (!b.EnableRules || c.acts() != RulePermit || c.r.Grant != GrantAuthorize && !ensure) {
 			t.Errorf("%s: gives a leave that rules did not", c)
 		}
-		if got.work == workAgain && (!c.s.Account.Skipped() || c.acts() != RulePermit) {
+		if got.work == workAgain && (!c.s.Account.ruledOut() || c.acts() != RulePermit) {
 			t.Errorf("%s: asks again", c)
 		}
 	})

@@ -185,7 +185,7 @@ looked at; Anteroom's own admin application is not held by any. Words in bracket
 `+"`unavailable`"+` temporarily_unavailable, `+"`internal`"+` server_error. "makes it due" means that work on the account begins.
 
 "create" is an account without a link to the target, "update" one that is linked and waits for a change. "in sync but outdated" changed a moment ago.
-"skipped" is one that rules said no to the last time they were asked about it.
+"skipped" is one that rules said no to the last time they were asked about it, "no decision" one that they could not decide on.
 
 ## A blocking binding at sign-in
 
@@ -211,9 +211,12 @@ The rules' answer is asked for at every grant. `+"`on_refresh`"+` decides what a
 ## Rules
 
 A denial means that the target is not for this user: they go on without it, unless `+"`on_rule_deny: refuse`"+`. Without a decision nobody is let through,
-unless `+"`on_rule_error: skip`"+`. An account that a denial takes away (`+"`on_loss`"+`) is kept while another binding of the target may want it. Where rules
-permit, the tables above apply. No rule of any kind keeps an account from being suspended or deleted. A binding with `+"`report_only: true`"+` records what rules
-say and goes on as if they had permitted.
+unless `+"`on_rule_error: skip`"+`. Where rules permit, the tables above apply. No rule of any kind keeps an account from being suspended or deleted. A binding
+with `+"`report_only: true`"+` records what rules say and goes on as if they had permitted.
+
+A denial takes an account away (`+"`on_loss`"+`) only if no other binding of the target grants it: one that makes accounts at sign-in, or is the one the account
+is there for, and asks no rules, or whose rules permit or cannot decide. From then on the account is there for that one. What was taken away comes back with
+the next sign-in, or change of the user, that rules permit.
 
 Rules are asked again when the work is done more than a minute after a sign-in was permitted, and for work that no sign-in asked for (registration, a
 changed user, target or rule set). A denial then leaves the account as it is (`+"`skipped`"+`), without a call of the target, or takes it away by `+"`on_loss`"+`; without a

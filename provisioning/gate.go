@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,8 +24,7 @@ type GateLedger interface {
 	// Want makes accounts desired present and due where they are not desired so
 	// yet; others it leaves alone.
 	Want(ctx context.Context, w Wish, now time.Time) error
-	// Forfeit applies a loss to an account that is desired present, unless another
-	// binding of the target may want it.
+	// Forfeit applies a loss to an account that is desired present.
 	Forfeit(ctx context.Context, l Loss, now time.Time) error
 	// Hasten makes accounts that wait for their next try due at once, and puts
 	// those that wait in the background ahead of it.
@@ -109,11 +109,16 @@ func (g *Gate) Start(ctx context.Context, r Request) (Decision, error) {
 // Look returns the decision as it would be now. It records nothing; the decision
 // has no id. But somebody is watching, so work that waits for its next try after
 // a failure is tried ahead of time, as [hastenAfter] allows: a page goes on soon
-// after the target came back.
+// after the target came back. And work that a waiting sign-in has asked for and
+// nobody does any more, because rules denied it to somebody else meanwhile, is
+// asked for anew, as by Start.
 func (g *Gate) Look(ctx context.Context, r Request) (Decision, error) {
 	d, rulings, err := g.look(ctx, r)
+	if err == nil && !r.WaitingSince.IsZero() && slices.ContainsFunc(rulings, ruling.forgotten) {
+		return g.Start(ctx, r)
+	}
 	if err == nil {
-		err = g.enqueue(ctx, d, rulings, func(out ruling) bool { return out.work == workHasten || out.work == workAgain })
+		err = g.enqueue(ctx, d, rulings, func(out ruling) bool { return out.work == workHasten })
 	}
 	if err != nil {
 		return Decision{}, fmt.Errorf("look at decision: %w", err)
@@ -173,8 +178,7 @@ func (g *Gate) record(ctx context.Context, r Request, selected func(ruling) bool
 	return d, nil
 }
 
-// enqueue does the work that selected rulings ask for. A decision without an id is
-// not recorded: accounts that it permits have no leave from it.
+// enqueue does the work that selected rulings ask for.
 func (g *Gate) enqueue(ctx context.Context, d Decision, rulings []ruling, selected func(ruling) bool) error {
 	w := g.workOf(d, rulings, selected)
 	if w.empty() {
@@ -216,17 +220,16 @@ func (g *Gate) workOf(d Decision, rulings []ruling, selected func(ruling) bool) 
 		if out.leave {
 			by = d.ID
 		}
-		wants := out.work == workWant || out.work == workAgain && d.ID != "" || by != ""
-		if wants {
+		if out.work == workWant || out.work == workAgain || by != "" {
 			w.wishes = append(w.wishes, Wish{
 				User: d.Request.User, Client: d.Request.Client, Targets: []TargetName{out.Target}, Trigger: TriggerSignIn, Decision: by,
 			})
 		}
-		switch {
-		case out.work == workHasten, out.work == workAgain && !wants:
+		switch out.work {
+		case workHasten:
 			w.hasten = append(w.hasten, out.Target)
-		case out.work == workLose:
-			w.lost = append(w.lost, Loss{User: d.Request.User, Client: d.Request.Client, Target: out.Target, Policy: out.loss})
+		case workLose:
+			w.lost = append(w.lost, Loss{User: d.Request.User, Target: out.Target, Policy: out.loss, Decision: d.ID})
 		}
 	}
 	return w

@@ -27,14 +27,18 @@ func (g *Gate) ruled(ctx context.Context, d *Decision, standings []Standing) err
 				return err
 			}
 		}
-		said, err := g.Rules.ask(ctx, question{
+		q := question{
 			binding: s.Binding, connector: s.Connector, profile: *profile, account: s.Account,
 			facts: d.Request.Facts, trigger: rules.TriggerJIT, now: d.DecidedAt,
-		})
+		}
+		said, err := g.Rules.ask(ctx, q)
 		if err != nil {
 			return err
 		}
 		standings[i].Rule, standings[i].Rules = said.outcome, said.traces
+		if standings[i].Granted, err = g.Rules.granted(ctx, d.Request, q, standings[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -20,9 +20,11 @@ type LifecycleLedger interface {
 	Retry(ctx context.Context, user UserID, targets []TargetName, now time.Time) (int, error)
 }
 
-// BindingReader reads an application's bindings.
+// BindingReader reads bindings.
 type BindingReader interface {
 	ByClient(ctx context.Context, client ClientID) ([]Binding, error)
+	// ByTarget returns every application's binding to the target.
+	ByTarget(ctx context.Context, target TargetName) ([]Binding, error)
 }
 
 // LifecycleOptions are the parts of a Lifecycle. All are required.

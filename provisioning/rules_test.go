@@ -220,7 +220,7 @@ func TestSignInOvertakesWhatRulesRefused(t *testing.T) {
 	_, err := l.gate.Start(t.Context(), r)
 	l.ok(err)
 	l.ok(l.engine.Run(t.Context(), leases[0])) // claimed before the leave was there
-	l.state("ann", provisioning.StateAbsent, provisioning.OutcomeSkipped, "")
+	l.state("ann", provisioning.StatePending, provisioning.OutcomeSkipped, "")
 	if d, err := l.gate.Look(t.Context(), r); err != nil || d.Verdict != provisioning.VerdictWait {
 		t.Fatalf("decision = %+v, %v", d, err)
 	}

@@ -85,7 +85,7 @@ func (r *run) prepare(ctx context.Context) error {
 // profile reads the user. One who is gone meanwhile should have no account, and
 // one who is disabled no active one, whatever the row still says.
 func (r *run) profile(ctx context.Context) (Profile, error) {
-	if r.desired == DesiredAbsent {
+	if r.desired == DesiredAbsent && !r.account.Lost {
 		return Profile{}, nil
 	}
 	p, err := r.Users.Profile(ctx, r.account.User)
@@ -94,7 +94,7 @@ func (r *run) profile(ctx context.Context) (Profile, error) {
 		r.desired = DesiredAbsent
 	case err != nil:
 		return Profile{}, broken(err)
-	case !p.Active:
+	case !p.Active && r.desired == DesiredPresent:
 		r.desired = DesiredSuspended
 	}
 	return p, nil

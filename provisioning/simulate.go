@@ -214,14 +214,18 @@ func (c *simulation) rules(ctx context.Context) ([]SimulatedBinding, error) {
 		if !s.Binding.EnableRules {
 			continue
 		}
-		said, err := c.SimulatorOptions.Rules.hear(ctx, question{
+		q := question{
 			binding: s.Binding, connector: s.Connector, profile: c.person, account: s.Account, facts: c.Facts, trigger: rules.TriggerSimulate,
 			now: c.At, operation: c.Operation, draft: c.Draft,
-		}, c.hides)
+		}
+		said, err := c.SimulatorOptions.Rules.hear(ctx, q, c.hides)
 		if err != nil {
 			return nil, err
 		}
 		s.Rule, s.Rules = said.outcome, said.traces
+		if s.Granted, err = c.SimulatorOptions.Rules.granted(ctx, c.request(), q, *s); err != nil {
+			return nil, err
+		}
 		out[i].Rules.Outcome, out[i].Rules.Operation, out[i].Rules.Sets = said.outcome, said.operation, said.sets
 	}
 	return out, nil

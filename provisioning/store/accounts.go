@@ -78,7 +78,7 @@ func (s *Accounts) List(ctx context.Context, f provisioning.AccountFilter) ([]pr
 }
 
 // Want makes accounts desired present and due where they are not desired so yet,
-// or rules said no the last time. A wish that rules permitted is their leave for
+// or rules said no the last time or gave no decision. A wish that rules permitted is their leave for
 // the work that is due, whoever asked for that.
 func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time) error {
 	return s.each(ctx, w.Targets, func(ctx context.Context, target provisioning.TargetName) error {
@@ -88,7 +88,8 @@ func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time)
 				state = 'pending', attempts = 0, first_failed_at = 0, cause = excluded.cause, updated_at = excluded.updated_at,
 				client_id = excluded.client_id, lost = FALSE, held = FALSE,
 				next_attempt_at = CASE WHEN account.lease_until > excluded.updated_at THEN account.next_attempt_at ELSE excluded.next_attempt_at END
-			WHERE account.desired <> 'present' OR account.outcome = 'skipped' AND account.applied_rev >= account.desired_rev`,
+			WHERE account.desired <> 'present' OR account.outcome = 'skipped' AND account.applied_rev >= account.desired_rev
+				OR account.kind = 'rules' AND account.lease_until <= excluded.updated_at AND account.state IN ('retrying', 'failed')`,
 			sqldb.Micros(now), w.User, target, w.Trigger, w.Client)
 		if err == nil && w.Decision != "" {
 			_, err = s.db.Exec(ctx, "UPDATE account SET ruled_at = $1, decision_id = $2 WHERE user_id = $3 AND target = $4 AND applied_rev < desired_rev",
@@ -102,15 +103,18 @@ func (s *Accounts) Want(ctx context.Context, w provisioning.Wish, now time.Time)
 	})
 }
 
-// Forfeit applies a loss to an account that is desired present, unless another
-// binding of the target may want it.
+// Forfeit applies a loss to an account that is desired present.
 func (s *Accounts) Forfeit(ctx context.Context, l provisioning.Loss, now time.Time) error {
+	return s.forfeit(ctx, l, now, "")
+}
+
+func (s *Accounts) forfeit(ctx context.Context, l provisioning.Loss, now time.Time, condition string) error {
 	to, loses := l.Policy.Desired()
 	if !loses {
 		return nil
 	}
-	_, err := s.db.Exec(ctx, `UPDATE account SET `+bump+`, lost = TRUE, desired = $5 WHERE user_id = $2 AND target = $3 AND desired = 'present'
-		AND NOT EXISTS (SELECT 1 FROM binding b WHERE b.target = $3 AND b.client_id <> $4)`, sqldb.Micros(now), l.User, l.Target, l.Client, to)
+	_, err := s.db.Exec(ctx, `UPDATE account SET `+bump+`, lost = TRUE, desired = $4, decision_id = CASE WHEN $5 = '' THEN decision_id ELSE $5 END
+		WHERE user_id = $2 AND target = $3 AND desired = 'present'`+condition, sqldb.Micros(now), l.User, l.Target, to, l.Decision)
 	if err != nil {
 		return fmt.Errorf("take account away: %w", err)
 	}
@@ -121,17 +125,12 @@ func (s *Accounts) Forfeit(ctx context.Context, l provisioning.Loss, now time.Ti
 const outdated = `EXISTS (SELECT 1 FROM sweep w WHERE w.target = a.target AND w.cause = 'changed' AND w.client_id = ''
 	AND w.after_user < a.user_id AND w.target_rev > a.target_rev)`
 
-// Hasten makes accounts that wait for their next try due at once, and those that
-// rules said no to the last time, and puts those that wait in the background ahead
-// of it: for a change of the target, too.
+// Hasten makes accounts that wait for their next try due at once, and puts those
+// that wait in the background ahead of it: for a change of the target, too.
 func (s *Accounts) Hasten(ctx context.Context, user provisioning.UserID, targets []provisioning.TargetName, now time.Time) error {
 	return s.each(ctx, targets, func(ctx context.Context, target provisioning.TargetName) error {
 		_, err := s.db.Exec(ctx, `UPDATE account AS a SET `+bump+`, sent = '{}' WHERE user_id = $2 AND target = $3
 			AND state = 'in_sync' AND `+outdated, sqldb.Micros(now), user, target)
-		if err == nil {
-			_, err = s.db.Exec(ctx, `UPDATE account SET `+bump+` WHERE user_id = $2 AND target = $3
-				AND desired = 'present' AND outcome = 'skipped' AND applied_rev >= desired_rev`, sqldb.Micros(now), user, target)
-		}
 		if err != nil {
 			return err
 		}
@@ -164,9 +163,10 @@ func (s *Accounts) Retry(ctx context.Context, user provisioning.UserID, targets 
 	return total, err
 }
 
-// Change makes every account of the user due that is not desired absent.
+// Change makes every account of the user due that is not desired absent, or was
+// lost: rules may grant it again.
 func (s *Accounts) Change(ctx context.Context, user provisioning.UserID, now time.Time) error {
-	_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+" WHERE user_id = $2 AND desired <> 'absent'", sqldb.Micros(now), user)
+	_, err := s.db.Exec(ctx, "UPDATE account SET "+bump+" WHERE user_id = $2 AND (desired <> 'absent' OR lost)", sqldb.Micros(now), user)
 	if err != nil {
 		return fmt.Errorf("change accounts: %w", err)
 	}

@@ -104,6 +104,11 @@ func (s *Bindings) ByClient(ctx context.Context, client provisioning.ClientID) (
 	return s.list(ctx, "SELECT "+bindingColumns+" FROM binding WHERE client_id = $1 ORDER BY position, target", client)
 }
 
+// ByTarget returns the bindings to the target, by application.
+func (s *Bindings) ByTarget(ctx context.Context, target provisioning.TargetName) ([]provisioning.Binding, error) {
+	return s.list(ctx, "SELECT "+bindingColumns+" FROM binding WHERE target = $1 ORDER BY client_id", target)
+}
+
 // List returns every binding, by application and order.
 func (s *Bindings) List(ctx context.Context) ([]provisioning.Binding, error) {
 	return s.list(ctx, "SELECT "+bindingColumns+" FROM binding ORDER BY client_id, position, target")
@@ -183,7 +188,7 @@ func scanBinding(row scanner) (provisioning.Binding, error) {
 const standings = `SELECT b.client_id, b.target, b.position, b.blocking, b.enable_rules, b.jit_outbound, b.timeout,
 		b.on_create_failure, b.on_update_failure, b.on_rule_deny, b.on_rule_error, b.on_refresh, b.on_loss, b.report_only, b.rule_sets,
 		a.desired, a.desired_rev, a.applied_rev, a.state, a.external_id, a.kind, a.detail, a.attempts,
-		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, a.outcome, ` + outdated + `,
+		a.next_attempt_at, a.lease_until, a.updated_at, a.cause, a.outcome, a.client_id, ` + outdated + `,
 		t.connector, t.maintenance, COALESCE(s.kind, ''), COALESCE(s.opened_at, 0), COALESCE(s.probe_at, 0),
 		COALESCE(s.probe_until, 0), COALESCE(s.paused_until, 0)
 	FROM binding b JOIN target t ON t.name = b.target LEFT JOIN target_state s ON s.target = b.target
@@ -209,10 +214,10 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 	held := provisioning.TargetState{}
 	var stale bool
 	var connector string
-	var desired, state, external, kind, detail, cause, outcome sql.NullString
+	var desired, state, external, kind, detail, cause, outcome, owner sql.NullString
 	var opened, probeAt, probeUntil, paused int64
 	var desiredRev, appliedRev, attempts, next, lease, updated sql.NullInt64
-	dest := append(b.dest(), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &detail, &attempts, &next, &lease, &updated, &cause, &outcome, &stale,
+	dest := append(b.dest(), &desired, &desiredRev, &appliedRev, &state, &external, &kind, &detail, &attempts, &next, &lease, &updated, &cause, &outcome, &owner, &stale,
 		&connector, &held.Maintenance, &held.Health.Kind, &opened, &probeAt, &probeUntil, &paused)
 	if err := row.Scan(dest...); err != nil {
 		return provisioning.Standing{}, err
@@ -231,6 +236,7 @@ func scanStanding(row scanner, user provisioning.UserID) (provisioning.Standing,
 			ExternalID: external.String, Kind: sdk.Kind(kind.String), Detail: detail.String, Attempts: int(attempts.Int64),
 			NextAttemptAt: sqldb.Time(next.Int64), LeaseUntil: sqldb.Time(lease.Int64), UpdatedAt: sqldb.Time(updated.Int64),
 			Trigger: provisioning.Trigger(cause.String), Outcome: provisioning.Outcome(outcome.String),
+			Client: provisioning.ClientID(owner.String),
 		}
 	}
 	if stale && out.Account.State == provisioning.StateInSync {

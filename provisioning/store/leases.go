@@ -116,10 +116,10 @@ func (s *Accounts) Finish(ctx context.Context, l provisioning.Lease, r provision
 		if err := endAttempt(ctx, s.db, r.Attempt); err != nil {
 			return err
 		}
-		if err := s.finishAccount(ctx, l, r); err != nil || r.Loss == nil {
+		if err := s.finishAccount(ctx, l, r); err != nil {
 			return err
 		}
-		return s.Forfeit(ctx, *r.Loss, r.Account.UpdatedAt)
+		return s.finishRuling(ctx, l, r)
 	})
 	if errors.Is(err, provisioning.ErrLeaseLost) {
 		return errors.Join(err, s.endLost(ctx, r.Attempt))
@@ -128,6 +128,36 @@ func (s *Accounts) Finish(ctx context.Context, l provisioning.Lease, r provision
 		return fmt.Errorf("finish run: %w", provisioning.ErrLinked)
 	}
 	return err
+}
+
+// overtaken makes an account due again that rules were found to deny while a sign-in
+// was told that they permit it.
+const overtaken = `UPDATE account SET desired_rev = desired_rev + 1, state = 'pending', next_attempt_at = $1, cause = 'sign_in', updated_at = $1
+	WHERE user_id = $2 AND target = $3 AND applied_rev >= desired_rev AND ruled_at > $4`
+
+// finishRuling does what follows from an answer of rules: to whom the account passes,
+// that it is no longer lost, or that it is lost now. A denial that something has
+// overtaken takes nothing away: the account is due, and rules are asked anew.
+func (s *Accounts) finishRuling(ctx context.Context, l provisioning.Lease, r provisioning.Result) error {
+	a, now := r.Account, sqldb.Micros(r.Account.UpdatedAt)
+	if a.Client != l.Account.Client || a.Lost != l.Account.Lost {
+		_, err := s.db.Exec(ctx, "UPDATE account SET client_id = $1, lost = $2 WHERE user_id = $3 AND target = $4 AND desired_rev = $5 AND client_id = $6",
+			a.Client, a.Lost, a.User, a.Target, r.Rev, l.Account.Client)
+		if err != nil {
+			return fmt.Errorf("finish run: %w", err)
+		}
+	}
+	if a.Outcome != provisioning.OutcomeSkipped || a.Kind != "" {
+		return nil
+	}
+	_, err := s.db.Exec(ctx, overtaken, now, a.User, a.Target, sqldb.Micros(l.Account.RuledAt))
+	if err != nil {
+		return fmt.Errorf("finish run: %w", err)
+	}
+	if r.Loss == nil {
+		return nil
+	}
+	return s.forfeit(ctx, *r.Loss, a.UpdatedAt, " AND applied_rev >= desired_rev")
 }
 
 // endLost keeps the record of what a worker did that lost its lease.

@@ -161,6 +161,8 @@ func skipped(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 		}
 		skip(at)
 		f.ok(f.Accounts.Hasten(t.Context(), "ann", wish.Targets, at.Add(time.Minute)))
-		skip(at.Add(time.Minute))
+		if a := f.account("ann"); !a.NextAttemptAt.IsZero() {
+			t.Errorf("account = %+v, want that nobody hastens what rules said no to", a)
+		}
 	}
 }

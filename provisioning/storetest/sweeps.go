@@ -84,20 +84,15 @@ func sweepForfeit(open func(t *testing.T) *sqldb.DB) func(t *testing.T) {
 	return func(t *testing.T) {
 		f := setUp(t, open)
 		forfeit := func(policy provisioning.LossPolicy) provisioning.Account {
-			f.ok(f.Accounts.Forfeit(t.Context(), provisioning.Loss{User: "ann", Client: "app", Target: "dir", Policy: policy}, Epoch()))
+			f.ok(f.Accounts.Forfeit(t.Context(), provisioning.Loss{User: "ann", Target: "dir", Policy: policy, Decision: "d1"}, Epoch()))
 			return f.account("ann")
 		}
 		f.ok(f.Bindings.Put(t.Context(), provisioning.NewBinding("app", "dir")))
-		f.ok(f.Bindings.Put(t.Context(), provisioning.NewBinding("other", "dir")))
 		f.settle("ann", "x1", Epoch())
-		if a := forfeit(provisioning.LossSuspend); a.Lost || !a.Usable() {
-			t.Errorf("while another binding may want it: %+v", a)
-		}
-		f.ok(f.Bindings.Delete(t.Context(), "other", "dir"))
 		if a := forfeit(provisioning.LossKeep); a.Lost || !a.Usable() {
 			t.Errorf("kept: %+v", a)
 		}
-		if a := forfeit(provisioning.LossSuspend); !a.Lost || a.Desired != provisioning.DesiredSuspended || a.NextAttemptAt.IsZero() {
+		if a := forfeit(provisioning.LossSuspend); !a.Lost || a.Desired != provisioning.DesiredSuspended || a.NextAttemptAt.IsZero() || a.Decision != "d1" {
 			t.Errorf("suspended: %+v", a)
 		}
 	}
