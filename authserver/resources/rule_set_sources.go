@@ -90,8 +90,16 @@ type linter interface {
 	Lint(xacml.Known) []xacml.Finding
 }
 
+// obliging is a compiled rule set that says what its Permits oblige to: CEL.
+type obliging interface{ Obligations() []string }
+
 // lint adds what an admin should look at in a rule set that is right.
 func (d sources) lint(set rules.Compiled, known xacml.Known, p *Problems) {
+	if native, ok := set.(obliging); ok {
+		for _, id := range native.Obligations() {
+			p.add(d.at(""), "a permit obliges to %q: an obligation that is not known cannot be fulfilled, and then the permit does not count", id)
+		}
+	}
 	policy, ok := set.(linter)
 	if !ok {
 		return

@@ -300,6 +300,10 @@ func TestWarnings(t *testing.T) {
 		got[1] != `rule_sets[0].file: office.xml:3:24: there is no application "Payroll"` || len(p.Changes) != 1 {
 		t.Errorf("warnings:\n%s\nchanges: %v", strings.Join(got, "\n"), p.Changes)
 	}
+	p = plan(t, b, "rule_sets: [{name: a, source: \"rules: [{id: x, effect: permit, when: 'true', obligations: [{id: mail}]}, {id: y, effect: deny, when: 'true', obligations: [{id: log}]}]\"}]")
+	if len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0].String(), `rule_sets[0].source: a permit obliges to "mail"`) {
+		t.Errorf("warnings of an obligation: %v", p.Warnings)
+	}
 	if p := plan(t, b, everyForm); len(p.Warnings) != 1 {
 		t.Errorf("the application is in the document, and the policy warns: %v", p.Warnings)
 	}

@@ -26,6 +26,20 @@ func (s *Set) Zone() *time.Location { return s.zone }
 // "*" stands for a claim whose name is computed.
 func (s *Set) Uses() []rules.Attribute { return s.uses }
 
+// Obligations returns what rules that permit oblige to, each once, in the order of
+// the source.
+func (s *Set) Obligations() []string {
+	var out []string
+	for _, r := range s.rules {
+		for _, o := range r.result.Obligations {
+			if r.effect == rules.Permit && !slices.Contains(out, o.ID) {
+				out = append(out, o.ID)
+			}
+		}
+	}
+	return out
+}
+
 // Decide evaluates the set. A request beyond the limits, a condition that fails or
 // costs too much, and a panic are indeterminate.
 func (s *Set) Decide(r *rules.Request) (result rules.Result) {

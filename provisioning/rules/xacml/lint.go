@@ -23,6 +23,7 @@ const (
 	FindingUnknownAttribute FindingKind = "unknown_attribute" // never has a value here
 	FindingUnreachable      FindingKind = "unreachable"       // a Permit that cannot come about
 	FindingOperation        FindingKind = "operation"         // for operations that rules are not asked about
+	FindingObligation       FindingKind = "obligation"        // a Permit obliges to something
 	FindingNotApplicable    FindingKind = "not_applicable"    // the default decision decides what is left
 )
 
@@ -79,7 +80,7 @@ func (l *linter) policy(p *policy, blocked string) {
 	}
 	l.seen[p] = true
 	l.target(p.target, p.place)
-	l.duties(&p.duties)
+	l.duties(&p.duties, p.place)
 	if l.denies(p) && blocked == "" {
 		blocked = "a rule without a target and a condition denies, and Deny wins in its policy"
 	}
@@ -144,7 +145,7 @@ func (l *linter) covers(p *policy) bool {
 
 func (l *linter) rule(r *rule, blocked string) {
 	l.target(r.target, r.place)
-	l.duties(&r.duties)
+	l.duties(&r.duties, r.place)
 	if r.condition != nil {
 		l.expression(r.condition)
 	}
@@ -186,7 +187,12 @@ func (l *linter) allOf(all allOf) (foreign string) {
 	return foreign
 }
 
-func (l *linter) duties(d *duties) {
+func (l *linter) duties(d *duties, at place) {
+	for _, one := range d.obligations {
+		if one.on == rules.Permit {
+			l.find(FindingObligation, at, "a Permit obliges to %s: an obligation that is not known cannot be fulfilled, and then the Permit does not count", clip(one.id))
+		}
+	}
 	for _, all := range [][]duty{d.obligations, d.advice} {
 		for _, one := range all {
 			for _, a := range one.assignments {

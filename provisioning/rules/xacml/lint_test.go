@@ -29,6 +29,9 @@ func TestLintNamesTheThingAndThePlace(t *testing.T) {
 	on := func(value, id, category string) string {
 		return "<Target><AnyOf><AllOf>\n" + fmt.Sprintf(apps, value, id, category) + "</AllOf></AnyOf></Target>"
 	}
+	obliges := func(effect string) string {
+		return "<Rule RuleId='o' Effect='" + effect + "'><ObligationExpressions><ObligationExpression ObligationId='mail' FulfillOn='" + effect + "'/></ObligationExpressions></Rule>"
+	}
 	permit := "\n<Rule RuleId='p' Effect='Permit'/>"
 	tests := []struct {
 		name, body string
@@ -54,6 +57,8 @@ func TestLintNamesTheThingAndThePlace(t *testing.T) {
 		{"before it", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "first-applicable", nil},
 		{"Deny wins", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "deny-overrides", []string{"2:1 unreachable"}},
 		{"Permit wins later", "<Target/>\n<Rule RuleId='d' Effect='Deny'/>" + permit, "permit-overrides", nil},
+		{"an obligation of a Permit", "<Target/>\n" + obliges("Permit"), "deny-unless-permit", []string{"2:1 obligation"}},
+		{"an obligation of a Deny", "<Target/>\n" + obliges("Deny"), "deny-unless-permit", nil},
 		{"Permit wins", "<Target/>" + permit + "\n<Rule RuleId='d' Effect='Deny'/>", "permit-overrides", nil},
 	}
 	for _, tt := range tests {
@@ -106,7 +111,7 @@ func TestLintOfExpressions(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			duty := `<ObligationExpressions><ObligationExpression ObligationId="o" FulfillOn="Permit"><AttributeAssignmentExpression AttributeId="a">` + tt.condition + `</AttributeAssignmentExpression></ObligationExpression></ObligationExpressions>`
+			duty := `<ObligationExpressions><ObligationExpression ObligationId="o" FulfillOn="Deny"><AttributeAssignmentExpression AttributeId="a">` + tt.condition + `</AttributeAssignmentExpression></ObligationExpression></ObligationExpressions>`
 			if name == "never" {
 				return
 			}
