@@ -39,7 +39,8 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
 		},
 		ReadFile: func(name string) ([]byte, error) {
-			text, ok := map[string]string{"pw": "correct horse battery\n", "conf/native.yaml": strings.ReplaceAll(nativeRules, "\n", "\r\n"), "conf/office.xml": officePolicy, "conf/empty": " \n"}[name]
+			text, ok := map[string]string{"pw": "correct horse battery\n", "conf/native.yaml": strings.ReplaceAll(nativeRules, "\n", "\r\n"), "conf/office.xml": strings.ReplaceAll(officePolicy, "\n", "\r\n"),
+				"conf/huge": strings.Repeat("#", maxRuleSetBytes+1), "conf/mark.yaml": "\ufeff" + nativeRules, "conf/empty": " \n"}[name]
 			if !ok {
 				return nil, errors.New("no such file")
 			}

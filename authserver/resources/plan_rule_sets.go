@@ -26,7 +26,7 @@ func (p *planner) ruleSets(doc Document) {
 func (p *planner) known(doc Document) xacml.Known {
 	k := p.state.known() // the document's targets are among them
 	for _, a := range doc.Applications {
-		k.Apps = append(k.Apps, string(a.application(p.state.applications[a.ClientID]).Name))
+		k.Apps = append(k.Apps, a.application(p.state.applications[a.ClientID]).Name)
 	}
 	return k
 }
@@ -129,9 +129,6 @@ func (b *Backend) ruleFile(path, name string, p *Problems) string {
 func compareRuleSets(current provisioning.StoredRuleSet, exists bool, wanted rules.RuleSet) *Change {
 	var old any
 	if exists {
-		if current.Digest() == wanted.Digest() {
-			return nil
-		}
 		old = exportRuleSet(current.RuleSet)
 	}
 	c := compare("rule_set", wanted.Name, old, exportRuleSet(wanted))

@@ -3,7 +3,9 @@ package resources
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/anteroom-id/anteroom/provisioning/rules"
 	"github.com/anteroom-id/anteroom/provisioning/rules/template"
@@ -12,8 +14,9 @@ import (
 // RuleSet is a rule set in one of four forms: its source, the name of a file that
 // has it, its rules written in place (native only), or a template with parameters.
 type RuleSet struct {
-	Name     string `yaml:"name" json:"name"`
-	Language string `yaml:"language,omitempty" json:"language,omitempty"` // cel by default
+	Name string `yaml:"name" json:"name"`
+	// Language is cel by default, and xacml for a file whose name ends in .xml.
+	Language string `yaml:"language,omitempty" json:"language,omitempty"`
 	Source   string `yaml:"source,omitempty" json:"source,omitempty"`
 	File     string `yaml:"file,omitempty" json:"file,omitempty"`
 	// Policies are further XACML documents, which the first one refers to.
@@ -52,10 +55,14 @@ const (
 )
 
 func (s RuleSet) language() rules.Language {
-	if s.Language == "" {
+	switch {
+	case s.Language != "":
+		return rules.Language(s.Language)
+	case strings.EqualFold(filepath.Ext(s.File), ".xml"):
+		return rules.LanguageXACML
+	default:
 		return rules.LanguageCEL
 	}
-	return rules.Language(s.Language)
 }
 
 // inPlace reports whether the rules are written in the document itself.

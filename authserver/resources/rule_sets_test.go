@@ -161,6 +161,16 @@ func TestChangedRuleSetShowsItsRevision(t *testing.T) {
 	}
 }
 
+// What makes no difference is no other revision.
+func TestDefaultsAreNoDifference(t *testing.T) {
+	b, m := ruleBackend(t)
+	apply(t, b, "rule_sets: [{name: office, file: office.xml}, {name: native, file: native.yaml}]")
+	same := "rule_sets: [{name: office, language: xacml, file: office.xml, default_decision: deny, timezone: UTC}, {name: native, language: cel, file: mark.yaml}]"
+	if got := apply(t, b, same); got != "no changes\n" || m.sets["office"].Source != officePolicy {
+		t.Errorf("apply:\n%s", got)
+	}
+}
+
 // Texts that a block cannot hold come back all the same.
 func TestTextsComeBack(t *testing.T) {
 	for _, source := range []string{"rules: \n  - a\n", "a\r\nb\r\n", "  a: 1\n  b: 2", "a\n\n\n", "\n\na", "a\tb\n\tc\n", "a: |\n  x \n", "# only", "'", "a\u2028b\nc", "---\na\n...\n"} {
@@ -191,6 +201,7 @@ func TestMistakesInRuleSets(t *testing.T) {
         - {id: a, effect: permit, when: "user.email"}
   - {name: file, file: absent.yaml}
   - {name: empty, file: empty}
+  - {name: huge, file: huge}
   - name: xml
     language: xacml
     source: |
@@ -213,13 +224,14 @@ default_bindings: [{target: dir, enable_rules: true, rule_sets: [in-place, nowhe
 		`rule_sets[1].source: line 2, column 36: must be true or false, not string`,
 		`rule_sets[2].file: no such file`,
 		`rule_sets[3].file: conf/empty is empty`,
-		`rule_sets[4].source: line 1, column 1: `,
-		`rule_sets[5].timezone: "Mars/Olympus" is not the name of a time zone, such as Europe/Berlin`,
+		`rule_sets[4]: is larger than 4 MiB`,
+		`rule_sets[5].source: line 1, column 1: `,
 		`rule_sets[6].timezone: "Mars/Olympus" is not the name of a time zone, such as Europe/Berlin`,
-		`rule_sets[7].policies[0].source: line 1, column 1: `,
-		`rule_sets[8].parameters.groups: required`,
-		`rule_sets[8].parameters.gruops: is no parameter of group_based`,
-		`rule_sets[9].template: `,
+		`rule_sets[7].timezone: "Mars/Olympus" is not the name of a time zone, such as Europe/Berlin`,
+		`rule_sets[8].policies[0].source: line 1, column 1: `,
+		`rule_sets[9].parameters.groups: required`,
+		`rule_sets[9].parameters.gruops: is no parameter of group_based`,
+		`rule_sets[10].template: `,
 		`default_bindings[0].rule_sets[1]: there is no rule set "nowhere"`,
 	}
 	b, m := ruleBackend(t)
@@ -291,7 +303,7 @@ func TestForms(t *testing.T) {
 // What a policy's author should look at is told, and the policy kept.
 func TestWarnings(t *testing.T) {
 	b, _ := ruleBackend(t)
-	p := plan(t, b, "rule_sets:\n  - {name: office, language: xacml, file: office.xml}\n")
+	p := plan(t, b, "rule_sets:\n  - {name: office, file: office.xml}\n")
 	var got []string
 	for _, w := range p.Warnings {
 		got = append(got, w.String())
@@ -318,8 +330,10 @@ func TestRulesInPlace(t *testing.T) {
 		"rule_sets:\r\n  - name: a\r\n    rules:\r\n      - {id: x}\r\nusers: []":    "rules:\n  - {id: x}\n",
 		"rule_sets:\n  - name: a\n    rules: [\n  {id: x}\n    ]\n":                  "",
 		"rule_sets:\n  - name: a\n    rules: &r [{id: x}]\n":                         "rules: &r [{id: x}]\n",
-		"rule_sets: [{name: a, rules: [{id: x}]}]":                                   "",
-		"{rule_sets: [{name: a, rules: [{id: x}]}]}":                                 "",
+		// What is merged in is not among its lines.
+		"rule_sets:\n  - <<: {default_decision: permit}\n    name: a\n    rules: [{id: x}]\n": "",
+		"rule_sets: [{name: a, rules: [{id: x}]}]":                                            "",
+		"{rule_sets: [{name: a, rules: [{id: x}]}]}":                                          "",
 	} {
 		doc, err := Parse([]byte(text))
 		if err != nil || len(doc.RuleSets) != 1 {
