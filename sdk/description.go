@@ -112,6 +112,9 @@ type Attribute struct {
 	// Source is the default mapping: the profile field this attribute takes,
 	// such as "user.email". "" leaves it unmapped.
 	Source string `json:"source,omitempty"`
+	// Secret marks values that are not shown to whoever looks at an account or tries
+	// a mapping: a national id, a salary.
+	Secret bool   `json:"secret,omitempty"`
 	Help   string `json:"help,omitempty"`
 }
 

@@ -120,6 +120,7 @@ func compareAttribute(a, b sdk.Attribute) []Change {
 		flag("multi-valued", a.MultiValued, b.MultiValued, true),
 		flag("create-only", a.CreateOnly, b.CreateOnly, b.CreateOnly),
 		flag("case-exact", a.CaseExact, b.CaseExact, false),
+		flag("secret", a.Secret, b.Secret, false),
 		flag("owner", a.Owner, b.Owner, true),
 		became("lookup order", a.Correlate, b.Correlate, b.Correlate == 0),
 		became("default mapping", quoted(a.Source), quoted(b.Source), b.Source == ""),

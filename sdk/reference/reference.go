@@ -102,6 +102,7 @@ func attributeTraits(a sdk.Attribute) []string {
 	add(a.Owner, "holds whose account it is")
 	add(a.CreateOnly, "set once")
 	add(a.CaseExact, "case matters")
+	add(a.Secret, "not shown")
 	return traits
 }
 

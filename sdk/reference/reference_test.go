@@ -21,7 +21,7 @@ func TestMarkdown(t *testing.T) {
 		},
 		Attributes: []sdk.Attribute{
 			{Name: "id", Type: sdk.AttributeString, Owner: true, Correlate: 1, CreateOnly: true, CaseExact: true},
-			{Name: "mails", Type: sdk.AttributeString, Required: true, MultiValued: true, Source: "user.email", Help: "Addresses."},
+			{Name: "mails", Type: sdk.AttributeString, Required: true, MultiValued: true, Source: "user.email", Secret: true, Help: "Addresses."},
 		},
 	})
 	want := "# Acme\n\n" +
@@ -33,7 +33,7 @@ func TestMarkdown(t *testing.T) {
 		"Secrets are given under `secrets`, the other fields under `config`; see [resources.md](../resources.md).\n\n" +
 		"## Attributes\n\n| attribute | type | | mapped from | |\n|---|---|---|---|---|\n" +
 		"| `id` | string | key 1, holds whose account it is, set once, case matters | `user.id`, always | |\n" +
-		"| `mails` | list of string | required | `user.email` | Addresses. |\n\n" +
+		"| `mails` | list of string | required, not shown | `user.email` | Addresses. |\n\n" +
 		"Lookups try the keys in the order given. What an attribute is mapped from is the default; a target's `mapping` changes it.\n\n" +
 		"## Capabilities\n\n| capability | | |\n|---|---|---|\n" +
 		"| `get` | no | an account is changed without being read |\n| `set_active` | no | accounts cannot be suspended |\n" +

@@ -64,7 +64,7 @@ func attributeToProto(a sdk.Attribute) *connectorv1.Attribute {
 	return &connectorv1.Attribute{
 		Name: a.Name, Type: string(a.Type), Required: a.Required, MultiValued: a.MultiValued,
 		CreateOnly: a.CreateOnly, CaseExact: a.CaseExact, Correlate: int32(a.Correlate),
-		Owner: a.Owner, Source: a.Source, Help: a.Help,
+		Owner: a.Owner, Source: a.Source, Secret: a.Secret, Help: a.Help,
 	}
 }
 
@@ -72,7 +72,7 @@ func attributeFromProto(p *connectorv1.Attribute) sdk.Attribute {
 	return sdk.Attribute{
 		Name: p.GetName(), Type: sdk.AttributeType(p.GetType()), Required: p.GetRequired(), MultiValued: p.GetMultiValued(),
 		CreateOnly: p.GetCreateOnly(), CaseExact: p.GetCaseExact(), Correlate: int(p.GetCorrelate()),
-		Owner: p.GetOwner(), Source: p.GetSource(), Help: p.GetHelp(),
+		Owner: p.GetOwner(), Source: p.GetSource(), Secret: p.GetSecret(), Help: p.GetHelp(),
 	}
 }
 

@@ -460,6 +460,7 @@ type Attribute struct {
 	Owner         bool                   `protobuf:"varint,8,opt,name=owner,proto3" json:"owner,omitempty"`         // holds the host's immutable user id
 	Source        string                 `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`        // default mapping, such as "user.email"
 	Help          string                 `protobuf:"bytes,10,opt,name=help,proto3" json:"help,omitempty"`
+	Secret        bool                   `protobuf:"varint,11,opt,name=secret,proto3" json:"secret,omitempty"` // its values are not for anybody who looks at an account
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -562,6 +563,13 @@ func (x *Attribute) GetHelp() string {
 		return x.Help
 	}
 	return ""
+}
+
+func (x *Attribute) GetSecret() bool {
+	if x != nil {
+		return x.Secret
+	}
+	return false
 }
 
 type ValidateConfigRequest struct {
@@ -2242,7 +2250,7 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	" \x01(\v2 .anteroom.connector.v1.ConditionR\x04when\"9\n" +
 	"\tCondition\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
-	"\x06values\x18\x02 \x03(\tR\x06values\"\x92\x02\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"\xaa\x02\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -2256,7 +2264,8 @@ const file_sdk_wire_connectorv1_connector_proto_rawDesc = "" +
 	"\x05owner\x18\b \x01(\bR\x05owner\x12\x16\n" +
 	"\x06source\x18\t \x01(\tR\x06source\x12\x12\n" +
 	"\x04help\x18\n" +
-	" \x01(\tR\x04help\"N\n" +
+	" \x01(\tR\x04help\x12\x16\n" +
+	"\x06secret\x18\v \x01(\bR\x06secret\"N\n" +
 	"\x15ValidateConfigRequest\x125\n" +
 	"\x06config\x18\x01 \x01(\v2\x1d.anteroom.connector.v1.ConfigR\x06config\"T\n" +
 	"\x16ValidateConfigResponse\x12:\n" +
