@@ -20,6 +20,7 @@ type (
 	Unique           = mapping.Unique
 	Suffix           = mapping.Suffix
 	Candidate        = mapping.Candidate
+	MappingProblem   = mapping.Problem
 )
 
 // The suffixes of a unique value where nothing else is said.

@@ -18,6 +18,7 @@ import (
 type targetCommands struct {
 	List      targetListCommand      `cmd:"" help:"List targets."`
 	Show      targetShowCommand      `cmd:"" help:"Show a target's configuration without its secrets."`
+	Mapping   targetMappingCommand   `cmd:"" help:"Show what a target's attributes are made of, or for a user their values."`
 	Check     targetCheckCommand     `cmd:"" help:"Check the connection to a target, step by step."`
 	Reconcile targetReconcileCommand `cmd:"" help:"Compare a target's accounts with the ledger and report how they differ."`
 	Approve   targetApproveCommand   `cmd:"" help:"Let held accounts be suspended or deleted, or keep them."`

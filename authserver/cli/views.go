@@ -103,6 +103,7 @@ type targetView struct {
 	Config             json.RawMessage                 `json:"config"`
 	Secrets            []string                        `json:"secrets"` // names of those that are set
 	Mapping            []provisioning.AttributeMapping `json:"mapping,omitempty"`
+	Maps               map[string]map[string]string    `json:"maps,omitempty"`
 	Adopt              provisioning.AdoptPolicy        `json:"adopt"`
 	OnUserDelete       provisioning.DeletePolicy       `json:"on_user_delete"`
 	Revision           int64                           `json:"revision"`
@@ -123,7 +124,7 @@ func viewTarget(t provisioning.Target) targetView {
 	return targetView{
 		ReconcileEvery: every,
 		Name:           t.Name, Connector: t.Connector, Config: t.Config, Secrets: append([]string{}, slices.Sorted(maps.Keys(t.Secrets))...),
-		Mapping: t.Mapping, Adopt: t.Adopt, OnUserDelete: t.OnUserDelete, Revision: t.Revision,
+		Mapping: t.Mapping, Maps: t.Maps, Adopt: t.Adopt, OnUserDelete: t.OnUserDelete, Revision: t.Revision,
 	}
 }
 

@@ -134,6 +134,6 @@ func (b *Backend) checkTarget(ctx context.Context, path string, t provisioning.T
 	if errors.Is(err, ErrGroups) {
 		p.add(path+"groups", "%v", ErrGroups)
 	} else if err != nil {
-		p.add(path+"mapping", "%v", err)
+		addMapping(path, err, p)
 	}
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -45,6 +46,26 @@ func (t Target) checkMapping(path string, p *Problems) {
 		if text := m.rule().Check(); text != "" {
 			p.add(strings.TrimSuffix(at, "."), "%s", text)
 		}
+	}
+}
+
+// addMapping reports what is wrong with a mapping for its connector: of each attribute
+// or table by itself.
+func addMapping(path string, err error, p *Problems) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			addMapping(path, e, p)
+		}
+		return
+	}
+	problem, ok := errors.AsType[*provisioning.MappingProblem](err)
+	switch {
+	case !ok:
+		p.add(path+"mapping", "%v", err)
+	case problem.Attribute == "maps" || strings.HasPrefix(problem.Attribute, "maps."):
+		p.add(path+problem.Attribute, "%s", problem.Message)
+	default:
+		p.add(path+"mapping."+problem.Attribute, "%s", problem.Message)
 	}
 }
 

@@ -1,7 +1,6 @@
 package mapping
 
 import (
-	"cmp"
 	"errors"
 
 	"github.com/anteroom-id/anteroom/sdk"
@@ -115,11 +114,12 @@ func (m *Mapping) OnlyUpdated() []string {
 
 // Shown is one attribute of a mapping, for who looks at it.
 type Shown struct {
-	Rule  Rule
-	When  When
-	Value any
-	Sent  bool  // the attribute would be set to Value, or removed
-	Err   error // why there is no value
+	Rule      Rule
+	Attribute sdk.Attribute
+	When      When
+	Value     any
+	Sent      bool  // the attribute would be set to Value, or removed
+	Err       error // why there is no value
 }
 
 // Rules returns the rules as they are understood, in order: with the declared
@@ -127,7 +127,7 @@ type Shown struct {
 func (m *Mapping) Rules() []Shown {
 	out := make([]Shown, len(m.entries))
 	for i, e := range m.entries {
-		out[i] = Shown{Rule: e.rule, When: cmp.Or(e.when, Always)}
+		out[i] = Shown{Rule: e.rule, Attribute: e.attribute, When: e.when}
 	}
 	return out
 }
