@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -333,55 +335,100 @@ func TestLostAnswerIsFoundByTheName(t *testing.T) {
 	}
 }
 
-// Fifty people of one name arrive at once, on both databases and on several engines.
+// Fifty people of one name arrive at once, on both databases and on several engines,
+// in a target that would let two accounts have the same login.
 func TestFiftyNamesakesAtOnce(t *testing.T) {
 	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
 		l := byName(t, db)
-		const people, workers = 50, 10
-		for i := range people {
-			id := provisioning.UserID(fmt.Sprintf("u%02d", i))
-			l.namesake(id)
-			l.start(id)
+		l.world.loose = true
+		logins := l.fifty(l.Accounts)
+		if twice := repeated(logins); len(twice) != 0 {
+			t.Errorf("several people have the logins %v", twice)
 		}
-		var wg sync.WaitGroup
-		for w := range workers {
-			engine := l.engineOn(l.Accounts, l.world)
-			wg.Go(func() {
-				for {
-					leases, err := l.Accounts.Claim(t.Context(), "dir", fmt.Sprint(w), l.Now(), l.Now().Add(provisioning.DefaultLease), 1)
-					if err != nil || len(leases) == 0 {
-						return
-					}
-					if err := engine.Run(t.Context(), leases[0]); err != nil {
-						t.Error(err)
-					}
-				}
-			})
+		if n := l.world.took()["create"]; n != len(logins) {
+			t.Errorf("%d creates for %d people", n, len(logins))
 		}
-		wg.Wait()
-		l.drain()
-		logins := l.logins(people)
-		for i := range people {
-			l.ok(l.lifecycle.Changed(t.Context(), provisioning.UserID(fmt.Sprintf("u%02d", i))))
+		for id := range logins {
+			l.people.edit(id, func(p *provisioning.Profile) { p.GivenName = "Grace" })
+			l.ok(l.lifecycle.Changed(t.Context(), id))
 		}
 		l.drain()
-		if again := l.logins(people); !slices.Equal(logins, again) {
-			t.Errorf("a later sync renamed: %v, then %v", logins, again)
+		for id, login := range logins {
+			if got := l.login(id); got != login {
+				t.Errorf("a later sync renamed %s to %s", login, got)
+			}
 		}
 	}, store.Migrations())
 }
 
-// logins returns everybody's, and checks that no two are the same.
-func (l *lab) logins(people int) []string {
+// unreserved takes the reservation out: everybody is told that the first is free.
+type unreserved struct{ provisioning.Reservations }
+
+func (unreserved) Reserve(_ context.Context, _ provisioning.Lease, _ string, candidates []provisioning.Candidate) (string, error) {
+	return candidates[0].Value, nil
+}
+
+// Without reservations the fifty find each other's logins free, and what looks for
+// that above notices.
+func TestNamesakesWithoutReservations(t *testing.T) {
+	l := liteByName(t)
+	l.world.loose = true
+	if twice := repeated(l.fifty(unreserved{l.Accounts})); len(twice) == 0 {
+		t.Error("no login was given twice")
+	}
+}
+
+// fifty lets fifty people of one name arrive, with ten workers of whom each is in its
+// first create before one is carried out, and returns their logins.
+func (l *lab) fifty(reservations provisioning.Reservations) map[provisioning.UserID]string {
 	l.Helper()
-	var out []string
+	const people, workers = 50, 10
 	for i := range people {
 		id := provisioning.UserID(fmt.Sprintf("u%02d", i))
-		l.account(id)
-		out = append(out, l.login(id))
+		l.namesake(id)
+		l.start(id)
 	}
-	if distinct := slices.Compact(slices.Sorted(slices.Values(out))); len(distinct) != people {
-		l.Errorf("%d people have %d logins: %v", people, len(distinct), distinct)
+	var together, done sync.WaitGroup
+	together.Add(workers)
+	var creates atomic.Int32
+	l.world.before = func(verb string) error {
+		if verb == "create" && creates.Add(1) <= workers {
+			together.Done()
+			together.Wait()
+		}
+		return nil
+	}
+	for w := range workers {
+		engine := l.engineWith(l.Accounts, reservations, l.world)
+		done.Go(func() {
+			for {
+				leases, err := l.Accounts.Claim(l.Context(), "dir", fmt.Sprint(w), l.Now(), l.Now().Add(provisioning.DefaultLease), 1)
+				if err != nil || len(leases) == 0 {
+					return
+				}
+				if err := engine.Run(l.Context(), leases[0]); err != nil {
+					l.Error(err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	l.world.mend()
+	logins := map[provisioning.UserID]string{}
+	for i := range people {
+		id := provisioning.UserID(fmt.Sprintf("u%02d", i))
+		logins[id] = l.login(id)
+	}
+	return logins
+}
+
+func repeated(logins map[provisioning.UserID]string) []string {
+	all := slices.Sorted(maps.Values(logins))
+	var out []string
+	for i := range all {
+		if i > 0 && all[i] == all[i-1] {
+			out = append(out, all[i])
+		}
 	}
 	return out
 }
