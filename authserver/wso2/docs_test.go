@@ -59,6 +59,9 @@ func markdown() string {
 			}
 			what += fmt.Sprintf(": `%s.%s`", kind, row.Field)
 		}
+		if row.Attribute != "" {
+			what += fmt.Sprintf(": `mapping.%s`", row.Attribute)
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", row.Key, what, row.Note)
 	}
 	return b.String() + "\n"

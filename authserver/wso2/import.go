@@ -71,7 +71,7 @@ func Import(raw []byte, policies ...Policy) (Result, error) {
 		for n := 2; slices.ContainsFunc(b.out.Document.Targets, func(t resources.Target) bool { return t.Name == name }); n++ {
 			name = fmt.Sprintf("%s-%d", strings.TrimRight(name, "-0123456789"), n)
 		}
-		b.add(name, c)
+		b.add(name, p.name, c)
 	}
 	for _, part := range p.parts {
 		b.out.Report = append(b.out.Report, partLine(part))
@@ -82,7 +82,7 @@ func Import(raw []byte, policies ...Policy) (Result, error) {
 }
 
 // add appends a connector's target, if there is one, and its lines.
-func (b *importer) add(name string, c connector) {
+func (b *importer) add(name, provider string, c connector) {
 	kind := kinds()[c.kind]
 	if kind == "" {
 		b.out.Report = append(b.out.Report, Line{
@@ -95,6 +95,7 @@ func (b *importer) add(name string, c connector) {
 		Target:    resources.Target{Name: name, Connector: kind, Config: map[string]any{}, Secrets: map[string]resources.SecretRef{}},
 		connector: c,
 	}
+	t.makeLogin(provider)
 	for _, p := range c.properties {
 		t.property(p)
 	}

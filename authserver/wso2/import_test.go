@@ -49,11 +49,19 @@ func TestTargets(t *testing.T) {
 				Name: "example-directory-salesforce", Connector: "salesforce", Maintenance: &held,
 				Config:  map[string]any{"auth": "client_credentials", "login_url": "https://example.my.salesforce.com", "client_id": "consumer-key"},
 				Secrets: map[string]resources.SecretRef{"client_secret": {Env: "EXAMPLE_DIRECTORY_SALESFORCE_CLIENT_SECRET"}},
+				Mapping: []resources.Mapping{
+					{Attribute: "Username", Expression: "['PRIMARY', user.login].join('_').lower()", Apply: "on_create"},
+					{Attribute: "LastName", Source: "user.family_name"}, {Attribute: "FirstName", Source: "user.given_name"}, {Attribute: "Email", Source: "user.email"},
+				},
 			},
 		},
 		"provider.xml": {{
 			Name: "google-friends-googleapps", Connector: "google", Config: map[string]any{"subject": "admin@example.com"},
 			Secrets: map[string]resources.SecretRef{"credentials": {Env: "GOOGLE_FRIENDS_GOOGLEAPPS_CREDENTIALS"}},
+			Mapping: []resources.Mapping{
+				{Attribute: "primaryEmail", Expression: "user.login.lower().endsWith('@example.com') ? user.login.lower() : user.login.lower().replace('@', '.') + '@example.com'", Apply: "on_create"},
+				{Attribute: "name.givenName", Source: "user.given_name"}, {Attribute: "name.familyName", Source: "user.family_name"},
+			},
 		}},
 		"soap.xml": {{
 			Name: "scim", Connector: "scim1", Config: map[string]any{"auth": "basic", "username": "testuser", "base_url": "https://old.example.com/wso2/scim"},
@@ -88,14 +96,14 @@ func TestEveryKeyIsReported(t *testing.T) {
 			"connectorId not needed ", "isEnabled not needed ", "isDefault not needed ", "blockingEnabled needs your decision ", "rulesEnabled not needed ",
 			"sf-api-version not needed ", "sf-domain-name carried over config.login_url", "sf-clientid carried over config.client_id",
 			"sf-client-secret carried over secrets.client_secret", "sf-usePasswordGrant needs your decision ", "sf-username not needed ",
-			"sf-password not needed ", "sf-prov-pattern needs your decision ", "- needs your decision config.profile",
+			"sf-password not needed ", "sf-prov-pattern needs your decision mapping.Username", "- needs your decision config.profile",
 			"connectorId not needed ", "isEnabled carried over maintenance",
 			"id not needed ", "description not needed ", "isEnabled not needed ", "isPrimary not needed ", "jit needs your decision ",
 			"roles needs your decision ", "federatedAuthenticators not needed ", "novelty needs your decision ",
 		},
 		"provider.xml": {
-			"google_prov_domain_name needs your decision ", "google_prov_admin_email carried over config.subject", "google_prov_service_acc_email not needed ",
-			"google_prov_private_key needs your decision secrets.credentials", "google_prov_pattern not needed ",
+			"google_prov_domain_name carried over mapping.primaryEmail", "google_prov_admin_email carried over config.subject", "google_prov_service_acc_email not needed ",
+			"google_prov_private_key needs your decision secrets.credentials", "google_prov_pattern carried over mapping.primaryEmail",
 			"IsEnabled not needed ", "IsBlocking needs your decision ", "spml needs your decision ", "Alias not needed ", "JustInTimeProvisioningConfig needs your decision ",
 		},
 		"soap.xml": {
@@ -176,7 +184,7 @@ func TestTheTableNamesFieldsThatExist(t *testing.T) {
 		"SCIM2": scim2.Connector(), "scim": scim2.OldConnector(), "googleapps": google.Connector(), "salesforce": salesforce.Connector(),
 	}
 	for _, row := range wso2.Table() {
-		if (row.Verdict == wso2.Carried) && row.Field == "" || row.Verdict != wso2.Carried && row.Note == "" {
+		if (row.Verdict == wso2.Carried) && row.Field+row.Attribute == "" || row.Verdict != wso2.Carried && row.Note == "" {
 			t.Errorf("%s says too little: %+v", row.Key, row)
 		}
 		if row.Field == "" {

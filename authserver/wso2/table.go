@@ -17,6 +17,7 @@ type Row struct {
 	Key       string
 	Verdict   Verdict
 	Field     string // of our connector's configuration, for Carried
+	Attribute string // that the mapping gives a value made of this key, for Carried
 	Secret    bool   // the value is a secret: it is referred to, never written
 	Note      string // the reason, or what to do
 }
@@ -29,7 +30,7 @@ func kinds() map[string]string {
 // The notes that several rows have.
 const (
 	noPassword = "Anteroom has no passwords of users to send; accounts sign in by single sign-on"
-	byMapping  = "what a login is made of is the target's mapping; the default takes user.login"
+	byPattern  = "with a domain, or a pattern other than {UN}, logins are made by the target's mapping"
 	byAddress  = "groups lie beside the users at base_url; which of them a user gets is the target's groups"
 	byDomain   = "names are sent without a user store's; a prefix would be part of the target's mapping"
 )
@@ -79,10 +80,15 @@ func googleRows() []Row {
 	row := func(key string, v Verdict, field, note string) Row {
 		return Row{Connector: "googleapps", Key: "google_prov_" + key, Verdict: v, Field: field, Note: note}
 	}
+	part := func(key string) Row {
+		r := row(key, Carried, "", byPattern)
+		r.Attribute = logins()["googleapps"].attribute
+		return r
+	}
 	key := row("private_key", Decide, "credentials", "it is a PKCS #12 file without the account's data: make a key of the type JSON for the same service account")
 	key.Secret = true
 	return []Row{
-		row("domain_name", Decide, "", "addresses were made with it; in Anteroom primaryEmail is the target's mapping"),
+		part("domain_name"),
 		row("email_claim_dropdown", NotNeeded, "", "WSO2 asks for it and does not use it; primaryEmail is the target's mapping"),
 		row("givenname_claim_dropdown", NotNeeded, "", "mapped by default from user.given_name"),
 		row("familyname_claim_dropdown", NotNeeded, "", "mapped by default from user.family_name"),
@@ -92,14 +98,19 @@ func googleRows() []Row {
 		key,
 		row("admin_email", Carried, "subject", ""),
 		row("application_name", NotNeeded, "", "it only named the client in Google's log"),
-		row("pattern", NotNeeded, "", byMapping),
-		row("separator", NotNeeded, "", byMapping),
+		part("pattern"),
+		part("separator"),
 	}
 }
 
 func salesforceRows() []Row {
 	row := func(key string, v Verdict, field, note string) Row {
 		return Row{Connector: "salesforce", Key: "sf-" + key, Verdict: v, Field: field, Note: note}
+	}
+	part := func(key string) Row {
+		r := row(key, Carried, "", byPattern)
+		r.Attribute = logins()["salesforce"].attribute
+		return r
 	}
 	secret := row("client-secret", Carried, "client_secret", "")
 	secret.Secret = true
@@ -114,8 +125,8 @@ func salesforceRows() []Row {
 		row("username", NotNeeded, "", "with client credentials the connected app names the user; jwt_bearer needs it as username"),
 		password,
 		row("token-endpoint", NotNeeded, "", "tokens are fetched below login_url"),
-		row("prov-pattern", NotNeeded, "", byMapping),
-		row("prov-separator", NotNeeded, "", byMapping),
-		row("prov-domainName", NotNeeded, "", "Username is the target's mapping"),
+		part("prov-pattern"),
+		part("prov-separator"),
+		part("prov-domainName"),
 	}
 }

@@ -15,6 +15,7 @@ type target struct {
 	resources.Target
 	connector       connector
 	rules, blocking bool // its switches
+	login           Line // what became of the pattern of logins; see makeLogin
 	lines           []Line
 }
 
@@ -25,6 +26,10 @@ func (t *target) line(l Line) {
 
 // property decides on one key and its value.
 func (t *target) property(p property) {
+	if line, ok := t.ofPattern(p.key); ok {
+		t.line(line)
+		return
+	}
 	i := slices.IndexFunc(Table(), func(r Row) bool { return r.Connector == t.connector.kind && r.Key == p.key })
 	if i < 0 {
 		t.line(Line{Key: show(p.key), Verdict: Decide, Note: "this key is not known; its value is not shown"})
@@ -120,10 +125,8 @@ func values() map[string]judge {
 		"scim2-user-store-domain": unless("", "PRIMARY"), "scim-user-store-domain": unless("", "PRIMARY"),
 		"scim2-username": inMode("basic"), "scim2-password": inMode("basic"),
 		"scim2-access-token": inMode("bearer"), "scim2-api-key-header": inMode("apiKey"), "scim2-api-key-value": inMode("apiKey"),
-		"google_prov_pattern": unless("", "{UN}"), "sf-prov-pattern": unless("", "{UN}"),
 		"google_prov_givenname_claim_dropdown":  unless("", "http://wso2.org/claims/givenname"),
 		"google_prov_familyname_claim_dropdown": unless("", "http://wso2.org/claims/lastname"),
-		"sf-prov-domainName":                    unless(""),
 		"sf-usePasswordGrant":                   unless("false"),
 		"sf-api-version":                        apiVersion,
 		"sf-domain-name":                        address,
