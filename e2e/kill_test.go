@@ -34,12 +34,12 @@ func fates() []fate {
 }
 
 // eachDeployment runs a test for both fates on both databases.
-func eachDeployment(t *testing.T, f func(t *testing.T, d *deployment, p *process, fate fate)) {
+func eachDeployment(t *testing.T, lease time.Duration, f func(t *testing.T, d *deployment, p *process, fate fate)) {
 	var cases []testCase
 	for _, fate := range fates() {
 		cases = append(cases,
-			testCase{fate.name + " on sqlite", func(t *testing.T) { runDeployed(t, "", fate, f) }},
-			testCase{fate.name + " on postgres", func(t *testing.T) { runDeployed(t, sqldbtest.PostgresURL(t), fate, f) }})
+			testCase{fate.name + " on sqlite", func(t *testing.T) { runDeployed(t, lease, "", fate, f) }},
+			testCase{fate.name + " on postgres", func(t *testing.T) { runDeployed(t, lease, sqldbtest.PostgresURL(t), fate, f) }})
 	}
 	together(t, cases)
 }
@@ -59,9 +59,10 @@ func together(t *testing.T, cases []testCase) {
 	wg.Wait()
 }
 
-func runDeployed(t *testing.T, database string, fate fate, f func(t *testing.T, d *deployment, p *process, fate fate)) {
+func runDeployed(t *testing.T, lease time.Duration, database string, fate fate, f func(t *testing.T, d *deployment, p *process, fate fate)) {
 	address := freeAddress(t)
 	d := deploy(t, "http://"+address, database)
+	d.lease = lease
 	d.proxy.Script(http.MethodPost, "/Users", fate.fault)
 	f(t, d, d.serve(t, address), fate)
 }
@@ -87,8 +88,12 @@ func (d *deployment) arrive(t *testing.T, login string) *arrival {
 	return a
 }
 
+// quickLease is shorter than the default, for those who wait for its end, and long
+// enough for a busy machine to renew it.
+const quickLease = 10 * time.Second
+
 // afterLease is enough for what a killed worker held.
-const afterLease = provisioning.DefaultLease + patience
+const afterLease = quickLease + patience
 
 // getIn reloads the wait page, as it does by itself, until the application has
 // the user. It returns the id of the account the application was told of.
@@ -160,7 +165,7 @@ func (d *deployment) checkCreates(t *testing.T, fate fate) {
 func TestServerKilledDuringCreate(t *testing.T) {
 	long(t)
 	t.Parallel()
-	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
+	eachDeployment(t, quickLease, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
 		d.awaitCreate(t, fate)
 		start := time.Now()
@@ -177,7 +182,7 @@ func TestServerKilledDuringCreate(t *testing.T) {
 func TestConnectorKilledDuringCreate(t *testing.T) {
 	long(t)
 	t.Parallel()
-	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
+	eachDeployment(t, quickLease, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
 		d.awaitCreate(t, fate)
 		start := time.Now()
@@ -196,13 +201,14 @@ func TestConnectorKilledDuringCreate(t *testing.T) {
 func TestServerStoppedDuringCreate(t *testing.T) {
 	long(t)
 	t.Parallel()
-	eachDeployment(t, func(t *testing.T, d *deployment, p *process, fate fate) {
+	const lease = provisioning.DefaultLease
+	eachDeployment(t, lease, func(t *testing.T, d *deployment, p *process, fate fate) {
 		a := d.arrive(t, "ada")
 		d.awaitCreate(t, fate)
 		t.Logf("from SIGTERM to the end: %s", p.terminate(t).Round(time.Millisecond))
 		p.start(t)
 		start := time.Now()
-		id := a.getIn(t, provisioning.DefaultLease/2)
+		id := a.getIn(t, lease/2)
 		t.Logf("from ready to the user in: %s", time.Since(start).Round(time.Millisecond))
 		d.checkOneAccount(t, "ada", id)
 		d.checkCreates(t, fate)
@@ -214,7 +220,7 @@ func TestServerStoppedFinishesTheCreate(t *testing.T) {
 	long(t)
 	t.Parallel()
 	slow := fate{"slow", faultproxy.Delay(2 * time.Second), false}
-	runDeployed(t, "", slow, func(t *testing.T, d *deployment, p *process, _ fate) {
+	runDeployed(t, quickLease, "", slow, func(t *testing.T, d *deployment, p *process, _ fate) {
 		a := d.arrive(t, "ada")
 		d.awaitCreate(t, slow)
 		p.terminate(t)

@@ -42,6 +42,7 @@ func newDirectory(t *testing.T) upstream {
 // Leavers never sign in: disable, enable and delete reach the directory by
 // themselves, and an account that was there before is only let go.
 func TestLeaversReachTheDirectory(t *testing.T) {
+	t.Parallel()
 	for policy, end := range map[string]string{"suspend": "suspended", "delete": "none"} {
 		t.Run(policy, func(t *testing.T) {
 			eachDatabase(t, func(t *testing.T, database string) { leaversReach(t, database, policy, end) })
@@ -85,6 +86,7 @@ func (s *stack) leaves(t *testing.T, id provisioning.UserID) {
 // A binding that is added reaches those who registered before, and one that is
 // removed takes their accounts away as its policy says.
 func TestBindingComesAndGoes(t *testing.T) {
+	t.Parallel()
 	up := newDirectory(t)
 	s := startStack(t, up, stackOptions{binding: "on_loss: suspend"})
 	u, err := s.Users.Import(t.Context(), user.User{Login: "early", Email: "early@example.com", Home: appID}, password)

@@ -82,23 +82,18 @@ func TestBlockingWithoutTargetGivesNoCodeAndMakesTheAccountLater(t *testing.T) {
 // refusesConnections is a target at an address where nobody listens yet.
 func refusesConnections(t *testing.T, database string) (*stack, func()) {
 	up, d := startElimity(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := freeAddress(t)
 	s := startStack(t, up, stackOptions{
 		database: database, binding: hurried, baseURL: "http://" + address + "/scim/v2",
 	})
 	return s, func() {
-		server := httptest.NewUnstartedServer(d)
-		_ = server.Listener.Close()
-		if server.Listener, err = net.Listen("tcp", address); err != nil {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
 			t.Fatal(err)
 		}
+		server := httptest.NewUnstartedServer(d)
+		_ = server.Listener.Close()
+		server.Listener = listener
 		server.Start()
 		t.Cleanup(server.Close)
 	}

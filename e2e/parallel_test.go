@@ -16,6 +16,8 @@ import (
 // Fifty browsers, each at an address of its own, sign the same new user in at
 // the same time: everybody gets a code, and the target one account.
 func TestFiftyParallelSignInsMakeOneAccount(t *testing.T) {
+	long(t)
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s", config: "timeout: 1m"})
@@ -36,6 +38,8 @@ func TestFiftyParallelSignInsMakeOneAccount(t *testing.T) {
 
 // Twenty tabs of one browser, all of which had the sign-in page open.
 func TestTwentyTabsOfOneBrowserMakeOneAccount(t *testing.T) {
+	long(t)
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s", config: "timeout: 1m"})
@@ -74,6 +78,7 @@ func TestTwentyTabsOfOneBrowserMakeOneAccount(t *testing.T) {
 // The same, but every tab's form is sent, each of which renews the session. They
 // are as many as may guess at the same time.
 func TestFourTabsThatAllSignInMakeOneAccount(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 30s"})

@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
-	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
 )
 
@@ -32,7 +31,7 @@ import (
 type deployment struct {
 	dir       string
 	binary    string        // "" for the release build
-	lease     time.Duration // 0 for the default
+	lease     time.Duration // 0 for [quickLease]
 	issuer    string
 	database  string
 	directory *directory.Directory
@@ -75,7 +74,7 @@ func (d *deployment) config(t *testing.T, listen string) string {
 	t.Helper()
 	name := "anteroom-" + strings.ReplaceAll(listen, ":", "-") + ".yaml"
 	d.write(t, name, fmt.Sprintf("issuer: %s\nlisten: %s\ndatabase: %q\nconnectors: {dir: %q}\nsecrets_key_file: %q\nlog: {level: warn}\nprovisioning: {lease: %s}\n",
-		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json"), cmp.Or(d.lease, provisioning.DefaultLease)))
+		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json"), cmp.Or(d.lease, quickLease)))
 	return d.path(name)
 }
 

@@ -76,6 +76,7 @@ func (up upstream) patch(t *testing.T, id string, operations ...map[string]any) 
 // own, behind our back: that is what the report says, and a repair mends ours and
 // leaves theirs alone.
 func TestDriftIsReportedAndRepaired(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
 		up, _ := startElimity(t)
 		s := startStack(t, up, stackOptions{database: url})
@@ -120,6 +121,7 @@ func TestDriftIsReportedAndRepaired(t *testing.T) {
 
 // A server that does not list all it counts makes no account missing.
 func TestDriftOfAListThatIsCutShort(t *testing.T) {
+	t.Parallel()
 	up := upstream(peers.Start(t, peers.Scimmy))
 	s := startStack(t, up, stackOptions{})
 	const login = "missing"

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write the pages in docs/connectors anew
 // The page of each first-party connector says what the connector says.
 // `go test ./e2e -run TestConnectorReference -update` writes them.
 func TestConnectorReference(t *testing.T) {
+	t.Parallel()
 	programs, err := filepath.Glob("../plugins/connectors/*/anteroom-connector-*")
 	if err != nil || len(programs) == 0 {
 		t.Fatalf("no connectors: %v", err)

@@ -74,7 +74,7 @@ func startCompany(t *testing.T, database string) *company {
 		t.Fatal(err)
 	}
 	c.issuer = "http://" + listener.Addr().String()
-	c.open(t, stackOptions{database: database})
+	c.open(t, stackOptions{database: database, connectors: companyDir(t)})
 	for _, connector := range []string{"google", "salesforce"} {
 		if _, _, err := c.PinConnector(t.Context(), connector); err != nil {
 			t.Fatal(err)

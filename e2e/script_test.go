@@ -28,10 +28,10 @@ import (
 // the scripts have beyond testscript's own commands is in scriptCommands.
 func TestScripts(t *testing.T) {
 	long(t)
-	connectors := connectorsDir(t)
+	bin, connectors := buildDir(t), connectorsDir(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: scriptCommands(),
-		Setup: func(env *testscript.Env) error { return setUpScript(env, connectors) },
+		Setup: func(env *testscript.Env) error { return setUpScript(env, bin, connectors) },
 	})
 }
 
@@ -40,7 +40,7 @@ type theDirectory struct{}
 
 // setUpScript gives a script a configuration in its environment, with a fresh
 // database, and a directory of its own.
-func setUpScript(env *testscript.Env, connectors string) error {
+func setUpScript(env *testscript.Env, bin, connectors string) error {
 	address, err := unusedAddress()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func setUpScript(env *testscript.Env, connectors string) error {
 	env.Defer(server.Close)
 	env.Values[theDirectory{}] = d
 	for name, value := range map[string]string{
-		"PATH":                      filepath.Dir(connectors) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"PATH":                      bin + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"TMPDIR":                    os.TempDir(), // a script's own is too long for sockets
 		"CONNECTORS":                connectors,
 		"ANTEROOM_ISSUER":           "http://" + address,

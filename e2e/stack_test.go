@@ -46,15 +46,16 @@ type stack struct {
 
 // stackOptions vary a stack; the zero value is SQLite with one Blocking binding.
 type stackOptions struct {
-	database string // URL; "" for a fresh SQLite file
-	binding  string // YAML flow mapping without the target; "" for Blocking
-	target   string // more YAML of the target: "adopt: never"
-	config   string // more of the target's config: "timeout: 1s"
-	more     string // more YAML of the document's applications
-	targets  string // more YAML of the document's targets
-	baseURL  string // of the target; "" for the fault proxy
-	metrics  string // address of the metrics; "" for none
-	log      *slog.Logger
+	database   string // URL; "" for a fresh SQLite file
+	binding    string // YAML flow mapping without the target; "" for Blocking
+	target     string // more YAML of the target: "adopt: never"
+	config     string // more of the target's config: "timeout: 1s"
+	more       string // more YAML of the document's applications
+	targets    string // more YAML of the document's targets
+	baseURL    string // of the target; "" for the fault proxy
+	connectors string // folder; "" for scim2's
+	metrics    string // address of the metrics; "" for none
+	log        *slog.Logger
 }
 
 // upstream is a SCIM server the stack provisions into.
@@ -87,11 +88,14 @@ func (s *stack) open(t *testing.T, o stackOptions) {
 	if o.database == "" {
 		o.database = "sqlite://" + filepath.Join(dir, "anteroom.db")
 	}
+	if o.connectors == "" {
+		o.connectors = connectorsDir(t)
+	}
 	s.database, s.keys = o.database, keyFile
 	cfg, err := config.Parse(nil, func(name string) string {
 		return map[string]string{
 			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": o.database,
-			"ANTEROOM_CONNECTORS_DIR": connectorsDir(t), "ANTEROOM_SECRETS_KEY_FILE": keyFile, "ANTEROOM_METRICS_LISTEN": o.metrics,
+			"ANTEROOM_CONNECTORS_DIR": o.connectors, "ANTEROOM_SECRETS_KEY_FILE": keyFile, "ANTEROOM_METRICS_LISTEN": o.metrics,
 		}[name]
 	})
 	if err != nil {
