@@ -109,15 +109,15 @@ func (c *Conn) begin() (*program, error) {
 	}
 	c.refs++
 	c.program.refs++
-	h.calls.Add(1)
+	h.calls++
 	return c.program, nil
 }
 
 func (c *Conn) end(p *program) {
 	h := c.host
-	h.calls.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.called()
 	c.drop()
 	h.unref(p)
 }

@@ -25,7 +25,8 @@ type Host struct {
 	records  map[programKey]*record // of every program that was ever used
 	upgrades map[string]*upgrade    // by name, once it had to be upgraded
 	users    map[int]string         // which connector runs as which user
-	calls    sync.WaitGroup         // calls in flight
+	calls    int                    // in flight
+	idle     chan struct{}          // closed and forgotten when none is; nil while nobody waits for that
 	work     sync.WaitGroup         // goroutines of programs, and the one that looks for changed pins
 }
 
@@ -83,9 +84,15 @@ func (h *Host) Stop(ctx context.Context) error {
 	}
 	h.dir = nil
 	h.cancel()
+	idle := h.awaitIdle()
 	h.mu.Unlock()
 
-	err := waitFor(ctx, &h.calls)
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = fmt.Errorf("wait for connector calls: %w", ctx.Err())
+	}
 	h.mu.Lock()
 	for key, p := range h.programs {
 		delete(h.programs, key)
@@ -96,14 +103,25 @@ func (h *Host) Stop(ctx context.Context) error {
 	return errors.Join(err, dir.Close())
 }
 
-func waitFor(ctx context.Context, wg *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for connector calls: %w", ctx.Err())
+// awaitIdle returns what is closed when no call is in flight. It is no WaitGroup,
+// because calls begin again if the host does, while one that was cut off ends. The
+// caller holds mu.
+func (h *Host) awaitIdle() <-chan struct{} {
+	idle := make(chan struct{})
+	if h.calls == 0 {
+		close(idle)
+		return idle
+	}
+	h.idle = idle
+	return idle
+}
+
+// called counts the end of a call. The caller holds mu.
+func (h *Host) called() {
+	h.calls--
+	if h.calls == 0 && h.idle != nil {
+		close(h.idle)
+		h.idle = nil
 	}
 }
 
@@ -154,7 +172,7 @@ func (h *Host) acquire(ctx context.Context, c choice) (*program, error) {
 	if found.pin != nil {
 		if p := h.serving(c); p != nil && h.dir != nil {
 			p.refs++
-			h.calls.Add(1)
+			h.calls++
 			return p, nil
 		}
 	}
@@ -176,7 +194,7 @@ func (h *Host) take(name, ports string, found admitted) (*program, error) {
 		h.programs[key] = p
 	}
 	p.refs++
-	h.calls.Add(1)
+	h.calls++
 	return p, nil
 }
 
@@ -209,9 +227,9 @@ func (h *Host) recordOf(key programKey) *record {
 
 // release ends what acquire began.
 func (h *Host) release(p *program) {
-	h.calls.Done()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.called()
 	h.unref(p)
 }
 
