@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,10 +38,7 @@ func newOffice(t *testing.T) *office {
 		Issuer: "http://127.0.0.1:1", Database: sdk.Secret("sqlite://" + filepath.Join(dir, "db")),
 		ConnectorsDir: filepath.Join(dir, "connectors"), SecretsKeyFile: filepath.Join(dir, "keys.json"),
 	}}
-	build := exec.Command("go", "build", "-o", o.binary, "github.com/anteroom-id/anteroom/plugins/connectors/scim2/anteroom-connector-scim2")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build connector: %v: %s", err, out)
-	}
+	writeConnector(t, o.binary)
 	o.must(os.Mkdir(o.config.ConnectorsDir, 0o755))
 	o.must(keys.CreateKeysetFile(o.config.SecretsKeyFile))
 	o.open()

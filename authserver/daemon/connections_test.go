@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -48,10 +47,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	dir := t.TempDir()
 	l := &lab{pins: &pins{}, binary: filepath.Join(dir, "anteroom-connector-scim2")}
-	build := exec.Command("go", "build", "-o", l.binary, "github.com/anteroom-id/anteroom/plugins/connectors/scim2/anteroom-connector-scim2")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build connector: %v: %s", err, out)
-	}
+	writeConnector(t, l.binary)
 	host, err := plugins.New(plugins.Options{
 		Dir: dir, Pins: l.pins, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
 	})
