@@ -117,13 +117,16 @@ func TestConnectionClosedUnderACall(t *testing.T) {
 	t.Cleanup(server.Stop)
 	cc := dial(t, listener.DialContext, grpc.WithStatsHandler(SentTracker{}))
 	remote := NewClient(cc).Remote(Instance{ID: "one"})
+	closed := make(chan struct{})
 	go func() {
 		<-h.entered
 		_ = cc.Close()
+		close(closed)
 	}()
 	_, err := remote.Create(soon(t), sdk.CreateRequest{})
 	checkError(t, err, sdk.KindOutcomeUnknown, sdk.EffectUnknown)
 	checkGone(t, err)
+	<-closed // until then the tracker may see that the next one is not sent
 
 	// gRPC refuses the next one before the tracker sees it, so it counts as sent:
 	// the safe side.
