@@ -113,7 +113,7 @@ func TestCallerGivesUpOnAStart(t *testing.T) {
 	}
 	began := time.Now()
 	b.shut(t) // ends the start, long before its own time is over
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("Stop during a start took %v", took)
 	}
 }
@@ -150,7 +150,7 @@ func TestStopWithAStoppedProcess(t *testing.T) {
 	freeze(t, ask(t, b.open(t, target("good")), "x"))
 	began := time.Now()
 	b.shut(t)
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("Stop took %v", took)
 	}
 }
@@ -218,7 +218,7 @@ func TestGrandchildHoldsStderr(t *testing.T) {
 		t.Errorf("Create = %v", err)
 	}
 	ask(t, c, "x")
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("served again after %v: the exit was hidden", took)
 	}
 }
