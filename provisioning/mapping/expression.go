@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -39,7 +40,7 @@ func (c *compiler) expression(e *entry) string {
 // wrong: line and column, in characters from 1.
 func (c *compiler) program(text string) (program, string) {
 	if c.env == nil {
-		env, err := expression.New(append(c.tables.variables(), personVariable()...)...)
+		env, err := expression.New(append(c.tables.variables(), personVariable(), cel.ASTValidators(ordered{}))...)
 		if err != nil {
 			return program{}, err.Error()
 		}
@@ -58,6 +59,25 @@ func (c *compiler) program(text string) (program, string) {
 		return program{}, "1:1: " + err.Error()
 	}
 	return program{text, run, checked}, ""
+}
+
+// ordered refuses loops over what has no order: the same profile would give one account
+// now and another one later.
+type ordered struct{}
+
+// Name is that of the validator.
+func (ordered) Name() string { return "anteroom.ordered" }
+
+// Validate reports each loop over something else than a list.
+func (ordered) Validate(_ *cel.Env, _ cel.ValidatorConfig, checked *ast.AST, issues *cel.Issues) {
+	ast.PreOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.ComprehensionKind {
+			return
+		}
+		if over := e.AsComprehension().IterRange(); checked.GetType(over.ID()).Kind() != types.ListKind {
+			issues.ReportErrorAtID(over.ID(), "a loop needs a list, which has an order; this is a %s", checked.GetType(over.ID()))
+		}
+	}))
 }
 
 // fits says why a type cannot fill an attribute; "" when it can.

@@ -36,10 +36,13 @@ type person struct {
 // claimRoles is the claim that rules know as the roles of a user.
 const claimRoles = "roles"
 
-func personVariable() []cel.EnvOption {
-	return []cel.EnvOption{
-		cel.Types(cel.NativeTypeFor[person](cel.NativeTypeAlias("User"), types.ParseStructField(expression.FieldName))),
-		cel.Variable("user", cel.ObjectType("User")),
+func personVariable() cel.EnvOption {
+	return func(env *cel.Env) (*cel.Env, error) {
+		env, err := cel.Types(cel.NativeTypeFor[person](cel.NativeTypeAlias("User"), types.ParseStructField(expression.FieldName)))(env)
+		if err != nil {
+			return nil, err
+		}
+		return cel.Variable("user", cel.ObjectType("User"))(env)
 	}
 }
 
