@@ -89,7 +89,8 @@ func (r *run) create(ctx context.Context) error {
 		return err
 	}
 	for range maxNames {
-		found, err := r.name(ctx, values)
+		var found *sdk.Account
+		found, err = r.name(ctx, values)
 		switch {
 		case err != nil:
 			return err
@@ -100,7 +101,7 @@ func (r *run) create(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.refusedTooOften()
+	return r.refusedTooOften(err)
 }
 
 // createOnce makes the call. An answer that is lost, or a name that is taken, is

@@ -204,13 +204,14 @@ func (r *run) nameTaken(err error, values sdk.Attributes) bool {
 	return found
 }
 
-// refusedTooOften is how a run ends that was told of each name it tried that it is taken.
-func (r *run) refusedTooOften() error {
+// refusedTooOften is how a run ends that was told of each name it tried that it is
+// taken. The target may mean something else by it.
+func (r *run) refusedTooOften(last error) error {
 	e := &sdk.Error{Kind: sdk.KindConflict, Effect: sdk.EffectNone}
 	for _, k := range r.mapping.Kept() {
 		if n := len(r.naming.refused[k.Attribute.Name]); n > 0 {
 			e.Field = k.Attribute.Name
-			e.Message = fmt.Sprintf("the target refused %d values as taken, though it finds no account that has them", n)
+			e.Message = fmt.Sprintf("the target refused %d values as taken, though it finds no account that has them: %s", n, sdk.AsError(last).Message)
 		}
 	}
 	return e

@@ -157,7 +157,7 @@ func TestConflictsAtCreateAreBounded(t *testing.T) {
 	l.world.refuse("ada", "ada2", "ada3", "ada4", "ada5", "ada6")
 	l.arrive("u0")
 	a := l.state("u0", provisioning.StateFailed, "", sdk.KindConflict)
-	if a.Field != "login" || !strings.Contains(a.Detail, "refused 5 values as taken") || a.CreateSent {
+	if a.Field != "login" || !strings.Contains(a.Detail, "refused 5 values as taken, though it finds no account that has them: the login was used before") || a.CreateSent {
 		t.Errorf("account = %+v", a)
 	}
 }
@@ -332,6 +332,24 @@ func TestLostAnswerIsFoundByTheName(t *testing.T) {
 	l.state("u0", provisioning.StateInSync, provisioning.OutcomeCreated, "")
 	if n := len(l.world.accounts); n != 1 {
 		t.Errorf("the target has %d accounts, want 1", n)
+	}
+}
+
+// So is that of somebody who has left meanwhile, whose account must end.
+func TestLostAnswerOfALeaver(t *testing.T) {
+	l := liteByName(t)
+	l.world.declared = append([]sdk.Attribute(nil), l.world.declared[1:]...) // no owner attribute
+	l.world.losing("create", lost())
+	l.namesake("u0")
+	l.start("u0")
+	l.runDue()
+	l.world.mend()
+	l.people.remove("u0")
+	l.ok(l.lifecycle.Deleted(t.Context(), "u0"))
+	l.drain()
+	l.state("u0", provisioning.StateAbsent, provisioning.OutcomeDeleted, "")
+	if len(l.world.accounts) != 0 || len(l.reserved("u0")) != 0 {
+		t.Errorf("the target has %d accounts, reserved is %v", len(l.world.accounts), l.reserved("u0"))
 	}
 }
 

@@ -118,7 +118,6 @@ type Shown struct {
 	Attribute sdk.Attribute
 	When      When
 	Value     any
-	Sent      bool  // the attribute would be set to Value, or removed
 	Err       error // why there is no value
 }
 
@@ -138,7 +137,7 @@ func (m *Mapping) Preview(p Profile) []Shown {
 	s, out := m.subject(p), m.Rules()
 	for i, e := range m.entries {
 		if !e.rule.kept() {
-			out[i].Value, out[i].Sent, out[i].Err = e.value(s)
+			out[i].Value, _, out[i].Err = e.value(s)
 		}
 	}
 	return out
