@@ -28,9 +28,9 @@ func (d *Driver) showSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, status int, login, problem string) error {
-	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	app, err := d.application(r.Context(), s.Request)
 	if err != nil {
-		return fmt.Errorf("read application: %w", err)
+		return err
 	}
 	page := web.SignInPage{Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem}
 	if registration {

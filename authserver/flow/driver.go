@@ -146,12 +146,16 @@ func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, req AuthorizeRequ
 	return s, step, nil
 }
 
-// Resume goes on with a stored sign-in. Errors: ErrUnknown, ErrForeign.
+// Resume goes on with the stored sign-in of an application's request. Errors:
+// ErrUnknown, ErrForeign.
 func (d *Driver) Resume(_ http.ResponseWriter, r *http.Request, id ID) (*SignIn, Step, error) {
 	for range maxMoves {
 		s, err := d.load(r, id)
 		if err != nil {
 			return nil, Step{}, err
+		}
+		if s.Request.Return != "" {
+			return nil, Step{}, ErrUnknown // nothing is ever issued for it
 		}
 		step, err := d.advance(r, &s)
 		if errors.Is(err, ErrStale) {
@@ -210,14 +214,26 @@ func (d *Driver) state(r *http.Request, s *SignIn) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	app, err := d.application(r.Context(), s.Request)
 	if err != nil {
-		return State{}, fmt.Errorf("read application: %w", err)
+		return State{}, err
 	}
 	*s = s.under(current)
 	s.clientRevision, s.address = app.Revision, d.Address(r)
 	s.SID, s.AMR, s.hearsLogout = current.SID, current.AMR, app.HearsLogout()
 	return State{SignIn: *s, Now: d.Now(), Session: current, Registration: app.Registration}, nil
+}
+
+// application returns the request's application, the zero one for a page of ours.
+func (d *Driver) application(ctx context.Context, r AuthorizeRequest) (application.Application, error) {
+	if r.Return != "" {
+		return application.Application{}, nil
+	}
+	app, err := d.Applications.Get(ctx, r.Client)
+	if err != nil {
+		return app, fmt.Errorf("read application: %w", err)
+	}
+	return app, nil
 }
 
 // current returns the browser's session, the zero one if there is none or its

@@ -6,15 +6,16 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/web"
 )
 
 // The paths the flow serves, and the one it returns to: package op's.
 const (
 	pathSignIn     = "/sign-in"
+	pathReturn     = "/sign-in/done"
 	pathSignOut    = "/sign-out"
 	pathSignedOut  = "/sign-out/done"
 	pathRegister   = "/register"
@@ -32,14 +33,9 @@ const (
 const (
 	paramSignIn = "sign_in"
 	paramClient = "client_id"
-	paramToken  = "token"
 )
 
 const maxFormBytes = 64 << 10
-
-// errForm means a form cannot be accepted: it has no token of ours, comes from
-// another site, or is malformed.
-var errForm = errors.New("form refused")
 
 // errNoRegistration means the application lets nobody register.
 var errNoRegistration = errors.New("application does not let people register")
@@ -70,7 +66,7 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 			err := cross.Check(r)
 			if err != nil {
-				err = errors.Join(errForm, err)
+				err = errors.Join(session.ErrForm, err)
 			} else {
 				err = h(w, r)
 			}
@@ -81,6 +77,7 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	}
 	handle("GET "+pathSignIn, d.showSignIn)
 	handle("POST "+pathSignIn, d.signIn)
+	handle("GET "+pathReturn, d.goBack)
 	handle("GET "+pathRegister, d.showRegister)
 	handle("POST "+pathRegister, d.register)
 	handle("GET "+pathRegistered, d.showRegistered)
@@ -105,7 +102,7 @@ func (d *Driver) Error(w http.ResponseWriter, r *http.Request, err error) {
 		key, page.Status = "unknown", http.StatusNotFound
 	case errors.Is(err, ErrForeign):
 		key, page.Status = "foreign", http.StatusForbidden
-	case errors.Is(err, errForm):
+	case errors.Is(err, session.ErrForm):
 		key, page.Status = "form", http.StatusForbidden
 	case errors.Is(err, errNoRegistration):
 		key, page.Status = "no_registration", http.StatusForbidden
@@ -128,33 +125,17 @@ func (d *Driver) expired(w http.ResponseWriter, r *http.Request, s SignIn) {
 	page := web.MessagePage{
 		Status: http.StatusGone, Title: "error.expired.title", Text: "error.expired.text", Reference: s.Reference,
 	}
-	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	app, err := d.application(r.Context(), s.Request)
 	if err != nil {
-		d.Log.WarnContext(r.Context(), "read application", "client_id", s.Request.Client, "error", err)
+		d.logger(s).WarnContext(r.Context(), "look for the way back", "error", err)
 	}
 	page.Link, page.LinkText = app.InitiateLoginURI, texts.T("back_to_app", "app", app.Name)
 	d.Pages.Message(w, texts, page)
 }
 
-// posted reads a form and checks its token. The purpose is what the token is
-// bound to beside the browser.
-func (d *Driver) posted(r *http.Request, purpose func(url.Values) string) (url.Values, error) {
-	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/x-www-form-urlencoded" {
-		return nil, errForm
-	}
-	if err := r.ParseForm(); err != nil {
-		return nil, errors.Join(errForm, err)
-	}
-	browser, ok := d.Sessions.Cookies.Browser(r)
-	if !ok || !browser.CheckToken(purpose(r.PostForm), r.PostForm.Get(paramToken)) {
-		return nil, errForm
-	}
-	return r.PostForm, nil
-}
-
-// postedFor is posted for a form that belongs to a sign-in, which it loads.
+// postedFor reads a form that belongs to a sign-in, which it loads.
 func (d *Driver) postedFor(r *http.Request) (SignIn, url.Values, error) {
-	form, err := d.posted(r, func(v url.Values) string { return signInPurpose(ID(v.Get(paramSignIn))) })
+	form, err := d.Sessions.Cookies.Posted(r, func(v url.Values) string { return signInPurpose(ID(v.Get(paramSignIn))) })
 	if err != nil {
 		return SignIn{}, nil, err
 	}
@@ -198,6 +179,10 @@ func (d *Driver) elsewhere(w http.ResponseWriter, r *http.Request, s SignIn, ste
 }
 
 func (d *Driver) toResume(w http.ResponseWriter, r *http.Request, s SignIn) {
+	if s.Request.Return != "" {
+		seeOther(w, r, at(pathReturn, s.ID))
+		return
+	}
 	seeOther(w, r, at(ResumePath, s.ID))
 }
 

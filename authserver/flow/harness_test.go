@@ -248,7 +248,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	})
 	s.driver = &flow.Driver{
 		SignIns: store.SignIns{DB: s.db}, Tx: s.db, Users: s.users, Applications: s.apps, Gate: gate, Sealer: plainSealer{},
-		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
+		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, List: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Known:    session.KnownBrowsers{Key: []byte("known"), Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Pages:    pages, Log: log, Now: s.clock.Now, Address: func(*http.Request) string { return "192.0.2.1" },
 		Logouts: s.logouts, Hold: time.Millisecond, HoldSilent: time.Millisecond,

@@ -55,6 +55,8 @@ func Next(s State) Step {
 		return left(s.SignIn.Failure)
 	case !s.authenticated():
 		return s.authenticate()
+	case s.SignIn.Request.Return != "":
+		return Step{Action: ActionReturn}
 	case s.Decision == nil:
 		return Step{Action: ActionProvision}
 	default:

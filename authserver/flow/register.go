@@ -153,7 +153,7 @@ func (d *Driver) refused(w http.ResponseWriter, r *http.Request, g registration,
 // registering reads a registration form and what it belongs to; ok is false when
 // the browser was sent elsewhere.
 func (d *Driver) registering(w http.ResponseWriter, r *http.Request) (g registration, form url.Values, ok bool, err error) {
-	form, err = d.posted(r, func(v url.Values) string {
+	form, err = d.Sessions.Cookies.Posted(r, func(v url.Values) string {
 		if id := v.Get(paramSignIn); id != "" {
 			return signInPurpose(ID(id))
 		}

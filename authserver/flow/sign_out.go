@@ -72,7 +72,7 @@ func signOutPurpose(returnTo string) string { return "sign_out:" + returnTo }
 const paramReturnTo = "return_to"
 
 func (d *Driver) signOut(w http.ResponseWriter, r *http.Request) error {
-	form, err := d.posted(r, func(v url.Values) string { return signOutPurpose(v.Get(paramReturnTo)) })
+	form, err := d.Sessions.Cookies.Posted(r, func(v url.Values) string { return signOutPurpose(v.Get(paramReturnTo)) })
 	if err != nil {
 		return err
 	}

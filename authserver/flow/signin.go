@@ -23,6 +23,10 @@ type AuthorizeRequest struct {
 	MaxAge    *time.Duration
 	LoginHint string
 	UILocales string
+	// Return is a path of this server, for a sign-in that no application asked for:
+	// the user wants a page of ours. Such a sign-in has no Client, is never issued,
+	// and ends by going there.
+	Return string
 }
 
 // Has reports whether the request's prompt has the value.
@@ -102,6 +106,7 @@ const (
 	ActionReplay       Action = "replay"       // send the stored response again
 	ActionFail         Action = "fail"         // send Step.Error to the application
 	ActionExpired      Action = "expired"      // show that it is over
+	ActionReturn       Action = "return"       // go to the page of ours it was for
 )
 
 // Step is what comes next, and for ActionFail the OAuth error to send.

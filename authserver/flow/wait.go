@@ -42,7 +42,7 @@ func (d *Driver) waiting(r *http.Request, id ID) (waiting, error) {
 		st.Decision = &v.decision
 		v.step = Next(st)
 	}
-	app, err := d.Applications.Get(r.Context(), s.Request.Client)
+	app, err := d.application(r.Context(), s.Request)
 	v.app = app.Name
 	return v, err
 }

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // Cookies names and reads the browser's cookies. Make one with NewCookies.
@@ -105,6 +108,29 @@ func (b Browser) Token(purpose string) string {
 	mac := hmac.New(sha256.New, []byte(b.value))
 	mac.Write([]byte("form:" + purpose))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// ErrForm means a form cannot be accepted: it has no token of ours, or is
+// malformed.
+var ErrForm = errors.New("form refused")
+
+// FormToken is the name of the form field that holds the token.
+const FormToken = "token"
+
+// Posted reads a form and checks its token, or returns ErrForm. The purpose is what
+// the token is bound to beside the browser; the form may name it.
+func (c Cookies) Posted(r *http.Request, purpose func(url.Values) string) (url.Values, error) {
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/x-www-form-urlencoded" {
+		return nil, ErrForm
+	}
+	if err := r.ParseForm(); err != nil {
+		return nil, errors.Join(ErrForm, err)
+	}
+	browser, ok := c.Browser(r)
+	if !ok || !browser.CheckToken(purpose(r.PostForm), r.PostForm.Get(FormToken)) {
+		return nil, ErrForm
+	}
+	return r.PostForm, nil
 }
 
 // CheckToken reports whether the form's token fits browser and purpose.

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -26,6 +28,8 @@ type Session struct {
 	AuthTime time.Time
 	UsedAt   time.Time
 	EndsAt   time.Time // whatever the use
+	Agent    string    // what the browser called itself, for its owner to recognise
+	Address  string    // where it was when the session began
 }
 
 // ErrNone means there is no live session.
@@ -41,8 +45,15 @@ type Store interface {
 	Touch(ctx context.Context, id string, at time.Time) error
 	// Delete removes a session; none is no error.
 	Delete(ctx context.Context, id string) error
-	// TakeAllOf removes the user's sessions and returns them.
-	TakeAllOf(ctx context.Context, user provisioning.UserID) ([]Session, error)
+	// TakeAllOf removes the user's sessions but one and returns them; keep is "" to
+	// remove all.
+	TakeAllOf(ctx context.Context, user provisioning.UserID, keep string) ([]Session, error)
+}
+
+// Lister lists sessions.
+type Lister interface {
+	// Of returns the user's sessions however old, the last used first.
+	Of(ctx context.Context, user provisioning.UserID) ([]Session, error)
 }
 
 // The default lifetimes.
@@ -56,12 +67,17 @@ const touchEvery = time.Minute
 
 const keyBytes = 32
 
+// maxAgent is what is kept of a browser's name for itself.
+const maxAgent = 300
+
 // Manager starts, finds and ends sessions.
 type Manager struct {
 	Store    Store
+	List     Lister
 	Cookies  Cookies
-	Idle     time.Duration // ends after so long without use; 0 for DefaultIdle
-	Lifetime time.Duration // ends after so long anyway; 0 for DefaultLifetime
+	Address  func(*http.Request) string // of the client; nil keeps none
+	Idle     time.Duration              // ends after so long without use; 0 for DefaultIdle
+	Lifetime time.Duration              // ends after so long anyway; 0 for DefaultLifetime
 	Now      func() time.Time
 	// Ended, unless nil, is called when a session was ended, not when it just got
 	// too old or the same user signed in again. What it writes belongs into ctx's
@@ -79,6 +95,10 @@ func (m *Manager) Start(ctx context.Context, r *http.Request, user provisioning.
 		return Session{}, nil, fmt.Errorf("end earlier session: %w", err)
 	}
 	s := Session{ID: hashOf(value), SID: sid, User: user, AMR: amr, AuthTime: now, UsedAt: now, EndsAt: now.Add(m.lifetime())}
+	s.Agent = strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), maxAgent)], "")
+	if m.Address != nil {
+		s.Address = m.Address(r)
+	}
 	if err := m.Store.Insert(ctx, s); err != nil {
 		return Session{}, nil, fmt.Errorf("start session: %w", err)
 	}
@@ -132,11 +152,24 @@ func (m *Manager) Get(ctx context.Context, id string) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	now := m.Now()
-	if !now.Before(s.EndsAt) || now.Sub(s.UsedAt) >= m.idle() {
+	if !m.alive(s) {
 		return Session{}, ErrNone
 	}
 	return s, nil
+}
+
+func (m *Manager) alive(s Session) bool {
+	now := m.Now()
+	return now.Before(s.EndsAt) && now.Sub(s.UsedAt) < m.idle()
+}
+
+// Of returns the user's live sessions, the last used first.
+func (m *Manager) Of(ctx context.Context, user provisioning.UserID) ([]Session, error) {
+	all, err := m.List.Of(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return slices.DeleteFunc(all, func(s Session) bool { return !m.alive(s) }), nil
 }
 
 // End ends the request's session, if any. The caller sends the cookie, which takes
@@ -163,7 +196,12 @@ func (m *Manager) End(ctx context.Context, r *http.Request) (*http.Cookie, error
 // EndAllOf ends every session of the user: they were disabled, deleted, or got a
 // new password.
 func (m *Manager) EndAllOf(ctx context.Context, user provisioning.UserID) error {
-	all, err := m.Store.TakeAllOf(ctx, user)
+	return m.EndOthersOf(ctx, user, "")
+}
+
+// EndOthersOf ends every session of the user but the one with the id.
+func (m *Manager) EndOthersOf(ctx context.Context, user provisioning.UserID, keep string) error {
+	all, err := m.Store.TakeAllOf(ctx, user, keep)
 	if err != nil {
 		return fmt.Errorf("end sessions of user: %w", err)
 	}

@@ -34,10 +34,20 @@ func (m memory) Touch(_ context.Context, id string, at time.Time) error {
 
 func (m memory) Delete(_ context.Context, id string) error { delete(m, id); return nil }
 
-func (m memory) TakeAllOf(_ context.Context, user provisioning.UserID) ([]session.Session, error) {
+func (m memory) Of(_ context.Context, user provisioning.UserID) ([]session.Session, error) {
+	var out []session.Session
+	for _, s := range m {
+		if s.User == user {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func (m memory) TakeAllOf(_ context.Context, user provisioning.UserID, keep string) ([]session.Session, error) {
 	var all []session.Session
 	for id, s := range m {
-		if s.User == user {
+		if s.User == user && id != keep {
 			delete(m, id)
 			all = append(all, s)
 		}
@@ -53,7 +63,10 @@ type fixture struct {
 
 func newFixture() *fixture {
 	f := &fixture{rows: memory{}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	f.Manager = &session.Manager{Store: f.rows, Cookies: session.NewCookies(true), Now: func() time.Time { return f.now }}
+	f.Manager = &session.Manager{
+		Store: f.rows, List: f.rows, Cookies: session.NewCookies(true), Now: func() time.Time { return f.now },
+		Address: func(*http.Request) string { return "192.0.2.1" },
+	}
 	return f
 }
 
@@ -175,6 +188,34 @@ func TestEnd(t *testing.T) {
 	cookie = f.start(t)
 	if err := f.EndAllOf(t.Context(), "u1"); err != nil || f.alive(t, cookie) {
 		t.Errorf("EndAllOf = %v", err)
+	}
+}
+
+// A user sees the sessions that are alive, and ends all but the one they are in.
+func TestSessionsOfAUser(t *testing.T) {
+	f := newFixture()
+	f.start(t)
+	f.now = f.now.Add(session.DefaultIdle)
+	second := f.start(t)
+	r := request(second)
+	r.Header.Set("User-Agent", "Firefox \xff"+strings.Repeat("x", 1000))
+	third, _, err := f.Start(t.Context(), request(), "u1", "pwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := f.Of(t.Context(), "u1")
+	if err != nil || len(live) != 2 {
+		t.Fatalf("%d live sessions, %v; want 2", len(live), err)
+	}
+	if err := f.EndOthersOf(t.Context(), "u1", third.ID); err != nil || f.alive(t, second) {
+		t.Errorf("EndOthersOf = %v, another lives on: %v", err, f.alive(t, second))
+	}
+	if _, err := f.Get(t.Context(), third.ID); err != nil {
+		t.Errorf("the kept session: %v", err)
+	}
+	s, _, err := f.Start(t.Context(), r, "u1", "pwd")
+	if err != nil || !strings.HasPrefix(s.Agent, "Firefox x") || len(s.Agent) > 300 || s.Address != "192.0.2.1" {
+		t.Errorf("the session knows of its browser %q at %q, %v", s.Agent, s.Address, err)
 	}
 }
 

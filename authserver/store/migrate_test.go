@@ -25,6 +25,7 @@ var rowsOf = map[int]string{
 	5: `UPDATE applications SET settings = '{"post_logout_redirect_uris":["https://app/out"]}' WHERE client_id = 'app';
 		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
 	6: `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
+	7: `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -39,6 +40,10 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		u, err := store.Users{DB: db}.Get(t.Context(), "u1")
 		if err != nil || u.Login != "Ann" || !u.Active() || len(u.Groups) != 1 || u.Home != "app" || !u.UpdatedAt.Equal(time.UnixMicro(1700000000000002)) {
 			t.Errorf("user = %+v, %v", u, err)
+		}
+		s, err := store.Sessions{DB: db}.Get(t.Context(), "s1")
+		if err != nil || s.User != "u1" || (s.Agent == "Firefox") != (from >= 7) {
+			t.Errorf("session = %+v, %v", s, err)
 		}
 		a, err := store.Applications{DB: db, Now: time.Now}.Get(t.Context(), "app")
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {

@@ -247,9 +247,17 @@ func TestSessionLife(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("Get (-want +got):\n%s(%v)", diff, err)
 		}
-		all, err := sessions.TakeAllOf(t.Context(), "u1")
+		other := session.Session{ID: "s2", User: "u1", AuthTime: at, UsedAt: at, EndsAt: at.Add(time.Hour), Agent: "Firefox", Address: "192.0.2.1"}
+		must(t, sessions.Insert(t.Context(), other))
+		if all, err := sessions.Of(t.Context(), "u1"); err != nil || len(all) != 2 || all[0].ID != "s1" || all[1].Agent != "Firefox" || all[1].Address != "192.0.2.1" {
+			t.Errorf("Of = %+v, %v", all, err)
+		}
+		all, err := sessions.TakeAllOf(t.Context(), "u1", "s2")
 		if diff := cmp.Diff([]session.Session{want}, all); diff != "" || err != nil {
 			t.Errorf("TakeAllOf (-want +got):\n%s(%v)", diff, err)
+		}
+		if all, err := sessions.TakeAllOf(t.Context(), "u1", ""); err != nil || len(all) != 1 || all[0].ID != "s2" {
+			t.Errorf("TakeAllOf the rest = %+v, %v", all, err)
 		}
 		if _, err := sessions.Get(t.Context(), "s1"); !errors.Is(err, session.ErrNone) {
 			t.Errorf("Get after TakeAllOf: %v", err)

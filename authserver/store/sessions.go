@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -13,7 +14,10 @@ import (
 // Sessions implements session.Store.
 type Sessions struct{ DB *sqldb.DB }
 
-var _ session.Store = Sessions{}
+var (
+	_ session.Store  = Sessions{}
+	_ session.Lister = Sessions{}
+)
 
 // Insert adds a session.
 func (s Sessions) Insert(ctx context.Context, v session.Session) error {
@@ -21,8 +25,8 @@ func (s Sessions) Insert(ctx context.Context, v session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.DB.Exec(ctx, `INSERT INTO sessions (id, sid, user_id, amr, auth_time, used_at, ends_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		v.ID, v.SID, v.User, amr, sqldb.Micros(v.AuthTime), sqldb.Micros(v.UsedAt), sqldb.Micros(v.EndsAt))
+	_, err = s.DB.Exec(ctx, `INSERT INTO sessions (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		v.ID, v.SID, v.User, amr, sqldb.Micros(v.AuthTime), sqldb.Micros(v.UsedAt), sqldb.Micros(v.EndsAt), v.Agent, v.Address)
 	if err != nil {
 		return fmt.Errorf("insert session: %w", err)
 	}
@@ -34,13 +38,13 @@ func (s Sessions) Get(ctx context.Context, id string) (session.Session, error) {
 	return scanSession(s.DB.QueryRow(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE id = $1`, id))
 }
 
-const sessionColumns = `id, sid, user_id, amr, auth_time, used_at, ends_at`
+const sessionColumns = `id, sid, user_id, amr, auth_time, used_at, ends_at, agent, address`
 
 func scanSession(r row) (session.Session, error) {
 	var v session.Session
 	amr := column{into: &v.AMR}
 	var authTime, used, ends int64
-	err := r.Scan(&v.ID, &v.SID, &v.User, &amr.text, &authTime, &used, &ends)
+	err := r.Scan(&v.ID, &v.SID, &v.User, &amr.text, &authTime, &used, &ends, &v.Agent, &v.Address)
 	if sqldb.IsNoRows(err) {
 		return session.Session{}, session.ErrNone
 	}
@@ -63,22 +67,25 @@ func (s Sessions) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// TakeAllOf removes the user's sessions and returns them.
-func (s Sessions) TakeAllOf(ctx context.Context, user provisioning.UserID) ([]session.Session, error) {
+// TakeAllOf removes the user's sessions but one and returns them; keep is "" to
+// remove all.
+func (s Sessions) TakeAllOf(ctx context.Context, user provisioning.UserID, keep string) ([]session.Session, error) {
 	var all []session.Session
 	err := s.DB.InTx(ctx, func(ctx context.Context) error {
 		var err error
-		if all, err = s.ofUser(ctx, user); err != nil {
+		if all, err = s.Of(ctx, user); err != nil {
 			return err
 		}
-		_, err = s.DB.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, user)
+		all = slices.DeleteFunc(all, func(v session.Session) bool { return v.ID == keep })
+		_, err = s.DB.Exec(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, user, keep)
 		return err
 	})
 	return all, err
 }
 
-func (s Sessions) ofUser(ctx context.Context, user provisioning.UserID) ([]session.Session, error) {
-	rows, err := s.DB.Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 ORDER BY id`, user)
+// Of implements session.Lister.
+func (s Sessions) Of(ctx context.Context, user provisioning.UserID) ([]session.Session, error) {
+	rows, err := s.DB.Query(ctx, `SELECT `+sessionColumns+` FROM sessions WHERE user_id = $1 ORDER BY used_at DESC, id`, user)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
