@@ -85,6 +85,7 @@ func everyPage(t *testing.T, chromium context.Context) {
 	b.submit("button.primary")
 	b.looksRight("register-errors")
 	waitingPages(s, b)
+	accountPages(s, b)
 	b.open(s.issuer + "/oauth2/authorize?client_id=nobody&response_type=code")
 	b.looksRight("error")
 	b.open(s.issuer + "/")
@@ -110,6 +111,37 @@ func waitingPages(s *site, b *tab) {
 	b.looksRight("done")
 	b.open(s.page)
 	b.looksRight("directory")
+}
+
+// accountPages looks at self-service, as the user who is signed in.
+func accountPages(s *site, b *tab) {
+	b.open(s.issuer + "/account")
+	b.shows("Systems you have accounts in")
+	b.looksRight("account")
+	b.click(`a[href="/account/password"]`)
+	b.shows("You stay signed in here")
+	b.looksRight("password")
+	b.fill("current_password", "wrong", "password", "dragon 84 river 17 cloud")
+	b.submit("button.primary")
+	b.shows("This is not your current password.")
+	b.looksRight("password-wrong")
+	b.fill("current_password", password, "password", "dragon 84 river 17 cloud")
+	b.submit("button.primary")
+	b.shows("Your password is changed.")
+	b.looksRight("account-done")
+	other := newTab(b.T, b.ctx)
+	other.open(s.issuer + "/account")
+	other.shows("to manage your account")
+	other.looksRight("sign-in-own")
+	other.fill("login", "ada", "password", "dragon 84 river 17 cloud")
+	other.submit("button.primary")
+	other.shows("Systems you have accounts in")
+	b.open(s.issuer + "/account/sessions")
+	b.shows("Sign out everywhere else")
+	b.looksRight("sessions")
+	b.open(s.issuer + "/account/delete")
+	b.shows("cannot be undone")
+	b.looksRight("delete")
 }
 
 // looksRightWithLongWords puts names on the page that admins may choose.

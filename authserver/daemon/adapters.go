@@ -113,6 +113,14 @@ type gateLedger struct {
 	*store.Accounts
 }
 
+// accountsOf lists a user's accounts; it implements selfservice.Accounts.
+type accountsOf struct{ store *store.Accounts }
+
+// Of implements selfservice.Accounts.
+func (a accountsOf) Of(ctx context.Context, id provisioning.UserID) ([]provisioning.Account, error) {
+	return a.store.List(ctx, provisioning.AccountFilter{User: id})
+}
+
 // provisioned tells applications of a user's accounts.
 type provisioned struct{ bindings *store.Bindings }
 

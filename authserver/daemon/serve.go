@@ -14,6 +14,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/selfservice"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/web"
@@ -132,8 +133,9 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now}
 	driver := &flow.Driver{
-		Known:   session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now},
+		Known:   known,
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
 		Logouts: s.logouts, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
@@ -145,9 +147,13 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	self := selfservice.Pages{Options: selfservice.Options{
+		Users: s.Users, Accounts: accountsOf{s.Accounts}, Tx: s.db, Sessions: s.sessions, Known: known, SignIns: driver, Pages: pages,
+		Address: driver.Address, Now: s.Now, Log: s.log,
+	}}
 	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
 	o := authserver.Options{
-		Log: s.log, Families: []authserver.Mounter{pages, driver, provider, contact}, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
+		Log: s.log, Families: []authserver.Mounter{pages, driver, self, provider, contact}, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
 		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
 	}
 	if s.metrics != nil {

@@ -124,6 +124,7 @@ func (s *System) buildStores() {
 	s.secrets = &keys.Secrets{Store: &store.Keys{DB: s.db}, Sealer: s.sealer, Now: s.Now}
 	s.sessions = &session.Manager{
 		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.Now,
+		List: store.Sessions{DB: s.db}, Address: proxies(s.Config).Client,
 	}
 	s.logouts = &logout.Service{
 		Issuer: s.Config.Issuer, Participants: store.Participants{DB: s.db}, Notices: store.LogoutNotices{DB: s.db}, Applications: s.Applications,

@@ -199,6 +199,21 @@ func (m *Manager) EndAllOf(ctx context.Context, user provisioning.UserID) error 
 	return m.EndOthersOf(ctx, user, "")
 }
 
+// EndOneOf ends the session with the id if it is the user's; none is no error.
+func (m *Manager) EndOneOf(ctx context.Context, user provisioning.UserID, id string) error {
+	s, err := m.Store.Get(ctx, id)
+	if errors.Is(err, ErrNone) || err == nil && s.User != user {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := m.Store.Delete(ctx, id); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return m.ended(ctx, s)
+}
+
 // EndOthersOf ends every session of the user but the one with the id.
 func (m *Manager) EndOthersOf(ctx context.Context, user provisioning.UserID, keep string) error {
 	all, err := m.Store.TakeAllOf(ctx, user, keep)

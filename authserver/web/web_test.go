@@ -60,6 +60,23 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 			}})
 		})
 	}
+	facts := []web.Fact{{Name: hostile, Value: hostile}}
+	write("account", func(w http.ResponseWriter) {
+		v.Account(w, en, web.AccountPage{Done: hostile, Facts: facts, Systems: facts, Links: []web.Link{{URL: "/account/password", Text: hostile}}})
+	})
+	write("password", func(w http.ResponseWriter) {
+		v.Password(w, en, 200, web.PasswordPage{Form: form(), Login: hostile, Failed: true, Fields: []web.Field{
+			{Name: "password", Label: hostile, Type: "password", Autocomplete: "new-password", Problem: hostile},
+		}})
+	})
+	write("sessions", func(w http.ResponseWriter) {
+		v.Sessions(w, en, web.SessionsPage{Form: form(), Others: true, Sessions: []web.SessionRow{
+			{ID: "a", Browser: hostile, Address: hostile, Since: hostile, Used: hostile, Current: true}, {ID: "b", Browser: hostile},
+		}})
+	})
+	write("delete", func(w http.ResponseWriter) {
+		v.Delete(w, en, 200, web.DeletePage{Form: form(), Login: hostile, Systems: facts, Failed: true})
+	})
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
 	write("signing_out", func(w http.ResponseWriter) {
 		v.SigningOut(w, en, web.SigningOutPage{Frames: []string{"https://app.example/out?sid=" + url.QueryEscape(hostile)}, Next: "https://app.example/after?x=" + url.QueryEscape(hostile)})

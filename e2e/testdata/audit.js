@@ -61,7 +61,8 @@
       const c = contrast(rgba(style.borderTopColor), ground(e.parentElement));
       if (c < 3) problems.push(`${name(e)} has an edge of contrast ${c.toFixed(2)}`);
     }
-    if (e.matches("input:not([type=hidden]), button, .button") && box.height < 40) problems.push(`${name(e)} is ${box.height} px high`);
+    const least = e.type === "checkbox" ? 24 : 40; // its label is a target, too
+    if (e.matches("input:not([type=hidden]), button, .button") && box.height < least) problems.push(`${name(e)} is ${box.height} px high`);
   }
   if (!texts) problems.push("the page has no text");
   if (document.querySelectorAll("h1").length !== 1) problems.push("the page has not exactly one h1");

@@ -1,0 +1,67 @@
+package web
+
+import "net/http"
+
+// Fact is a name and what there is to say about it.
+type Fact struct{ Name, Value string }
+
+// Link is a way to another page of ours.
+type Link struct{ URL, Text string }
+
+// AccountPage is what a user sees of themselves.
+type AccountPage struct {
+	Done    string // what was just done, in the page's language; "" for nothing
+	Facts   []Fact
+	Systems []Fact // where they have accounts, and how these are
+	Links   []Link
+}
+
+// Account writes the overview of self-service.
+func (v *Renderer) Account(w http.ResponseWriter, t Texts, p AccountPage) {
+	v.render(w, t, http.StatusOK, "account", FormsStay, p)
+}
+
+// PasswordPage asks for a new password.
+type PasswordPage struct {
+	Form
+	Login  string // for password managers
+	Fields []Field
+	Failed bool
+}
+
+// Password writes the page to change a password.
+func (v *Renderer) Password(w http.ResponseWriter, t Texts, status int, p PasswordPage) {
+	v.render(w, t, status, "password", FormsStay, p)
+}
+
+// SessionsPage lists where a user is signed in.
+type SessionsPage struct {
+	Form
+	Sessions []SessionRow
+	Others   bool // there is more than the current one
+}
+
+// SessionRow is one session, in the page's language.
+type SessionRow struct {
+	ID                            string
+	Browser, Address, Since, Used string
+	Current                       bool // the browser that looks at the page
+}
+
+// Sessions writes the page of sessions.
+func (v *Renderer) Sessions(w http.ResponseWriter, t Texts, p SessionsPage) {
+	v.render(w, t, http.StatusOK, "sessions", FormsStay, p)
+}
+
+// DeletePage asks whether the user is to be deleted.
+type DeletePage struct {
+	Form
+	Login   string
+	Systems []Fact // whose accounts end, too
+	Failed  bool   // the box was not ticked
+}
+
+// Delete writes the page to delete an account.
+func (v *Renderer) Delete(w http.ResponseWriter, t Texts, status int, p DeletePage) {
+	v.render(w, t, status, "delete", FormsStay, p)
+}
