@@ -69,6 +69,7 @@ var importRules = []importRule{
 	{"authserver/outbound", nil, "HTTP to addresses that applications registered"},
 	{"authserver/logout", []string{"authserver/application", "authserver/keys", "authserver/session", "provisioning"}, "tells applications that a session ended; knows no page and no protocol endpoint"},
 	{"authserver/flow", []string{"authserver/application", "authserver/session", "authserver/user", "authserver/keys", "authserver/web", "provisioning", "sdk"}, "the sign-in"},
+	{"authserver/mail", []string{"sdk", "github.com/wneessen/go-mail"}, "hands a message to an SMTP server"},
 	{"authserver/selfservice", []string{"authserver/session", "authserver/user", "authserver/web", "provisioning", "sdk"}, "what users do for themselves; the sign-in is behind an interface"},
 	{"authserver/op", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/user", "authserver/web", "provisioning", "sdk", "github.com/ory/fosite/...", "github.com/go-jose/go-jose/v4/...", "github.com/go-jose/go-jose/v3/...", "github.com/google/uuid"}, "the only importer of fosite"},
 	{"authserver/store", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/logout", "authserver/op", "authserver/session", "authserver/user", "plugins", "plugins/catalog", "provisioning", "provisioning/sqldb", "sdk"}, "SQL of the server's nouns"},
