@@ -121,6 +121,9 @@ type profileFlags struct {
 }
 
 func (f profileFlags) apply(u *user.User) error {
+	if f.Email != nil && *f.Email != u.Email {
+		u.EmailVerified = false // it was the other one's
+	}
 	for _, field := range []struct {
 		from *string
 		to   *string

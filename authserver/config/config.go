@@ -23,6 +23,7 @@ type Config struct {
 	ProxyHeader string         // the header they write it in, in lower case
 	// SecurityContact is where to report vulnerabilities, a URL; "" for nowhere.
 	SecurityContact string
+	Mail            Mail
 	Database        sdk.Secret // sqlite:///… or postgres://…; may hold a password
 	ConnectorsDir   string     // folder of connector binaries
 	Isolation       string     // of connectors: "best_effort", "required" or "off"
@@ -95,6 +96,10 @@ func keys() []key {
 		{path: "proxy_header", def: "X-Forwarded-For", help: "the header they tell it in: X-Forwarded-For or Forwarded", set: setProxyHeader},
 		{path: "security_contact", help: "where to report vulnerabilities (security.txt), such as mailto:security@example.com", set: setContact},
 		{path: "database", required: true, help: "sqlite:///path/to/file or postgres://user@host/name", set: setDatabase},
+		{path: "mail.server", help: "takes mail: smtp://host or smtps://host; without one nobody can reset a password", set: setMailServer},
+		{path: "mail.from", help: "what mail comes from, such as Example <login@example.com>", set: setMailFrom},
+		{path: "mail.username", help: "user at the mail server", set: text(func(c *Config) *string { return &c.Mail.Username })},
+		{path: "mail.password", help: "their password; best given as ANTEROOM_MAIL_PASSWORD", set: setMailPassword},
 		{path: "connectors.dir", def: "./connectors", help: "folder of connector binaries", set: text(func(c *Config) *string { return &c.ConnectorsDir })},
 		{path: "connectors.isolation", def: "best_effort", help: "how connectors are confined: best_effort, required or off", set: setIsolation},
 		{path: "connectors.allow_ports", list: true, help: "TCP ports that every connector may connect to, such as 8443,9443", set: setPorts},

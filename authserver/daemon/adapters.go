@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	authstore "github.com/anteroom-id/anteroom/authserver/store"
@@ -24,6 +26,32 @@ import (
 type people struct {
 	*user.Service
 	sessions *session.Manager
+	links    authstore.MailTokens
+	mail     *recovery.Service // nil without a mail server
+	log      *slog.Logger
+}
+
+// Register adds a user and mails them a link to verify their address. The mail is no
+// condition: they may ask for another.
+func (p people) Register(ctx context.Context, u user.User, password sdk.Secret) (user.User, error) {
+	made, err := p.Service.Register(ctx, u, password)
+	if err != nil || p.mail == nil {
+		return made, err
+	}
+	if err := p.mail.AskVerification(ctx, made.ID, made.Locale); err != nil {
+		p.log.WarnContext(ctx, "ask for mail", "user_id", made.ID, "error", err)
+	}
+	return made, nil
+}
+
+// ReplacePassword stores a hash, ends the sessions begun with the old password, and
+// spoils the links that were mailed to replace it.
+func (p people) ReplacePassword(ctx context.Context, id provisioning.UserID, hash string) error {
+	err := p.Service.ReplacePassword(ctx, id, hash)
+	if err == nil {
+		err = p.links.Drop(ctx, id, recovery.PurposeReset)
+	}
+	return p.thenSignOut(ctx, id, err)
 }
 
 // SetActive disables or enables.
@@ -39,9 +67,13 @@ func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
 	return p.thenSignOut(ctx, id, p.Service.Delete(ctx, id))
 }
 
-// SetPassword replaces the password and ends the sessions begun with the old one.
+// SetPassword replaces the password; see ReplacePassword.
 func (p people) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {
-	return p.thenSignOut(ctx, id, p.Service.SetPassword(ctx, id, password))
+	hash, err := p.HashPassword(ctx, id, password)
+	if err != nil {
+		return err
+	}
+	return p.Tx.InTx(ctx, func(ctx context.Context) error { return p.ReplacePassword(ctx, id, hash) })
 }
 
 func (p people) thenSignOut(ctx context.Context, id provisioning.UserID, err error) error {
@@ -183,4 +215,6 @@ var (
 	_ resources.Bindings = bindingResources{}
 	_ resources.RuleSets = ruleSetResources{}
 	_ resources.Users    = people{}
+	_ recovery.Users     = people{}
+	_ recovery.Limits    = people{}
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/selfservice"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -63,7 +64,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	s.runner.Start(context.WithoutCancel(ctx))
 	telling := s.startLogouts(ctx)
 	background := []<-chan struct{}{
-		scraping, telling, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.hints.start(ctx),
+		scraping, telling, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.startRecovery(ctx), s.hints.start(ctx),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve() }()
@@ -133,6 +134,8 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.recovery = s.buildRecovery(pages)
+	s.Users.mail = s.recovery
 	known := session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now}
 	driver := &flow.Driver{
 		Known:   known,
@@ -147,19 +150,34 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	self := selfservice.Pages{Options: selfservice.Options{
-		Users: s.Users, Accounts: accountsOf{s.Accounts}, Tx: s.db, Sessions: s.sessions, Known: known, SignIns: driver, Pages: pages,
-		Address: driver.Address, Now: s.Now, Log: s.log,
-	}}
+	if s.recovery != nil {
+		driver.Recover = recovery.PathAsk
+	}
+	self := s.selfService(driver)
 	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
+	families := []authserver.Mounter{pages, driver, self, provider, contact}
+	if s.recovery != nil {
+		families = append(families, s.recoveryPages(driver))
+	}
 	o := authserver.Options{
-		Log: s.log, Families: []authserver.Mounter{pages, driver, self, provider, contact}, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
+		Log: s.log, Families: families, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
 		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
 	}
 	if s.metrics != nil {
 		o.Requests = s.metrics
 	}
 	return authserver.New(o), nil
+}
+
+func (s *System) selfService(driver *flow.Driver) selfservice.Pages {
+	o := selfservice.Options{
+		Users: s.Users, Accounts: accountsOf{s.Accounts}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
+		Address: driver.Address, Now: s.Now, Log: s.log,
+	}
+	if s.recovery != nil {
+		o.Verify = s.recovery.AskVerification
+	}
+	return selfservice.Pages{Options: o}
 }
 
 var errPanicked = errors.New("the handler panicked; see the log")

@@ -13,6 +13,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/logout"
 	"github.com/anteroom-id/anteroom/authserver/metrics"
+	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -73,8 +74,9 @@ type System struct {
 	reports     store.ConnectorReports
 	runner      *runner.Runner
 	reconciler  *provisioning.Reconciler
-	metrics     *metrics.Metrics // nil if nobody may read them
-	done        chan struct{}    // closed when Serve has returned
+	recovery    *recovery.Service // nil without a mail server; made with the handler
+	metrics     *metrics.Metrics  // nil if nobody may read them
+	done        chan struct{}     // closed when Serve has returned
 }
 
 // Now is the one clock of the system: the database's, which all instances share.
@@ -218,7 +220,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 
 func (s *System) buildUsers() people {
 	users := store.Users{DB: s.db}
-	s.Users = people{sessions: s.sessions, Service: &user.Service{
+	s.Users = people{sessions: s.sessions, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.Now, Log: s.log,
 	}}

@@ -32,7 +32,7 @@ func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, re
 	if err != nil {
 		return err
 	}
-	page := web.SignInPage{Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem}
+	page := web.SignInPage{Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem, Recover: d.Recover}
 	if registration {
 		page.Register = at(pathRegister, s.ID)
 	}

@@ -110,6 +110,8 @@ type Driver struct {
 	// AdminClient is Anteroom's own application, which no target may lock out; ""
 	// if there is none.
 	AdminClient provisioning.ClientID
+	// Recover is the page of those who forgot their password, "" if there is none.
+	Recover string
 	// Address returns the client's IP address, whatever proxies are in front.
 	Address func(*http.Request) string
 	// Hold is how long a response waits for work before the wait page shows;

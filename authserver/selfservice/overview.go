@@ -31,8 +31,20 @@ func (p Pages) showAccount(w http.ResponseWriter, r *http.Request, v visit) erro
 			page.Facts = append(page.Facts, web.Fact{Name: t.T("field." + f[0]), Value: f[1]})
 		}
 	}
+	if p.Verify != nil && u.Email != "" && !u.EmailVerified {
+		form := v.formTo(pathVerify)
+		page.Verify = &form
+	}
 	p.Pages.Account(w, t, page)
 	return nil
+}
+
+// verifyEmail mails a link; how often, the mail's own limit says.
+func (p Pages) verifyEmail(w http.ResponseWriter, r *http.Request, v visit) error {
+	if err := p.Verify(r.Context(), v.user.ID, v.texts.Lang); err != nil {
+		return err
+	}
+	return did(w, r, "verify")
 }
 
 // systems lists where the user has accounts, or is about to.

@@ -55,12 +55,14 @@ type Options struct {
 	Accounts Accounts
 	Tx       Tx
 	Sessions *session.Manager
-	Known    session.KnownBrowsers
-	SignIns  SignIns
-	Pages    *web.Renderer
-	Address  func(*http.Request) string
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Verify mails a link to verify the user's address; nil if nothing can be mailed.
+	Verify  func(ctx context.Context, id provisioning.UserID, language string) error
+	Known   session.KnownBrowsers
+	SignIns SignIns
+	Pages   *web.Renderer
+	Address func(*http.Request) string
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Pages serves self-service.
@@ -72,6 +74,7 @@ const (
 	pathPassword = "/account/password"
 	pathSessions = "/account/sessions"
 	pathDelete   = "/account/delete"
+	pathVerify   = "/account/verify"
 )
 
 // paramDone names what was just done, for the page to say so.
@@ -105,6 +108,9 @@ func (p Pages) Mount(mux *http.ServeMux) {
 	handle("POST "+pathPassword, p.posted(pathPassword, 0, p.changePassword))
 	handle("GET "+pathSessions, p.signed(pathSessions, 0, p.showSessions))
 	handle("POST "+pathSessions, p.posted(pathSessions, 0, p.endSessions))
+	if p.Verify != nil {
+		handle("POST "+pathVerify, p.posted(pathAccount, 0, p.verifyEmail))
+	}
 	handle("GET "+pathDelete, p.signed(pathDelete, freshFor, p.showDelete))
 	handle("POST "+pathDelete, p.posted(pathDelete, freshFor, p.deleteAccount))
 }

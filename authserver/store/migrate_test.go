@@ -26,6 +26,8 @@ var rowsOf = map[int]string{
 		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
 	6: `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
 	7: `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
+	8: `INSERT INTO mail_token (hash, user_id, purpose, email, created_at, expires_at) VALUES ('h1', 'u1', 'verify_email', 'ann@example.com', 1700000000000013, 1700000000000014);
+		INSERT INTO mail_request (id, sealed, due_at, attempts, created_at) VALUES ('r1', 'x', 1700000000000015, 1, 1700000000000016)`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -49,7 +51,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

@@ -148,20 +148,37 @@ func (s *Service) rehash(ctx context.Context, id provisioning.UserID, old string
 	}
 }
 
+// Allow counts that the address asks for an action that costs us or others
+// something, or returns *ThrottledError.
+func (s *Service) Allow(ctx context.Context, action, address string) error {
+	return s.takeGuess(ctx, []limit{{key: throttleKey("action", action, network(address)), budget: actionBudget()}})
+}
+
 // SetPassword gives the user a new password. Errors: provisioning.ErrUserNotFound
 // or [Problems]. Connectors never hear of it.
 func (s *Service) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {
+	hash, err := s.HashPassword(ctx, id, password)
+	if err != nil {
+		return err
+	}
+	return s.Passwords.SetPasswordHash(ctx, id, hash, s.Now())
+}
+
+// HashPassword returns what [Service.ReplacePassword] stores of a new password of
+// the user. It is slow, and for no transaction. Errors: those of SetPassword.
+func (s *Service) HashPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) (string, error) {
 	u, err := s.Get(ctx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := passwordProblems(u, password).err(); err != nil {
-		return err
+		return "", err
 	}
-	hash, err := s.Hasher.Hash(ctx, password)
-	if err != nil {
-		return err
-	}
+	return s.Hasher.Hash(ctx, password)
+}
+
+// ReplacePassword stores a hash that HashPassword made.
+func (s *Service) ReplacePassword(ctx context.Context, id provisioning.UserID, hash string) error {
 	return s.Passwords.SetPasswordHash(ctx, id, hash, s.Now())
 }
 

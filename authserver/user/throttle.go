@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// ThrottledError means a password was not even looked at: too many wrong ones
-// came before.
+// ThrottledError means a password was not even looked at, or nothing done: too many
+// wrong ones, or requests, came before.
 type ThrottledError struct{ Wait time.Duration }
 
 // Error names the wait.
 func (e *ThrottledError) Error() string {
-	return fmt.Sprintf("too many wrong passwords: try again in %s", e.Wait.Round(time.Second))
+	return fmt.Sprintf("too many tries: try again in %s", e.Wait.Round(time.Second))
 }
 
 // Counter is what is stored of the guesses under one key.
@@ -53,6 +53,7 @@ func pairBudget() budget { return budget{free: 5, first: time.Second, cap: time.
 func loginBudget() budget {
 	return budget{free: 50, first: 200 * time.Millisecond, cap: 10 * time.Second}
 }
+func actionBudget() budget  { return budget{free: 10, first: time.Second, cap: 5 * time.Minute} }
 func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
 
 // guess counts one guess at now. It returns the counter to store, and the wait

@@ -23,6 +23,7 @@ type SignInPage struct {
 	Login    string // what was typed, or hinted
 	Problem  string // why it did not work, in the page's language
 	Register string // where to register; "" if nobody may
+	Recover  string // where to get a new password; "" if there is no such page
 }
 
 // SignIn writes the sign-in page; with a problem the status tells too.

@@ -14,6 +14,7 @@ type AccountPage struct {
 	Facts   []Fact
 	Systems []Fact // where they have accounts, and how these are
 	Links   []Link
+	Verify  *Form // asks for a mail to verify the address; nil if there is nothing to ask
 }
 
 // Account writes the overview of self-service.

@@ -109,6 +109,14 @@ func (v *Renderer) Texts(r *http.Request, uiLocales string) Texts {
 	return v.texts[fallbackLanguage]
 }
 
+// TextsIn returns the catalogue of a language that Texts returned, or English.
+func (v *Renderer) TextsIn(lang string) Texts {
+	if t, ok := v.texts[lang]; ok {
+		return t
+	}
+	return v.texts[fallbackLanguage]
+}
+
 const maxLanguages = 20
 
 // accepted returns the language tags of an Accept-Language header, best first

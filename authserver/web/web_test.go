@@ -45,7 +45,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		f(out[name])
 	}
 	write("sign_in", func(w http.ResponseWriter) {
-		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, Login: hostile, Problem: hostile, Register: "/register"})
+		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover"})
 	})
 	write("register", func(w http.ResponseWriter) {
 		v.Register(w, en, 200, web.RegisterPage{Form: form(), App: hostile, Failed: true, SignInURL: "/sign-in", Fields: []web.Field{
@@ -62,7 +62,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	}
 	facts := []web.Fact{{Name: hostile, Value: hostile}}
 	write("account", func(w http.ResponseWriter) {
-		v.Account(w, en, web.AccountPage{Done: hostile, Facts: facts, Systems: facts, Links: []web.Link{{URL: "/account/password", Text: hostile}}})
+		v.Account(w, en, web.AccountPage{Done: hostile, Verify: &web.Form{Action: "/account/verify", Token: hostile}, Facts: facts, Systems: facts, Links: []web.Link{{URL: "/account/password", Text: hostile}}})
 	})
 	write("password", func(w http.ResponseWriter) {
 		v.Password(w, en, 200, web.PasswordPage{Form: form(), Login: hostile, Failed: true, Fields: []web.Field{
@@ -76,6 +76,12 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	})
 	write("delete", func(w http.ResponseWriter) {
 		v.Delete(w, en, 200, web.DeletePage{Form: form(), Login: hostile, Systems: facts, Failed: true})
+	})
+	write("recover", func(w http.ResponseWriter) {
+		v.Recover(w, en, 200, web.RecoverPage{
+			LinkForm: web.LinkForm{Form: form(), Link: hostile}, Title: hostile, Lead: "verify.lead", Submit: hostile, Login: hostile, Email: hostile,
+			Fields: []web.Field{{Name: "password", Label: hostile, Type: "password", Autocomplete: "new-password", Problem: hostile}},
+		})
 	})
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
 	write("signing_out", func(w http.ResponseWriter) {
