@@ -17,7 +17,8 @@ type accountView struct {
 	DesiredRev    int64                   `json:"desired_rev"`
 	AppliedRev    int64                   `json:"applied_rev"`
 	ExternalID    string                  `json:"external_id,omitempty"`
-	Held          bool                    `json:"held"` // waits for anteroom target approve
+	Held          bool                    `json:"held"`              // waits for anteroom target approve
+	Skipped       bool                    `json:"skipped,omitempty"` // rules do not permit it
 	Created       bool                    `json:"created"`
 	Adopted       bool                    `json:"adopted"`
 	Outcome       provisioning.Outcome    `json:"outcome,omitempty"`
@@ -37,7 +38,7 @@ type accountView struct {
 func viewAccount(a provisioning.Account, login string, now time.Time) accountView {
 	v := accountView{
 		User: a.User, Login: login, Target: a.Target, State: a.State, Working: a.Working(now), Desired: a.Desired,
-		DesiredRev: a.DesiredRev, AppliedRev: a.AppliedRev, ExternalID: a.ExternalID, Held: a.Held, Created: a.Created, Adopted: a.Adopted,
+		DesiredRev: a.DesiredRev, AppliedRev: a.AppliedRev, ExternalID: a.ExternalID, Held: a.Held, Skipped: a.Skipped(), Created: a.Created, Adopted: a.Adopted,
 		Outcome: a.Outcome, Kind: a.Kind, Field: a.Field, Detail: a.Detail, Attempts: a.Attempts, Trigger: a.Trigger,
 		FirstFailedAt: utc(a.FirstFailedAt), NextAttemptAt: utc(a.NextAttemptAt), UpdatedAt: utc(a.UpdatedAt),
 	}
@@ -57,6 +58,9 @@ func (v accountView) next() string {
 	}
 	if v.Held {
 		return "held: needs target approve"
+	}
+	if v.Skipped {
+		return "skipped: rules do not permit it"
 	}
 	return when(v.NextAttemptAt)
 }
