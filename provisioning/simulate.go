@@ -32,6 +32,7 @@ type SimulatorReservations interface {
 type SimulatorOptions struct {
 	Ledger       SimulatorLedger
 	Reservations SimulatorReservations
+	SignIns      SignInReader
 	Rules        *Rulebook
 	Store        TargetReader
 	Targets      Targets

@@ -16,21 +16,25 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
+func (l *lab) simulator() *provisioning.Simulator {
+	return provisioning.NewSimulator(provisioning.SimulatorOptions{
+		Ledger: struct {
+			*store.Accounts
+			*store.Bindings
+		}{l.Accounts, l.Bindings}, Reservations: l.Accounts, SignIns: l.Decisions, Rules: l.rules, Store: l.Targets, Targets: l.world,
+		DigestKey: make([]byte, 32), Now: l.Now,
+	})
+}
+
 // simulate simulates a sign-in of ann, and sees to it that nothing came of it: not a
 // row, and in the target nothing but reads.
 func (l *lab) simulate(edit func(*provisioning.Scenario)) provisioning.Simulation {
 	l.Helper()
-	simulator := provisioning.NewSimulator(provisioning.SimulatorOptions{
-		Ledger: struct {
-			*store.Accounts
-			*store.Bindings
-		}{l.Accounts, l.Bindings}, Reservations: l.Accounts, Rules: l.rules, Store: l.Targets, Targets: l.world, DigestKey: make([]byte, 32), Now: l.Now,
-	})
 	scenario := provisioning.Scenario{Client: "app", User: "ann", Compare: true}
 	edit(&scenario)
 	before := sqldbtest.Dump(l, l.db)
 	l.world.took()
-	out, err := simulator.Simulate(l.Context(), scenario)
+	out, err := l.simulator().Simulate(l.Context(), scenario)
 	l.ok(err)
 	if diff := cmp.Diff(before, sqldbtest.Dump(l, l.db)); diff != "" {
 		l.Errorf("a simulation wrote (-before +after):\n%s", diff)
@@ -313,12 +317,6 @@ func TestSimulationOfSomebodyNew(t *testing.T) {
 
 func TestSimulationRefuses(t *testing.T) {
 	l := liteLab(t)
-	simulator := provisioning.NewSimulator(provisioning.SimulatorOptions{
-		Ledger: struct {
-			*store.Accounts
-			*store.Bindings
-		}{l.Accounts, l.Bindings}, Reservations: l.Accounts, Rules: l.rules, Store: l.Targets, Targets: l.world, Now: l.Now,
-	})
 	draft, err := l.rules.Draft(native("nowhere", "true"))
 	l.ok(err)
 	for name, c := range map[string]struct {
@@ -330,7 +328,7 @@ func TestSimulationRefuses(t *testing.T) {
 		"target": {provisioning.Scenario{Client: "app", User: "ann", Target: "none"}, provisioning.ErrBindingNotFound},
 		"draft":  {provisioning.Scenario{Client: "app", User: "ann", Draft: draft}, provisioning.ErrDraftUnused},
 	} {
-		if _, err := simulator.Simulate(t.Context(), c.scenario); !errors.Is(err, c.want) {
+		if _, err := l.simulator().Simulate(t.Context(), c.scenario); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}

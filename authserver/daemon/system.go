@@ -202,8 +202,8 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		return err
 	}
 	s.Simulator = provisioning.NewSimulator(provisioning.SimulatorOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Reservations: s.Accounts, Rules: s.Rules, Store: s.Targets, Targets: s.connections,
-		DigestKey: digestKey, Now: s.Now,
+		Ledger: gateLedger{s.Bindings, s.Accounts}, Reservations: s.Accounts, SignIns: s.Decisions, Rules: s.Rules, Store: s.Targets,
+		Targets: s.connections, DigestKey: digestKey, Now: s.Now,
 	})
 	s.reconciler = provisioning.NewReconciler(provisioning.ReconcilerOptions{
 		Ledger: s.Accounts, Engine: engine, Targets: s.Targets, Now: s.Now,

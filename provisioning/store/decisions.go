@@ -59,8 +59,39 @@ func (s *Decisions) BySignIn(ctx context.Context, signIn string) ([]provisioning
 	return s.list(ctx, "sign_in = $1 AND sign_in <> ''", signIn)
 }
 
+// firstOfSignIns is that a decision began a sign-in of a user to an application that is
+// held by targets. The index of decisions by sign-in serves it.
+const firstOfSignIns = `grant_type = 'authorize' AND user_id <> '' AND NOT exempt AND NOT EXISTS (SELECT 1 FROM decision e
+	WHERE e.sign_in <> '' AND e.sign_in = decision.sign_in AND e.id < decision.id AND e.grant_type = 'authorize')`
+
+// SignIns implements provisioning.SignInReader: the first decision of each sign-in,
+// the latest sign-in first.
+func (s *Decisions) SignIns(ctx context.Context, f provisioning.SignInFilter) ([]provisioning.Decision, error) {
+	where, args := firstOfSignIns, []any{}
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		where += fmt.Sprintf(" AND %s $%d", condition, len(args))
+	}
+	if f.Client != "" {
+		add("client_id =", f.Client)
+	}
+	if !f.Since.IsZero() {
+		add("decided_at >=", sqldb.Micros(f.Since))
+	}
+	if f.Before != "" {
+		add("id <", f.Before)
+	}
+	args = append(args, f.Limit)
+	query := fmt.Sprintf("SELECT %s FROM decision WHERE %s ORDER BY id DESC LIMIT $%d", decisionColumns, where, len(args))
+	return s.query(ctx, query, args...)
+}
+
 func (s *Decisions) list(ctx context.Context, where, value string) ([]provisioning.Decision, error) {
-	rows, err := s.db.Query(ctx, "SELECT "+decisionColumns+" FROM decision WHERE "+where+" ORDER BY id", value)
+	return s.query(ctx, "SELECT "+decisionColumns+" FROM decision WHERE "+where+" ORDER BY id", value)
+}
+
+func (s *Decisions) query(ctx context.Context, query string, args ...any) ([]provisioning.Decision, error) {
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list decisions: %w", err)
 	}

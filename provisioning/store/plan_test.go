@@ -32,6 +32,7 @@ func TestHotQueriesUseIndexes(t *testing.T) {
 		{"claim any", claimAnySQLite, []any{"w", 2, "dir", 1, 4}, []string{"USING PRIMARY KEY (user_id=?", "USING COVERING INDEX account_due (target=? AND next_attempt_at>? AND next_attempt_at<?)"}},
 		{"leased", leased, []any{"dir", 1}, []string{"USING COVERING INDEX account_leased (target=? AND lease_until>?)"}},
 		{"due", due, nil, []string{"SEARCH a USING COVERING INDEX account_due (target=? AND next_attempt_at>?)", "SEARCH s USING PRIMARY KEY (target=?)"}},
+		{"sign-ins", "SELECT client_id FROM decision WHERE " + firstOfSignIns + " ORDER BY id DESC LIMIT 10", nil, []string{"INDEX decision_sign_in (sign_in=? AND id<?)"}},
 		{"linked to", linkedTo, []any{"dir", "x1"}, []string{"INDEX account_external (target=? AND external_id=?)"}},
 	}
 	for _, tt := range tests {

@@ -80,3 +80,47 @@ func decisions(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 		t.Errorf("adding a decision twice: %v, want a unique violation", err)
 	}
 }
+
+// signIns checks which decisions began a sign-in, a page at a time.
+func signIns(t *testing.T, open func(t *testing.T) *sqldb.DB) {
+	f := setUp(t, open)
+	at := func(minute int) time.Time { return Epoch().Add(time.Duration(minute) * time.Minute) }
+	for i, r := range []provisioning.Request{
+		{Client: "app", User: "ann", Grant: provisioning.GrantAuthorize, SignIn: "s0"},
+		{Client: "app", User: "ann", Grant: provisioning.GrantAuthorize, SignIn: "s0"}, // the same one, later
+		{Client: "app", User: "ann", Grant: provisioning.GrantCode, Earlier: "d1"},
+		{Client: "other", User: "ben", Grant: provisioning.GrantAuthorize, SignIn: "s3"},
+		{Client: "app", User: "ben", Grant: provisioning.GrantAuthorize, SignIn: "s4", Facts: provisioning.Facts{IP: "192.0.2.7"}},
+		{Client: "app", Grant: provisioning.GrantClientCredentials},
+		{Client: "console", User: "ann", Grant: provisioning.GrantAuthorize, SignIn: "s6", Exempt: true},
+		{Client: "app", User: "ann", Grant: provisioning.GrantAuthorize}, // two that belong to no sign-in
+		{Client: "app", User: "ann", Grant: provisioning.GrantAuthorize},
+	} {
+		f.ok(f.Decisions.Add(t.Context(), provisioning.Decision{
+			ID: provisioning.DecisionID(fmt.Sprintf("d%d", i)), Request: r, Verdict: provisioning.VerdictPermit, DecidedAt: at(i),
+		}))
+	}
+	for _, c := range []struct {
+		filter provisioning.SignInFilter
+		want   string
+	}{
+		{provisioning.SignInFilter{Limit: 10}, "[d8 d7 d4 d3 d0]"},
+		{provisioning.SignInFilter{Limit: 2}, "[d8 d7]"},
+		{provisioning.SignInFilter{Limit: 2, Before: "d7"}, "[d4 d3]"},
+		{provisioning.SignInFilter{Limit: 2, Before: "d3"}, "[d0]"},
+		{provisioning.SignInFilter{Limit: 10, Client: "app"}, "[d8 d7 d4 d0]"},
+		{provisioning.SignInFilter{Limit: 10, Since: at(4)}, "[d8 d7 d4]"},
+		{provisioning.SignInFilter{Limit: 1, Client: "app", Since: at(3), Before: "d7"}, "[d4]"},
+	} {
+		got, err := f.Decisions.SignIns(t.Context(), c.filter)
+		f.ok(err)
+		var ids []provisioning.DecisionID
+		for _, d := range got {
+			ids = append(ids, d.ID)
+		}
+		f.equal(fmt.Sprintf("%+v", c.filter), c.want, fmt.Sprint(ids))
+	}
+	one, err := f.Decisions.SignIns(t.Context(), provisioning.SignInFilter{Limit: 1, Before: "d7"})
+	f.ok(err)
+	f.equal("facts", provisioning.Facts{IP: "192.0.2.7"}, one[0].Request.Facts)
+}

@@ -47,6 +47,7 @@ func Suite(t *testing.T, open func(t *testing.T) *sqldb.DB) {
 	t.Run("health", func(t *testing.T) { health(t, open) })
 	t.Run("attempts", func(t *testing.T) { attempts(t, open) })
 	t.Run("decisions", func(t *testing.T) { decisions(t, open) })
+	t.Run("sign-ins", func(t *testing.T) { signIns(t, open) })
 	t.Run("attempt retention", func(t *testing.T) { attemptRetention(t, open) })
 	t.Run("decision retention", func(t *testing.T) { decisionRetention(t, open) })
 	t.Run("reconciliations", func(t *testing.T) { reconciliations(t, open) })
