@@ -19,6 +19,7 @@ type rulesetCommands struct {
 	Templates rulesetTemplatesCommand `cmd:"" help:"List the templates that rule sets are made of, with their parameters."`
 	Template  rulesetTemplateCommand  `cmd:"" help:"Print the rule set of a template."`
 	Check     rulesetCheckCommand     `cmd:"" help:"Compile a rule set in a file and report what is wrong with it."`
+	Replay    rulesetReplayCommand    `cmd:"" help:"Ask a rule set in a file about sign-ins that have been, and count how its answers are others."`
 	Test      rulesetTestCommand      `cmd:"" help:"Run files of cases that say what a rule set is to decide."`
 }
 
