@@ -73,6 +73,7 @@ type accountShowCommand struct {
 // accountHistory is what show prints.
 type accountHistory struct {
 	Account  accountView   `json:"account"`
+	Rules    *accountRules `json:"rules,omitempty"` // nil if they were not asked about it
 	Attempts []attemptView `json:"attempts"`
 	// Mapping tells what the account's attributes are made of. Values are the
 	// profile's of now, and there only when they are asked for.
@@ -105,7 +106,11 @@ func historySince(ctx context.Context, s *daemon.System, user provisioning.UserI
 	attempts = slices.DeleteFunc(attempts, func(a provisioning.Attempt) bool {
 		return !a.EndedAt.IsZero() && !a.EndedAt.After(since)
 	})
-	return accountHistory{Account: viewAccount(a, loginOf(ctx, s, user), s.Now()), Attempts: list(attempts, viewAttempt)}, err
+	if err != nil {
+		return accountHistory{}, err
+	}
+	ruled, err := rulesOf(ctx, s, a)
+	return accountHistory{Account: viewAccount(a, loginOf(ctx, s, user), s.Now()), Rules: ruled, Attempts: list(attempts, viewAttempt)}, err
 }
 
 func printHistory(w io.Writer, h accountHistory, values bool) {
@@ -116,6 +121,7 @@ func printHistory(w io.Writer, h accountHistory, values bool) {
 	row(w, "desired:", fmt.Sprintf("%s, revision %d (applied %d)", a.Desired, a.DesiredRev, a.AppliedRev))
 	row(w, "external id:", dash(a.ExternalID))
 	row(w, "next try:", a.next())
+	printAccountRules(w, "", h.Rules)
 	printMapping(w, "", h, values)
 	printFailure(w, "", a)
 	for _, attempt := range h.Attempts {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -81,13 +80,13 @@ func (v replayView) write(w io.Writer) error {
 		row(t, "left out:", plural(v.Gone, "sign-in", "sign-ins")+" of users who are not there any more")
 	}
 	row(t, "would be refused:", plural(v.Refused, "sign-in", "sign-ins"))
-	_ = t.Flush()
-	row(t, "THEN", "DRAFT", "BINDINGS", "")
+	row(t)
+	row(t, "THEN", "DRAFT", "TIMES", "")
 	for _, c := range v.Counts {
 		row(t, answerText(c.Then), c.Draft, c.Count, map[bool]string{false: "no change"}[c.Changes()])
 	}
-	_ = t.Flush()
 	if len(v.Examples) > 0 {
+		row(t)
 		row(t, "REFERENCE", "USER", "APPLICATION", "TARGET", "AT", "THEN", "DRAFT")
 	}
 	for _, x := range v.Examples {
@@ -113,31 +112,8 @@ func answerText(o provisioning.RuleOutcome) string {
 
 // answer is an outcome with the rules it is by.
 func answer(o provisioning.RuleOutcome, traces []provisioning.RuleTrace) string {
-	var by []string
-	for _, t := range traces {
-		by = append(by, traceText(t))
-	}
-	if len(by) == 0 {
+	if len(traces) == 0 {
 		return answerText(o)
 	}
-	return answerText(o) + ": " + strings.Join(by, ", ")
-}
-
-// traceText is what one rule set said, on one line.
-func traceText(t provisioning.RuleTrace) string {
-	text := t.Set
-	if t.Revision > 0 {
-		text += fmt.Sprintf(" revision %d", t.Revision)
-	}
-	text += " " + t.Decision
-	if t.Rule != "" {
-		text += " by " + t.Rule
-	}
-	if t.Default {
-		text += ", by default"
-	}
-	if t.Message != "" {
-		text += " (" + t.Message + ")"
-	}
-	return text
+	return answerText(o) + ": " + traced(traces)
 }

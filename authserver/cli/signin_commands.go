@@ -119,11 +119,15 @@ func printExplanation(w io.Writer, e explanation, values bool) {
 		row(w, "decision "+when(d.DecidedAt)+":", fmt.Sprintf("%s, for %s", d.Verdict, d.Grant))
 		for _, f := range d.Findings {
 			row(w, "  "+string(f.Target)+":", strings.TrimSpace(fmt.Sprintf("%s: %s %s", f.Verdict, f.Reason, f.Kind)))
+			if f.Rule != "" {
+				row(w, "    rules:", string(f.Rule))
+				printTraces(w, "    ", f.Rules)
+			}
 		}
 	}
 	for _, h := range e.Accounts {
 		row(w, "account in "+string(h.Account.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", h.Account.State, h.Account.ExternalID)))
-		row(w, "  rules:", "none in this version")
+		printAccountRules(w, "  ", h.Rules)
 		printMapping(w, "  ", h, values)
 		printFailure(w, "  ", h.Account)
 		for _, attempt := range h.Attempts {
