@@ -19,9 +19,14 @@ import (
 // returns what it prints.
 func (s *stack) command(t *testing.T, args ...string) string {
 	t.Helper()
-	env := map[string]string{
+	return runCommand(t, map[string]string{
 		"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": s.database, "ANTEROOM_CONNECTORS_DIR": connectorsDir(t), "ANTEROOM_SECRETS_KEY_FILE": s.keys,
-	}
+	}, args...)
+}
+
+// runCommand runs a command in this process.
+func runCommand(t *testing.T, env map[string]string, args ...string) string {
+	t.Helper()
 	var out, failure bytes.Buffer
 	code := cli.Main(t.Context(), cli.Env{
 		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &failure, Getenv: func(name string) string { return env[name] },

@@ -81,9 +81,13 @@ func (v replayView) write(w io.Writer) error {
 	}
 	row(t, "would be refused:", plural(v.Refused, "sign-in", "sign-ins"))
 	row(t)
-	row(t, "THEN", "DRAFT", "TIMES", "")
+	row(t, "THEN", "DRAFT", "TIMES")
 	for _, c := range v.Counts {
-		row(t, answerText(c.Then), c.Draft, c.Count, map[bool]string{false: "no change"}[c.Changes()])
+		cells := []any{answerText(c.Then), c.Draft, c.Count}
+		if !c.Changes() {
+			cells = append(cells, "no change")
+		}
+		row(t, cells...)
 	}
 	if len(v.Examples) > 0 {
 		row(t)
