@@ -98,9 +98,9 @@ func TestReplayIsOfThen(t *testing.T) {
 	l.advance(time.Hour)
 	for when, permits := range map[string]string{
 		fmt.Sprintf("env.now <= timestamp(%q)", then.Format(time.RFC3339)): "R-2",
-		"request.operation == 'update'":                                   "R-1",
-		"account.linked":                                                  "R-1",
-		"request.trigger != 'jit'":                                        "R-2 R-1",
+		"request.operation == 'update'":                                    "R-1",
+		"account.linked":                                                   "R-1",
+		"request.trigger != 'jit'":                                         "R-2 R-1",
 	} {
 		changed := ""
 		for _, x := range l.replay(when, all).Examples {
