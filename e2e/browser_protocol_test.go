@@ -6,6 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"golang.org/x/oauth2"
 )
 
 // TestBrowserProtocol looks at the pages of the protocol in Chromium, with and
@@ -25,27 +26,45 @@ func TestBrowserProtocol(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				frontchannelInBrowser(s, b)
+				formPostInBrowser(s, b, script)
+				frontchannelInBrowser(s, b, script)
 			})
 		}
 	}
 }
 
+// formPostInBrowser signs in; the answer is posted by itself, or by the button.
+func formPostInBrowser(s *suite, b *tab, script bool) {
+	p := s.partyOf(b.T, suiteFront)
+	p.config.RedirectURL = s.app + "/callback"
+	b.open(p.request(oauth2.SetAuthURLParam("response_mode", "form_post")).url)
+	b.do(chromedp.SendKeys(chromedp.ID("login"), s.user.Login), chromedp.SendKeys(chromedp.ID("password"), password))
+	b.submit("button.primary")
+	if !script {
+		b.picture("form-post")
+		b.submit("button.primary")
+	}
+	b.at(s.app + "/callback")
+	if r := s.posts(b.T); r.PostForm.Get("code") == "" || r.PostForm.Get("state") == "" || r.PostForm.Get("iss") != s.issuer {
+		b.Errorf("the application got %v", r.PostForm)
+	}
+}
+
 // frontchannelInBrowser signs in and out; the application's frame is loaded, and
 // the browser comes back to it.
-func frontchannelInBrowser(s *suite, b *tab) {
+func frontchannelInBrowser(s *suite, b *tab, script bool) {
 	p := s.partyOf(b.T, suiteFront)
 	p.config.RedirectURL = s.app + "/callback"
 	b.open(p.request().url)
-	b.do(chromedp.SendKeys(chromedp.ID("login"), s.user.Login), chromedp.SendKeys(chromedp.ID("password"), password))
-	b.submit("button.primary")
 	b.at(s.app + "/callback")
 	b.open(p.endpoint(b.T, "end_session_endpoint") + "?" + url.Values{
 		"client_id": {suiteFront}, "post_logout_redirect_uri": {s.app + "/out"}, "state": {"s"},
 	}.Encode())
 	b.picture("sign-out-asked")
 	b.submit("button.primary")
-	b.picture("signing-out")
+	if !script { // with a script it is gone at once
+		b.picture("signing-out")
+	}
 	if r := s.hears(b.T); r.URL.Path != "/frontchannel_logout" || r.URL.Query().Get("iss") != s.issuer || r.URL.Query().Get("sid") == "" {
 		b.Errorf("the frame is %s", r.URL)
 	}

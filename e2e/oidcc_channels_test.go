@@ -39,10 +39,15 @@ func promises(names ...string) func(*testing.T, *suite) {
 }
 
 // hears returns the next logout that an application hears of.
-func (s *suite) hears(t *testing.T) *http.Request {
+func (s *suite) hears(t *testing.T) *http.Request { t.Helper(); return receive(t, s.heard) }
+
+// posts returns the next answer that is posted to an application.
+func (s *suite) posts(t *testing.T) *http.Request { t.Helper(); return receive(t, s.posted) }
+
+func receive(t *testing.T, from <-chan *http.Request) *http.Request {
 	t.Helper()
 	select {
-	case r := <-s.heard:
+	case r := <-from:
 		return r
 	case <-time.After(patience):
 		t.Fatal("the application hears nothing")

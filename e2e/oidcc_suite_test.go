@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,11 +44,14 @@ applications:
   - client_id: suite
     name: The suite
     redirect_uris: [http://127.0.0.1:9/test/callback]
+    pkce_optional: true
+    scopes: [openid, profile, email, phone, offline_access]
     post_logout_redirect_uris: [http://127.0.0.1:9/test/post_logout_redirect]
     secret: {env: APP_SECRET}
   - client_id: suite-2
     name: The suite's second client
     auth_method: client_secret_post
+    pkce_optional: true
     redirect_uris: [http://127.0.0.1:9/test/callback]
     secret: {env: APP_SECRET}
   - client_id: suite-back
@@ -71,6 +76,8 @@ type suite struct {
 	user     user.User
 	app      string // where the applications that hear of logouts listen
 	heard    chan *http.Request
+	posted   chan *http.Request // answers of response_mode form_post
+	mode     string             // response_mode of all requests; "" for the default
 }
 
 // ServeHTTP is those applications. Forms are read; everything else is a page.
@@ -78,6 +85,9 @@ func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	if strings.HasSuffix(r.URL.Path, "channel_logout") {
 		s.heard <- r
+	}
+	if r.Method == http.MethodPost && r.URL.Path == "/callback" {
+		s.posted <- r
 	}
 	w.Header().Set("Content-Type", "text/html")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'")
@@ -114,7 +124,7 @@ func startSuite(t *testing.T) *suite {
 	}
 	listening := httptest.NewServer(s)
 	t.Cleanup(listening.Close)
-	s.app, s.heard = listening.URL, make(chan *http.Request, 10)
+	s.app, s.heard, s.posted = listening.URL, make(chan *http.Request, 10), make(chan *http.Request, 10)
 	s.applyText(t, fmt.Sprintf(suiteResources, s.app))
 	s.user = s.importUser(t, "conformance")
 	s.serve(t, listener)
@@ -168,6 +178,7 @@ type party struct {
 	*suite
 	*relyingParty
 	browser *browser.Browser
+	mode    string // response_mode; "" for the default
 }
 
 func (s *suite) party(t *testing.T) *party {
@@ -180,7 +191,96 @@ func (s *suite) partyOf(t *testing.T, client string) *party {
 	p := &party{T: t, suite: s, relyingParty: newRelyingPartyOf(t, s.issuer, client), browser: newBrowser()}
 	p.config.RedirectURL = suiteCallback
 	p.config.Scopes = []string{oidc.ScopeOpenID}
+	p.mode = s.mode
 	return p
+}
+
+// plain is a request as most modules send it: without PKCE. A value "" leaves a
+// parameter out.
+func (p *party) plain(params ...string) request {
+	r := request{state: rand.Text(), nonce: rand.Text()}
+	q := url.Values{
+		"client_id": {p.config.ClientID}, "redirect_uri": {suiteCallback}, "response_type": {"code"},
+		"scope": {strings.Join(p.config.Scopes, " ")}, "state": {r.state}, "nonce": {r.nonce},
+	}
+	if p.mode != "" {
+		q.Set("response_mode", p.mode)
+	}
+	for pair := range slices.Chunk(params, 2) {
+		if q.Set(pair[0], pair[1]); pair[1] == "" {
+			q.Del(pair[0])
+		}
+	}
+	r.state, r.nonce = q.Get("state"), q.Get("nonce")
+	r.url = p.config.Endpoint.AuthURL + "?" + q.Encode()
+	return r
+}
+
+// at returns the address the application is called at with the answer, however it
+// gets there; nil if the page is another.
+func (p *party) at(page *browser.Page) *url.URL {
+	if page.Location != nil {
+		return page.Location
+	}
+	if f, err := page.Form(suiteCallback); err == nil && p.mode == "form_post" {
+		return &url.URL{Scheme: f.Action.Scheme, Host: f.Action.Host, Path: f.Action.Path, RawQuery: f.Values.Encode()}
+	}
+	return nil
+}
+
+// authenticate fills in the sign-in page, if that is what is shown.
+func (p *party) authenticate(page *browser.Page) *browser.Page {
+	p.Helper()
+	if _, err := page.Form("/sign-in"); err == nil {
+		return p.submit(page, "/sign-in", map[string]string{"login": p.user.Login, "password": password})
+	}
+	return page
+}
+
+// flow goes through a code flow without PKCE.
+func (p *party) flow(params ...string) grant {
+	p.Helper()
+	r := p.plain(params...)
+	g, err := p.exchange(context.WithoutCancel(p.Context()), r, p.answer(r))
+	if err != nil {
+		p.Fatal(err)
+	}
+	return g
+}
+
+// refusal opens a request that must be answered with an error, and returns it.
+func (p *party) refusal(r request) url.Values {
+	p.Helper()
+	to := p.at(p.open(r.url))
+	if to == nil || to.Query().Get("error") == "" || to.Query().Get("state") != r.state || to.Query().Get("iss") != p.issuer() {
+		p.Fatalf("at %v, want an error with state and iss", to)
+	}
+	return to.Query()
+}
+
+// userinfo asks for the claims with the access token.
+func (p *party) userinfo(g grant) map[string]any {
+	p.Helper()
+	r, err := http.NewRequestWithContext(p.Context(), http.MethodGet, p.endpoint(p.T, "userinfo_endpoint"), nil)
+	if err != nil {
+		p.Fatal(err)
+	}
+	g.token.SetAuthHeader(r)
+	return p.claims(r)
+}
+
+func (p *party) claims(r *http.Request) map[string]any {
+	p.Helper()
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var claims map[string]any
+	if err := json.NewDecoder(res.Body).Decode(&claims); err != nil || res.StatusCode != http.StatusOK {
+		p.Fatalf("userinfo: %s %v (%v)", res.Status, claims, err)
+	}
+	return claims
 }
 
 // do opens a page.
@@ -207,14 +307,12 @@ func (p *party) submit(page *browser.Page, action string, fill map[string]string
 // the browser is sent.
 func (p *party) answer(r request) *url.URL {
 	p.Helper()
-	page := p.open(r.url)
-	if _, err := page.Form("/sign-in"); err == nil {
-		page = p.submit(page, "/sign-in", map[string]string{"login": p.user.Login, "password": password})
-	}
-	if page.Location == nil || !strings.HasPrefix(page.Location.String(), suiteCallback+"?") {
+	page := p.authenticate(p.open(r.url))
+	to := p.at(page)
+	if to == nil || !strings.HasPrefix(to.String(), suiteCallback+"?") {
 		p.Fatalf("at %q %s (%d), want the application: %s", page.Title, page.URL, page.Status, page.Text)
 	}
-	return page.Location
+	return to
 }
 
 // signIn goes through a whole code flow.

@@ -16,21 +16,34 @@ type conformanceModule struct {
 type conformancePlan struct {
 	name    string
 	count   int
+	mode    string // response_mode of its requests
 	modules []conformanceModule
 }
 
 func conformancePlans() []conformancePlan {
 	return []conformancePlan{
-		{"oidcc-rp-initiated-logout-certification-test-plan", 11, logoutModules()},
-		{"oidcc-backchannel-rp-initiated-logout-certification-test-plan", 2, backchannelModules()},
-		{"oidcc-frontchannel-rp-initiated-logout-certification-test-plan", 2, frontchannelModules()},
+		{"oidcc-basic-certification-test-plan", 38, "", basicModules()},
+		{"oidcc-formpost-basic-certification-test-plan", 38, "form_post", basicModules()},
+		{"oidcc-rp-initiated-logout-certification-test-plan", 11, "", logoutModules()},
+		{"oidcc-backchannel-rp-initiated-logout-certification-test-plan", 2, "", backchannelModules()},
+		{"oidcc-frontchannel-rp-initiated-logout-certification-test-plan", 2, "", frontchannelModules()},
 	}
 }
 
 // TestOIDCC runs every module against one server.
-func TestOIDCC(t *testing.T) {
+func TestOIDCC(t *testing.T) { runModules(t, "") }
+
+// TestOIDCCFormPost runs those of the plan in which answers are posted.
+func TestOIDCCFormPost(t *testing.T) { runModules(t, "form_post") }
+
+func runModules(t *testing.T, mode string) {
+	long(t)
 	s := startSuite(t)
+	s.mode = mode
 	for _, p := range conformancePlans() {
+		if p.mode != mode {
+			continue
+		}
 		for _, m := range p.modules {
 			t.Run(m.name, func(t *testing.T) { m.test(t, s) })
 		}

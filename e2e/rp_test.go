@@ -65,7 +65,7 @@ func (rp *relyingParty) exchange(ctx context.Context, r request, callback *url.U
 	case answer.Get("iss") != rp.issuer():
 		return grant{}, fmt.Errorf("iss %q", answer.Get("iss"))
 	}
-	token, err := rp.config.Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(r.verifier))
+	token, err := rp.config.Exchange(ctx, answer.Get("code"), verifying(r.verifier)...)
 	if err != nil {
 		return grant{}, err
 	}
@@ -79,6 +79,14 @@ func (rp *relyingParty) exchange(ctx context.Context, r request, callback *url.U
 		return g, fmt.Errorf("nonce %q, want %q", idToken.Nonce, r.nonce)
 	}
 	return g, idToken.Claims(&g.claims)
+}
+
+// verifying is what a token request says of PKCE: nothing if there was none.
+func verifying(verifier string) []oauth2.AuthCodeOption {
+	if verifier == "" {
+		return nil
+	}
+	return []oauth2.AuthCodeOption{oauth2.VerifierOption(verifier)}
 }
 
 func (rp *relyingParty) issuer() string {

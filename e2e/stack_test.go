@@ -187,7 +187,7 @@ func (s *stack) serve(t *testing.T, listener net.Listener) {
 func (s *stack) importUser(t *testing.T, login string) user.User {
 	t.Helper()
 	u, err := s.Users.Import(t.Context(), user.User{
-		Login: login, Email: login + "@example.com", GivenName: "Ada", FamilyName: "Example",
+		Login: login, Email: login + "@example.com", GivenName: "Ada", FamilyName: "Example", PhoneNumber: "+4930123456",
 	}, password)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,10 @@ import (
 // zero value, which is the default. The names are those of OpenID Connect client
 // metadata where it has one.
 type Settings struct {
+	// PKCEOptional lets a confidential application do without PKCE (RFC 9700 section
+	// 2.1.1 wants it to use a nonce then). A code that was asked for with a challenge
+	// still needs its verifier.
+	PKCEOptional bool `yaml:"pkce_optional,omitempty" json:"pkce_optional,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
 	// (OpenID Connect RP-Initiated Logout 1.0 section 3.1).
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris,omitempty" json:"post_logout_redirect_uris,omitempty"`
@@ -34,6 +38,9 @@ func (a Application) checkSettings(p *Problems) {
 		if slices.Contains(a.PostLogoutRedirectURIs[:i], raw) {
 			p.add(field, "is there twice")
 		}
+	}
+	if a.PKCEOptional && a.AuthMethod == AuthNone {
+		p.add("pkce_optional", "is for applications with a secret")
 	}
 	if a.BackchannelLogoutURI != "" {
 		if err := checkWebURI(a.BackchannelLogoutURI); err != nil {

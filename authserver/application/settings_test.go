@@ -19,6 +19,10 @@ func TestSettings(t *testing.T) {
 		"logout, both": {func(a *application.Application) {
 			a.BackchannelLogoutURI, a.FrontchannelLogoutURI = "https://backend.example/out", "https://payroll.example.com/front?x=1"
 		}, nil},
+		"PKCE optional": {func(a *application.Application) { a.PKCEOptional = true }, nil},
+		"PKCE optional, public": {func(a *application.Application) {
+			a.PKCEOptional, a.AuthMethod, a.SecretHash = true, application.AuthNone, ""
+		}, []string{"pkce_optional"}},
 		"backchannel in clear":    {func(a *application.Application) { a.BackchannelLogoutURI = "http://app.example.com/out" }, []string{"backchannel_logout_uri"}},
 		"frontchannel, elsewhere": {func(a *application.Application) { a.FrontchannelLogoutURI = "https://other.example/out" }, []string{"frontchannel_logout_uri"}},
 		"frontchannel, port":      {func(a *application.Application) { a.FrontchannelLogoutURI = "https://payroll.example.com:8443/" }, []string{"frontchannel_logout_uri"}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
@@ -187,11 +188,11 @@ func (t tokens) InTx(ctx context.Context, fn func(ctx context.Context) error) er
 	return t.tx.InTx(ctx, fn)
 }
 
-// errorPages shows the OpenID provider's errors as pages.
-type errorPages struct{ pages *web.Renderer }
+// protocolPages shows the OpenID provider's pages.
+type protocolPages struct{ pages *web.Renderer }
 
 // Error implements op.Pages.
-func (e errorPages) Error(w http.ResponseWriter, r *http.Request, status int, page op.ErrorPage) {
+func (e protocolPages) Error(w http.ResponseWriter, r *http.Request, status int, page op.ErrorPage) {
 	texts := e.pages.Texts(r, "")
 	message := web.MessagePage{
 		Status: status, Title: "error.request.title", Text: "error.request.text", Detail: page.Description, Reference: page.Reference,
@@ -208,9 +209,14 @@ func (e errorPages) Error(w http.ResponseWriter, r *http.Request, status int, pa
 	e.pages.Message(w, texts, message)
 }
 
+// FormPost implements op.Pages.
+func (e protocolPages) FormPost(w http.ResponseWriter, r *http.Request, action string, fields url.Values) {
+	e.pages.FormPost(w, e.pages.Texts(r, ""), web.FormPostPage{Action: action, Fields: fields})
+}
+
 var (
 	_ op.Accounts        = provisioned{}
-	_ op.Pages           = errorPages{}
+	_ op.Pages           = protocolPages{}
 	_ resources.Targets  = targetResources{}
 	_ resources.Bindings = bindingResources{}
 	_ resources.RuleSets = ruleSetResources{}

@@ -69,6 +69,26 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.follow(w, r, s, step)
 }
 
+// authorizeByPost is the authorization endpoint for forms. One of another site comes
+// without our cookies: the session would not be seen, and the browser get a key
+// that its other tabs do not know. So that starts over with GET, if it is not too
+// long for one.
+func (p *Provider) authorizeByPost(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+		p.authorize(w, r)
+		return
+	}
+	values, fail := readQueryAndForm(w, r)
+	if query := values.Encode(); fail == nil && len(query) > maxQueryBytes {
+		fail = &protocolError{Code: codeInvalidRequest, Status: http.StatusRequestEntityTooLarge, Description: "The request is too long."}
+	}
+	if fail != nil {
+		p.errorPage(w, r, fail, flow.NewReference())
+		return
+	}
+	redirect(w, PathAuthorize+"?"+values.Encode())
+}
+
 // readAuthorization returns the request with client and redirect URI verified.
 // Its errors must not be redirected (RFC 6749 section 4.1.2.1).
 func (p *Provider) readAuthorization(w http.ResponseWriter, r *http.Request) (authorization, *protocolError) {
@@ -84,6 +104,9 @@ func (p *Provider) readAuthorization(w http.ResponseWriter, r *http.Request) (au
 		return authorization{}, fail
 	}
 	a.repeated = repeated(values)
+	if len(values["response_mode"]) > 1 {
+		a.form.Del("response_mode") // the answer, an error, takes the default
+	}
 	if len(values["state"]) > 1 || len(a.form.Get("state")) > maxParamBytes {
 		a.form.Del("state") // which one would the answer carry?
 	}
@@ -129,6 +152,9 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 	}
 	prompt, fail := parsePrompt(a.form.Get("prompt"))
 	if fail != nil {
+		return flow.AuthorizeRequest{}, fail
+	}
+	if _, fail := parseClaims(a.form.Get("claims")); fail != nil {
 		return flow.AuthorizeRequest{}, fail
 	}
 	ar, err := p.validate(ctx, a)
@@ -187,6 +213,11 @@ func checkResponse(a authorization) *protocolError {
 		return badRequest(codeInvalidRequest, "The parameter response_type is missing.")
 	case responseType != responseTypeCode:
 		return badRequest(codeUnsupportedResponseType, "The only response_type is code.")
+	case a.form.Has("response_mode") && !slices.Contains(responseModes(), a.form.Get("response_mode")):
+		return badRequest(codeInvalidRequest, "The response_mode must be query or form_post.")
+	case a.form.Get("response_mode") == modeFormPost && !strings.HasPrefix(a.redirectURI, "http"):
+		a.form.Del("response_mode") // or the error could not be sent
+		return badRequest(codeInvalidRequest, "The response_mode form_post needs a redirect_uri of http or https.")
 	default:
 		return nil
 	}
@@ -195,11 +226,14 @@ func checkResponse(a authorization) *protocolError {
 // challengeBytes is the length of a base64url SHA-256.
 const challengeBytes = 43
 
-// checkPKCE requires S256 of everybody (RFC 9700 section 2.1.1). Fosite checks
-// this only when it issues, after the user has signed in.
+// checkPKCE requires S256 of everybody (RFC 9700 section 2.1.1) but the confidential
+// applications whose admin said otherwise. Fosite checks this only when it issues,
+// after the user has signed in.
 func checkPKCE(a authorization) *protocolError {
 	challenge := a.form.Get("code_challenge")
 	switch {
+	case challenge == "" && a.client.app.PKCEOptional && a.client.confidential() && !a.form.Has("code_challenge_method"):
+		return nil
 	case challenge == "":
 		return badRequest(codeInvalidRequest, "The parameter code_challenge is missing: PKCE is required.")
 	case a.form.Get("code_challenge_method") != methodS256:

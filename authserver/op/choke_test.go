@@ -371,7 +371,7 @@ func TestEveryGeneratorIsGuarded(t *testing.T) {
 // getters fill in others on first use, without a lock.
 func TestConfigIsComplete(t *testing.T) {
 	empty := map[string]string{
-		"HashCost": "no bcrypt", "DisableRefreshTokenValidation": "no introspection", "SendDebugMessagesToClients": "never",
+		"EnforcePKCE": "checkPKCE decides by application", "HashCost": "no bcrypt", "DisableRefreshTokenValidation": "no introspection", "SendDebugMessagesToClients": "never",
 		"EnablePKCEPlainChallengeMethod": "never", "UseLegacyErrorFormat": "never", "MessageCatalog": "nil is fine for fosite",
 		"GrantTypeJWTBearerCanSkipClientAuth": "not registered", "GrantTypeJWTBearerIDOptional": "not registered",
 		"GrantTypeJWTBearerIssuedDateOptional": "not registered", "HTTPClient": "only used by fetchers we replace",

@@ -43,9 +43,9 @@ func (c *client) GetGrantTypes() fosite.Arguments { return c.app.GrantTypes }
 // GetResponseTypes returns code alone: implicit and hybrid are not offered.
 func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{responseTypeCode} }
 
-// GetResponseModes returns query alone.
+// GetResponseModes returns what is offered.
 func (c *client) GetResponseModes() []fosite.ResponseModeType {
-	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery, fosite.ResponseModeFormPost}
 }
 
 // GetScopes returns what the client may ask for.

@@ -60,7 +60,6 @@ func newConfig(issuer string, times Lifetimes, hmacKey []byte, authenticate fosi
 		TokenURL:                           issuer + PathToken,
 		ScopeStrategy:                      fosite.ExactScopeStrategy,
 		AudienceMatchingStrategy:           fosite.ExactAudienceMatchingStrategy,
-		EnforcePKCE:                        true,
 		EnforcePKCEForPublicClients:        true,
 		AllowedPromptValues:                acceptedPrompts(),
 		JWKSFetcherStrategy:                noFetcher{},

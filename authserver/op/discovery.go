@@ -29,6 +29,7 @@ type metadata struct {
 	IntrospectionMethods   []application.AuthMethod `json:"introspection_endpoint_auth_methods_supported"`
 	RevocationMethods      []application.AuthMethod `json:"revocation_endpoint_auth_methods_supported"`
 	Claims                 []string                 `json:"claims_supported"`
+	ACRs                   []string                 `json:"acr_values_supported"`
 	Prompts                []string                 `json:"prompt_values_supported"`
 	ChallengeMethods       []string                 `json:"code_challenge_methods_supported"`
 	IssParameter           bool                     `json:"authorization_response_iss_parameter_supported"`
@@ -52,9 +53,9 @@ func newMetadata(issuer string) metadata {
 		RevocationEndpoint:    issuer + PathRevoke,
 		EndSessionEndpoint:    issuer + PathLogout,
 		JWKSURI:               issuer + PathKeys,
-		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning},
+		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},
-		ResponseModes:         []string{"query"},
+		ResponseModes:         responseModes(),
 		GrantTypes:            grantTypes(),
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           keys.Algs(),
@@ -62,12 +63,14 @@ func newMetadata(issuer string) metadata {
 		IntrospectionMethods:  secretMethods(),
 		RevocationMethods:     append(secretMethods(), application.AuthNone),
 		Claims: []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "amr", claimSID, "name", "given_name", "family_name",
-			"preferred_username", "locale", "email", "email_verified", claimProvisioned,
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", claimSID, "name", "given_name", "family_name",
+			"preferred_username", "locale", "email", "email_verified", "phone_number", claimProvisioned,
 		},
 		Prompts:          []string{promptNone, promptLogin, promptCreate},
 		ChallengeMethods: []string{methodS256},
 		IssParameter:     true,
+		ClaimsParameter:  true,
+		ACRs:             []string{acrNone},
 
 		BackchannelLogout: true, BackchannelSession: true, FrontchannelLogout: true, FrontchannelSession: true,
 	}

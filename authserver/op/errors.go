@@ -29,6 +29,7 @@ const (
 	codeRequestNotSupported     = "request_not_supported"
 	codeRequestURINotSupported  = "request_uri_not_supported"
 	codeRegistrationUnsupported = "registration_not_supported"
+	codeUnmetRequirements       = "unmet_authentication_requirements" // of the OpenID extension of that name
 )
 
 // protocolError is an error as the protocol names it.

@@ -29,7 +29,7 @@ func TestCodeFlow(t *testing.T) {
 		}
 		claims := idClaims(t, got.IDToken)
 		for name, want := range map[string]any{
-			"iss": issuer, "sub": string(alice), "nonce": givenNonce, "sid": "sid-1", "amr": []any{"pwd"},
+			"iss": issuer, "sub": string(alice), "nonce": givenNonce, "sid": "sid-1", "amr": []any{"pwd"}, "acr": "0",
 			"provisioned": map[string]any{"directory": map[string]any{"id": "ext-1", "state": "in_sync"}},
 		} {
 			if diff := cmp.Diff(want, claims[name]); diff != "" {

@@ -90,11 +90,20 @@ func (s *fositeStore) CreateAuthorizeCodeSession(ctx context.Context, signature 
 		return err
 	}
 	form := req.GetRequestForm()
+	challenge := form.Get("code_challenge")
+	if challenge == "" && s.mayOmitPKCE(req) {
+		challenge = NoChallenge
+	}
 	return s.store.AddCode(ctx, Code{
 		Hash: TokenHash(signature), Grant: grant.ID, Decision: grant.Decision,
-		RedirectURI: form.Get("redirect_uri"), Nonce: form.Get("nonce"), Challenge: form.Get("code_challenge"),
+		RedirectURI: form.Get("redirect_uri"), Nonce: form.Get("nonce"), Challenge: challenge,
 		ExpiresAt: now.Add(s.times.Code), KeepUntil: now.Add(s.times.Code + keepUsedCode),
 	})
+}
+
+func (s *fositeStore) mayOmitPKCE(req fosite.Requester) bool {
+	c, ok := req.GetClient().(*client)
+	return ok && c.app.PKCEOptional && c.confidential()
 }
 
 func (s *fositeStore) addGrant(ctx context.Context, req fosite.Requester, now time.Time) (Grant, error) {
@@ -105,7 +114,7 @@ func (s *fositeStore) addGrant(ctx context.Context, req fosite.Requester, now ti
 	g := Grant{
 		ID: GrantID(req.GetID()), Client: provisioning.ClientID(req.GetClient().GetID()),
 		User: provisioning.UserID(sess.subject), Decision: provisioning.PermitFrom(ctx).Decision(),
-		Scopes: req.GetGrantedScopes(), Session: sess.user.Session, SID: sess.user.SID, AMR: sess.user.AMR,
+		Scopes: req.GetGrantedScopes(), Session: sess.user.Session, SID: sess.user.SID, AMR: sess.user.AMR, Claims: sess.user.Claims,
 		AuthTime:  sess.claims.AuthTime,
 		CreatedAt: now, ExpiresAt: now.Add(s.times.Code + s.times.Access),
 	}
@@ -143,7 +152,10 @@ func (s *fositeStore) GetAuthorizeCodeSession(ctx context.Context, signature str
 	req.GetSession().SetExpiresAt(fosite.AuthorizeCode, u.code.ExpiresAt)
 	req.Form = url.Values{
 		"redirect_uri": {u.code.RedirectURI}, "nonce": {u.code.Nonce},
-		"code_challenge": {u.code.Challenge}, "code_challenge_method": {methodS256},
+	}
+	if u.code.Challenge != NoChallenge {
+		req.Form.Set("code_challenge", u.code.Challenge)
+		req.Form.Set("code_challenge_method", methodS256)
 	}
 	return req, nil
 }

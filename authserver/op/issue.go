@@ -71,7 +71,7 @@ func (p *Provider) act(w http.ResponseWriter, r *http.Request, s *flow.SignIn, s
 	case flow.ActionIssue:
 		return p.issue(w, r, s)
 	case flow.ActionReplay:
-		redirect(w, step.Response)
+		p.sendAnswer(w, r, step.Response)
 		return nil
 	case flow.ActionFail:
 		return p.end(w, r, s, &protocolError{Code: step.Error, Description: step.Description})
@@ -98,17 +98,17 @@ func (p *Provider) expired(w http.ResponseWriter, r *http.Request, s *flow.SignI
 // issue makes the code and the sign-in's last transition in one transaction,
 // then sends both. Whatever fails, nothing is left behind.
 func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn) error {
-	var location string
+	var answer string
 	err := p.store.inTx(r.Context(), func(ctx context.Context) error {
 		permit, err := p.signIns.Permit(ctx, s)
 		if err != nil {
 			return err
 		}
-		location, err = p.mintCode(provisioning.WithPermit(ctx, permit), s)
+		answer, err = p.mintCode(provisioning.WithPermit(ctx, permit), s)
 		if err != nil {
 			return err
 		}
-		return p.signIns.Issued(ctx, s, permit, location)
+		return p.signIns.Issued(ctx, s, permit, answer)
 	})
 	if errors.Is(err, ErrGrantExists) {
 		return flow.ErrStale // another request is ahead, and its transaction committed
@@ -116,11 +116,11 @@ func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn)
 	if err != nil {
 		return err
 	}
-	redirect(w, location)
+	p.sendAnswer(w, r, answer)
 	return nil
 }
 
-// mintCode returns the redirect with a fresh code. The request is rebuilt from
+// mintCode returns the answer with a fresh code. The request is rebuilt from
 // the stored form, so an application that changed meanwhile is seen.
 func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error) {
 	a, fail := p.stored(ctx, s)
@@ -130,6 +130,13 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	if fail := checkFresh(s); fail != nil {
 		return "", fail
 	}
+	claims, fail := parseClaims(a.form.Get("claims"))
+	if fail != nil {
+		return "", fail
+	}
+	if !claims.isFor(s.User) {
+		return "", badRequest(codeLoginRequired, "The request is for another user.")
+	}
 	ar, err := p.validate(ctx, a)
 	if err != nil {
 		return "", err
@@ -138,7 +145,7 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	ar.SetID(string(s.ID))
 	grantScopes(ar, a.client)
 	sess := newSession()
-	sess.setUser(Grant{User: s.User, Session: s.Session, SID: s.SID, AMR: s.AMR, AuthTime: s.AuthTime})
+	sess.setUser(Grant{User: s.User, Session: s.Session, SID: s.SID, AMR: s.AMR, Claims: claims.names(a.client), AuthTime: s.AuthTime})
 	// Fosite compares auth_time with the time of the request: that is when it
 	// first came, not when the wait for accounts ended.
 	ar.RequestedAt = s.CreatedAt.UTC()

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
@@ -150,17 +149,9 @@ func (p *Provider) applyReturn(ctx context.Context, req *flow.SignOutRequest, ur
 	if !slices.Contains(app.PostLogoutRedirectURIs, uri) {
 		return badRequest(codeInvalidRequest, "The post_logout_redirect_uri is not registered for this application.")
 	}
-	req.ReturnTo = withState(uri, state)
+	req.ReturnTo = uri
+	if state != "" {
+		req.ReturnTo = withQuery(uri, url.Values{"state": {state}})
+	}
 	return nil
-}
-
-func withState(uri, state string) string {
-	if state == "" {
-		return uri
-	}
-	separator := "?"
-	if strings.Contains(uri, "?") {
-		separator = "&"
-	}
-	return uri + separator + url.Values{"state": {state}}.Encode()
 }

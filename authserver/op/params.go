@@ -27,7 +27,7 @@ func authorizeParams() []string {
 	return []string{
 		"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt",
 		"max_age", "code_challenge", "code_challenge_method", "login_hint", "ui_locales", "id_token_hint",
-		"acr_values", "display", "request", "request_uri", "registration",
+		"acr_values", "display", "claims", "request", "request_uri", "registration",
 	}
 }
 

@@ -39,7 +39,7 @@ func TestDiscovery(t *testing.T) {
 	for name, want := range map[string]any{
 		"issuer": issuer, "authorization_endpoint": issuer + "/oauth2/authorize", "token_endpoint": issuer + "/oauth2/token",
 		"userinfo_endpoint": issuer + "/oauth2/userinfo", "jwks_uri": issuer + "/oauth2/jwks",
-		"request_parameter_supported": false, "request_uri_parameter_supported": false, "claims_parameter_supported": false,
+		"request_parameter_supported": false, "request_uri_parameter_supported": false, "claims_parameter_supported": true,
 		"authorization_response_iss_parameter_supported": true,
 		"code_challenge_methods_supported":               []any{"S256"},
 		"prompt_values_supported":                        []any{"none", "login", "create"},

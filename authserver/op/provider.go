@@ -41,6 +41,7 @@ const (
 	scopeOpenID           = "openid"
 	scopeProfile          = "profile"
 	scopeEmail            = "email"
+	scopePhone            = "phone"
 	scopeOfflineAccess    = "offline_access"
 	scopeProvisioning     = "provisioning"
 	responseTypeCode      = "code"
@@ -103,11 +104,15 @@ type Accounts interface {
 	Provisioned(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) (map[provisioning.TargetName]Account, error)
 }
 
-// Pages shows pages where an error cannot go to the application.
+// Pages shows pages: where an error cannot go to the application, and to send it
+// what a redirect cannot.
 type Pages interface {
 	// Error shows an error page with that HTTP status. The reference ties it to
 	// the log.
 	Error(w http.ResponseWriter, r *http.Request, status int, page ErrorPage)
+	// FormPost shows a form that sends the fields to the application, by itself or by
+	// its button.
+	FormPost(w http.ResponseWriter, r *http.Request, action string, fields url.Values)
 }
 
 // ErrorPage says what went wrong, to a person.
@@ -238,7 +243,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+PathServerMetadata, p.discovery)
 	mux.HandleFunc("GET "+PathKeys, p.publicKeys)
 	mux.HandleFunc("GET "+PathAuthorize, p.authorize)
-	mux.HandleFunc("POST "+PathAuthorize, p.authorize)
+	mux.HandleFunc("POST "+PathAuthorize, p.authorizeByPost)
 	mux.HandleFunc("GET "+PathResume, p.resume)
 	mux.HandleFunc("POST "+PathToken, p.token)
 	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)

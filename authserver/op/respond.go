@@ -21,18 +21,52 @@ func redirect(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// answer returns the redirect URI with the parameters, the request's state and
-// the issuer (RFC 9207). What is in the registered query stays.
+// responseModes are the ways an answer gets to the application (OAuth 2.0 Multiple
+// Response Type Encoding Practices; OAuth 2.0 Form Post Response Mode).
+func responseModes() []string { return []string{"query", modeFormPost} }
+
+const modeFormPost = "form_post"
+
+// formPostMark begins an answer that a form posts; then come the redirect URI and,
+// in the next line, the parameters. Any other answer is an address to go to.
+const formPostMark = modeFormPost + "\n"
+
+// answer returns the response with the parameters, the request's state and the
+// issuer (RFC 9207), as [Provider.sendAnswer] takes it. What is in the registered
+// query stays.
 func (p *Provider) answer(a authorization, params url.Values) string {
 	if state := a.form.Get("state"); state != "" {
 		params.Set("state", state)
 	}
 	params.Set("iss", p.issuer)
+	if a.form.Get("response_mode") == modeFormPost {
+		return formPostMark + a.redirectURI + "\n" + params.Encode()
+	}
+	return withQuery(a.redirectURI, params)
+}
+
+func withQuery(uri string, params url.Values) string {
 	separator := "?"
-	if strings.Contains(a.redirectURI, "?") {
+	if strings.Contains(uri, "?") {
 		separator = "&"
 	}
-	return a.redirectURI + separator + params.Encode()
+	return uri + separator + params.Encode()
+}
+
+// sendAnswer sends the browser to the application with an answer.
+func (p *Provider) sendAnswer(w http.ResponseWriter, r *http.Request, answer string) {
+	rest, ok := strings.CutPrefix(answer, formPostMark)
+	if !ok {
+		redirect(w, answer)
+		return
+	}
+	uri, encoded, _ := strings.Cut(rest, "\n")
+	params, err := url.ParseQuery(encoded)
+	if err != nil {
+		p.errorPage(w, r, internalError(err), flow.NewReference())
+		return
+	}
+	p.pages.FormPost(w, r, uri, params)
 }
 
 // redirectError sends an error to the application, with a new reference.
@@ -44,7 +78,7 @@ func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, a autho
 // our log.
 func (p *Provider) sendError(w http.ResponseWriter, r *http.Request, a authorization, fail *protocolError, reference string) {
 	p.logFailure(r, fail, reference)
-	redirect(w, p.answer(a, url.Values{
+	p.sendAnswer(w, r, p.answer(a, url.Values{
 		"error": {fail.Code}, "error_description": {describe(fail.Description + " (reference " + reference + ")")},
 	}))
 }

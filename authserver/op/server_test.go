@@ -243,6 +243,10 @@ func (pages) Error(w http.ResponseWriter, _ *http.Request, status int, page op.E
 	_, _ = io.WriteString(w, "page: "+page.Code+": "+page.Description+" ref "+page.Reference+" back "+page.Link)
 }
 
+func (pages) FormPost(w http.ResponseWriter, _ *http.Request, action string, fields url.Values) {
+	_, _ = io.WriteString(w, "post to "+action+": "+fields.Encode())
+}
+
 // keyStore keeps the one ring all tests share: RSA keys are slow to make.
 type keyStore struct{ keys []keys.StoredKey }
 

@@ -35,6 +35,7 @@ func (s *session) setUser(g Grant) {
 	s.subject, s.user = string(g.User), g
 	s.claims.Subject = string(g.User)
 	s.claims.AuthenticationMethodsReferences = g.AMR
+	s.claims.AuthenticationContextClassReference = acrNone
 	if g.SID != "" {
 		s.claims.Add(claimSID, g.SID)
 	}

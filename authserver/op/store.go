@@ -44,6 +44,7 @@ type Grant struct {
 	Session   string   // id hash of the SSO session
 	SID       string   // its id for applications; "" if it has none
 	AMR       []string // how the user proved who they are (RFC 8176)
+	Claims    []string // what the claims parameter asked for, such as "userinfo.name"
 	AuthTime  time.Time
 	CreatedAt time.Time
 	ExpiresAt time.Time // nothing of the family outlives it
@@ -57,11 +58,15 @@ type Code struct {
 	Decision    provisioning.DecisionID
 	RedirectURI string // as requested; "" if it was left out
 	Nonce       string
-	Challenge   string // RFC 7636, S256
+	Challenge   string // RFC 7636, S256; NoChallenge if there deliberately is none
 	ExpiresAt   time.Time
 	UsedAt      time.Time
 	KeepUntil   time.Time // when the row may be deleted
 }
+
+// NoChallenge is stored for a code without PKCE, so that an empty challenge stays
+// what the database refuses.
+const NoChallenge = "none"
 
 // AccessToken is an access token.
 type AccessToken struct {

@@ -102,7 +102,7 @@ func (p *Provider) settle(req *fosite.AccessRequest, u *unit) *protocolError {
 
 // userScopes are about a user, whom client_credentials does not have.
 func userScopes() []string {
-	return []string{scopeOpenID, scopeProfile, scopeEmail, scopeOfflineAccess, scopeProvisioning}
+	return []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOfflineAccess, scopeProvisioning}
 }
 
 // grantOwnScopes grants a client what it asked for itself; fosite has checked
@@ -223,6 +223,9 @@ func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit,
 		if err := p.addProvisioned(ctx, req); err != nil {
 			return err
 		}
+		if err := p.addRequested(ctx, req); err != nil {
+			return err
+		}
 		resp, err = p.fosite.NewAccessResponse(provisioning.WithPermit(ctx, permit), req)
 		return err
 	})
@@ -253,6 +256,28 @@ func (p *Provider) addProvisioned(ctx context.Context, req *fosite.AccessRequest
 		return internalError(err)
 	}
 	sess.claims.Add(claimProvisioned, accounts)
+	return nil
+}
+
+// addRequested puts the claims into the ID token that its request named for it.
+func (p *Provider) addRequested(ctx context.Context, req *fosite.AccessRequest) error {
+	sess, ok := req.GetSession().(*session)
+	if !ok {
+		return nil
+	}
+	named := requested(sess.user.Claims, inIDToken)
+	if len(named) == 0 {
+		return nil
+	}
+	profile, err := p.users.Profile(ctx, sess.user.User)
+	if err != nil {
+		return internalError(err)
+	}
+	for name, value := range profileClaims(profile, nil, named) {
+		if name != "sub" {
+			sess.claims.Add(name, value)
+		}
+	}
 	return nil
 }
 

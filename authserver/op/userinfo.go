@@ -73,7 +73,7 @@ func (p *Provider) userClaims(ctx context.Context, token string) (map[string]any
 	if err != nil {
 		return nil, internalError(err)
 	}
-	claims := profileClaims(profile, access.Scopes)
+	claims := profileClaims(profile, access.Scopes, requested(grant.Claims, inUserinfo))
 	if slices.Contains(access.Scopes, scopeProvisioning) {
 		accounts, err := p.accounts.Provisioned(ctx, grant.Client, grant.User)
 		if err != nil {
@@ -108,28 +108,6 @@ func (p *Provider) accessToken(ctx context.Context, token string) (Grant, Access
 
 func invalidToken() *protocolError {
 	return &protocolError{Code: codeInvalidToken, Status: http.StatusUnauthorized, Description: "The access token is not valid or expired."}
-}
-
-// profileClaims returns the standard claims (OpenID Connect Core section 5.4)
-// that have a value.
-func profileClaims(u provisioning.Profile, scopes []string) map[string]any {
-	claims := map[string]any{"sub": string(u.ID)}
-	add := func(name, value string) {
-		if value != "" {
-			claims[name] = value
-		}
-	}
-	if slices.Contains(scopes, scopeProfile) {
-		add("name", u.Name)
-		add("given_name", u.GivenName)
-		add("family_name", u.FamilyName)
-		add("preferred_username", u.Login)
-		add("locale", u.Locale)
-	}
-	if slices.Contains(scopes, scopeEmail) && u.Email != "" {
-		claims["email"], claims["email_verified"] = u.Email, u.EmailVerified
-	}
-	return claims
 }
 
 // bearerError answers with an error (RFC 6750 section 3). A request without a

@@ -14,6 +14,7 @@ const everySetting = `applications:
 - client_id: payroll
   redirect_uris: [https://payroll.example/cb]
   post_logout_redirect_uris: [https://payroll.example/out]
+  pkce_optional: true
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front
 `

@@ -28,6 +28,7 @@ var rowsOf = map[int]string{
 	7: `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
 	8: `INSERT INTO mail_token (hash, user_id, purpose, email, created_at, expires_at) VALUES ('h1', 'u1', 'verify_email', 'ann@example.com', 1700000000000013, 1700000000000014);
 		INSERT INTO mail_request (id, sealed, due_at, attempts, created_at) VALUES ('r1', 'x', 1700000000000015, 1, 1700000000000016)`,
+	9: `UPDATE oauth_grant SET claims = 'userinfo.name' WHERE id = 'g1'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.

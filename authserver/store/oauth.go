@@ -37,9 +37,9 @@ func (s *OAuth) insert(ctx context.Context, what string, decision provisioning.D
 // AddGrant adds a grant, or returns op.ErrNoDecision or op.ErrGrantExists.
 func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
 	err := s.insert(ctx, "grant", g.Decision, `
-		INSERT INTO oauth_grant (id, client_id, user_id, decision_id, scopes, session_id, sid, amr, auth_time, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		string(g.ID), string(g.Client), string(g.User), string(g.Decision), strings.Join(g.Scopes, " "), g.Session, g.SID, strings.Join(g.AMR, " "),
+		INSERT INTO oauth_grant (id, client_id, user_id, decision_id, scopes, session_id, sid, amr, claims, auth_time, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		string(g.ID), string(g.Client), string(g.User), string(g.Decision), strings.Join(g.Scopes, " "), g.Session, g.SID, strings.Join(g.AMR, " "), strings.Join(g.Claims, " "),
 		sqldb.Micros(g.AuthTime), sqldb.Micros(g.CreatedAt), sqldb.Micros(g.ExpiresAt))
 	if sqldb.IsUnique(err) {
 		return op.ErrGrantExists
@@ -78,25 +78,25 @@ func (s *OAuth) AddCode(ctx context.Context, c op.Code) error {
 }
 
 // grantColumns are what grantRow scans.
-const grantColumns = `g.id, g.client_id, g.user_id, g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.auth_time, g.created_at, g.expires_at, g.revoked_at`
+const grantColumns = `g.id, g.client_id, g.user_id, g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.claims, g.auth_time, g.created_at, g.expires_at, g.revoked_at`
 
 // grantRow receives a grant's columns.
 type grantRow struct {
 	grant                                     op.Grant
-	scopes, amr                               string
+	scopes, amr, claims                       string
 	authTime, createdAt, expiresAt, revokedAt int64
 }
 
 func (r *grantRow) into() []any {
 	return []any{
-		&r.grant.ID, &r.grant.Client, &r.grant.User, &r.grant.Decision, &r.scopes, &r.grant.Session, &r.grant.SID, &r.amr,
+		&r.grant.ID, &r.grant.Client, &r.grant.User, &r.grant.Decision, &r.scopes, &r.grant.Session, &r.grant.SID, &r.amr, &r.claims,
 		&r.authTime, &r.createdAt, &r.expiresAt, &r.revokedAt,
 	}
 }
 
 func (r *grantRow) value() op.Grant {
 	g := r.grant
-	g.Scopes, g.AMR = strings.Fields(r.scopes), strings.Fields(r.amr)
+	g.Scopes, g.AMR, g.Claims = strings.Fields(r.scopes), strings.Fields(r.amr), strings.Fields(r.claims)
 	g.AuthTime, g.CreatedAt = sqldb.Time(r.authTime), sqldb.Time(r.createdAt)
 	g.ExpiresAt, g.RevokedAt = sqldb.Time(r.expiresAt), sqldb.Time(r.revokedAt)
 	return g

@@ -26,7 +26,7 @@ func eachOAuth(t *testing.T, f func(t *testing.T, s *store.OAuth)) {
 func oauthGrant(id string) op.Grant {
 	return op.Grant{
 		ID: op.GrantID(id), Client: "app", User: "user-1", Decision: "decision-1", Scopes: []string{"openid", "email"},
-		Session: "sso", SID: "sid-1", AMR: []string{"pwd", "otp"}, AuthTime: oauthNow, CreatedAt: oauthNow, ExpiresAt: oauthNow.Add(24 * time.Hour),
+		Session: "sso", SID: "sid-1", AMR: []string{"pwd", "otp"}, Claims: []string{"userinfo.name"}, AuthTime: oauthNow, CreatedAt: oauthNow, ExpiresAt: oauthNow.Add(24 * time.Hour),
 	}
 }
 

@@ -143,6 +143,18 @@ func (v *Renderer) SigningOut(w http.ResponseWriter, t Texts, p SigningOutPage) 
 	v.render(w, t, http.StatusOK, "signing_out", FormsStay, p)
 }
 
+// FormPostPage carries fields to an application (OAuth 2.0 Form Post Response Mode).
+type FormPostPage struct {
+	Action string
+	Fields url.Values
+}
+
+// FormPost writes the form, which sends itself where there is JavaScript and has a
+// button where there is none.
+func (v *Renderer) FormPost(w http.ResponseWriter, t Texts, p FormPostPage) {
+	v.render(w, t, http.StatusOK, "form_post", FormsLeave, p)
+}
+
 // MessagePage says one thing: an error, or that something is done. Title and
 // Text are keys of texts; what is no key is shown as it is.
 type MessagePage struct {

@@ -84,6 +84,9 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		})
 	})
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
+	write("form_post", func(w http.ResponseWriter) {
+		v.FormPost(w, en, web.FormPostPage{Action: "https://app.example/cb?x=" + url.QueryEscape(hostile), Fields: url.Values{"code": {hostile}, hostile: {"x"}}})
+	})
 	write("signing_out", func(w http.ResponseWriter) {
 		v.SigningOut(w, en, web.SigningOutPage{Frames: []string{"https://app.example/out?sid=" + url.QueryEscape(hostile)}, Next: "https://app.example/after?x=" + url.QueryEscape(hostile)})
 	})
@@ -164,7 +167,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}

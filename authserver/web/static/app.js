@@ -17,6 +17,9 @@ addEventListener("pageshow", (event) => {
   for (const b of document.querySelectorAll("form[data-once] button")) b.disabled = false;
 });
 
+// Answers to an application: sent at once.
+document.querySelector("form[data-auto]")?.requestSubmit();
+
 // Frames of applications: go on as soon as all are loaded; the page refreshes anyway.
 const next = document.querySelector("[data-next]");
 if (next) addEventListener("load", () => location.replace(next.href)); // fires after the frames'
