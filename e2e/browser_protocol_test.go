@@ -27,6 +27,7 @@ func TestBrowserProtocol(t *testing.T) {
 					}
 				}
 				formPostInBrowser(s, b, script)
+				consentInBrowser(s, b, script)
 				frontchannelInBrowser(s, b, script)
 			})
 		}
@@ -48,6 +49,23 @@ func formPostInBrowser(s *suite, b *tab, script bool) {
 	if r := s.posts(b.T); r.PostForm.Get("code") == "" || r.PostForm.Get("state") == "" || r.PostForm.Get("iss") != s.issuer {
 		b.Errorf("the application got %v", r.PostForm)
 	}
+}
+
+// consentInBrowser is asked, allows, and is not asked again.
+func consentInBrowser(s *suite, b *tab, script bool) {
+	p := s.partyOf(b.T, suiteAsks)
+	p.config.RedirectURL, p.config.Scopes = s.app+"/callback", []string{"openid", "profile", "email", "phone", "offline_access"}
+	b.open(p.request(oauth2.SetAuthURLParam("prompt", "consent")).url)
+	if script {
+		b.looksRight("consent")
+	}
+	b.submit("button.primary")
+	b.at(s.app + "/callback")
+	b.open(p.request().url)
+	b.at(s.app + "/callback")
+	b.open(p.request(oauth2.SetAuthURLParam("prompt", "consent")).url)
+	b.submit("button.quiet")
+	b.at(s.app + "/callback")
 }
 
 // frontchannelInBrowser signs in and out; the application's frame is loaded, and

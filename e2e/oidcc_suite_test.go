@@ -35,6 +35,7 @@ const (
 	suiteClient2     = "suite-2" // authenticates with client_secret_post
 	suiteBack        = "suite-back"
 	suiteFront       = "suite-front"
+	suiteAsks        = "suite-asks" // for consent
 	suiteCallback    = "http://127.0.0.1:9/test/callback"
 	suiteAfterLogout = "http://127.0.0.1:9/test/post_logout_redirect"
 )
@@ -53,6 +54,12 @@ applications:
     auth_method: client_secret_post
     pkce_optional: true
     redirect_uris: [http://127.0.0.1:9/test/callback]
+    secret: {env: APP_SECRET}
+  - client_id: suite-asks
+    name: The Very Curious Application
+    consent: ask
+    scopes: [openid, profile, email, phone, offline_access]
+    redirect_uris: ["%[1]s/callback"]
     secret: {env: APP_SECRET}
   - client_id: suite-back
     name: Hears of logouts at its back

@@ -13,6 +13,8 @@ type Settings struct {
 	// 2.1.1 wants it to use a nonce then). A code that was asked for with a challenge
 	// still needs its verifier.
 	PKCEOptional bool `yaml:"pkce_optional,omitempty" json:"pkce_optional,omitempty"`
+	// Consent says whether people are asked before the application learns of them.
+	Consent Consent `yaml:"consent,omitempty" json:"consent,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
 	// (OpenID Connect RP-Initiated Logout 1.0 section 3.1).
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris,omitempty" json:"post_logout_redirect_uris,omitempty"`
@@ -23,6 +25,16 @@ type Settings struct {
 	// Connect Front-Channel Logout 1.0 section 2).
 	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri,omitempty" json:"frontchannel_logout_uri,omitempty"`
 }
+
+// Consent says who decides what an application learns of a user.
+type Consent string
+
+// The values of [Consent]. The default is for an organisation's own applications:
+// who registered one decided for everybody.
+const (
+	ConsentSkip Consent = "skip"
+	ConsentAsk  Consent = "ask" // each user, once for each scope
+)
 
 // HearsLogout reports whether the application wants to know when a session ends.
 func (s Settings) HearsLogout() bool {
@@ -38,6 +50,9 @@ func (a Application) checkSettings(p *Problems) {
 		if slices.Contains(a.PostLogoutRedirectURIs[:i], raw) {
 			p.add(field, "is there twice")
 		}
+	}
+	if a.Consent != "" && a.Consent != ConsentSkip && a.Consent != ConsentAsk {
+		p.add("consent", "must be skip or ask")
 	}
 	if a.PKCEOptional && a.AuthMethod == AuthNone {
 		p.add("pkce_optional", "is for applications with a secret")

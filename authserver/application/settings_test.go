@@ -19,6 +19,8 @@ func TestSettings(t *testing.T) {
 		"logout, both": {func(a *application.Application) {
 			a.BackchannelLogoutURI, a.FrontchannelLogoutURI = "https://backend.example/out", "https://payroll.example.com/front?x=1"
 		}, nil},
+		"consent":       {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
+		"no consent":    {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
 		"PKCE optional": {func(a *application.Application) { a.PKCEOptional = true }, nil},
 		"PKCE optional, public": {func(a *application.Application) {
 			a.PKCEOptional, a.AuthMethod, a.SecretHash = true, application.AuthNone, ""

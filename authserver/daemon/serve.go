@@ -140,7 +140,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	driver := &flow.Driver{
 		Known:   known,
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Logouts: s.logouts, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	s.ring = keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.Now)
 	if err := s.ring.Load(ctx); err != nil {

@@ -274,6 +274,9 @@ func (s *System) DeleteApplication(ctx context.Context, id provisioning.ClientID
 				return err
 			}
 		}
+		if err := (store.Consents{DB: s.db}).ForgetApplication(ctx, id); err != nil {
+			return err
+		}
 		return s.Applications.Delete(ctx, id, a.Revision)
 	})
 }

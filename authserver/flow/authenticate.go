@@ -95,6 +95,7 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 		cookie = c
 		return d.move(ctx, s, func(s *SignIn) {
 			*s = s.unprovisioned()
+			s.Consented = s.Consented && s.User == u.ID
 			s.User, s.Session, s.AuthTime, s.Fresh = u.ID, started.ID, started.AuthTime, true
 		})
 	})

@@ -103,6 +103,7 @@ type Driver struct {
 	Applications Applications
 	Gate         Gate
 	Logouts      Logouts
+	Consents     Consents
 	Sealer       Sealer
 	Pages        *web.Renderer
 	Log          *slog.Logger
@@ -203,7 +204,7 @@ func (d *Driver) advance(r *http.Request, s *SignIn) (Step, error) {
 	switch step.Action {
 	case ActionReplay:
 		step.Response, err = d.replay(*s)
-	case ActionAuthenticate, ActionRegister, ActionWait:
+	case ActionAuthenticate, ActionRegister, ActionConsent, ActionWait:
 		err = d.keep(r.Context(), s, before)
 	}
 	return step, err
@@ -223,7 +224,13 @@ func (d *Driver) state(r *http.Request, s *SignIn) (State, error) {
 	*s = s.under(current)
 	s.clientRevision, s.address = app.Revision, d.Address(r)
 	s.SID, s.AMR, s.hearsLogout = current.SID, current.AMR, app.HearsLogout()
-	return State{SignIn: *s, Now: d.Now(), Session: current, Registration: app.Registration}, nil
+	st := State{
+		SignIn: *s, Now: d.Now(), Session: current, Registration: app.Registration, AsksConsent: app.Consent == application.ConsentAsk,
+	}
+	if st.AsksConsent {
+		st.Remembered, err = d.remembered(r.Context(), *s)
+	}
+	return st, err
 }
 
 // application returns the request's application, the zero one for a page of ours.

@@ -47,6 +47,8 @@ func Location(s *SignIn, step Step) string {
 		return at(pathSignIn, s.ID)
 	case ActionRegister:
 		return at(pathRegister, s.ID)
+	case ActionConsent:
+		return at(pathConsent, s.ID)
 	case ActionWait:
 		return at(pathWait, s.ID)
 	default:
@@ -81,6 +83,8 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	handle("GET "+pathRegister, d.showRegister)
 	handle("POST "+pathRegister, d.register)
 	handle("GET "+pathRegistered, d.showRegistered)
+	handle("GET "+pathConsent, d.showConsent)
+	handle("POST "+pathConsent, d.consent)
 	handle("GET "+pathWait, d.showWait)
 	handle("GET "+pathWaitStatus, d.waitStatus)
 	handle("GET "+pathWaitEvents, d.waitEvents)

@@ -251,7 +251,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, List: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Known:    session.KnownBrowsers{Key: []byte("known"), Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Pages:    pages, Log: log, Now: s.clock.Now, Address: func(*http.Request) string { return "192.0.2.1" },
-		Logouts: s.logouts, Hold: time.Millisecond, HoldSilent: time.Millisecond,
+		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Hold: time.Millisecond, HoldSilent: time.Millisecond,
 	}
 	s.seed()
 	mux := http.NewServeMux()
@@ -288,7 +288,7 @@ func (s *stack) blocking(target provisioning.TargetName) {
 func (s *stack) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	req := flow.AuthorizeRequest{
-		Client: provisioning.ClientID(q.Get("client_id")), Form: q, RedirectURI: s.callback, Scopes: []string{"openid"},
+		Client: provisioning.ClientID(q.Get("client_id")), Form: q, RedirectURI: s.callback, Scopes: []string{"openid"}, Asks: strings.Fields("openid " + q.Get("scope")),
 		Prompt: strings.Fields(q.Get("prompt")), LoginHint: q.Get("login_hint"), UILocales: q.Get("ui_locales"),
 	}
 	if n, err := strconv.Atoi(q.Get("max_age")); err == nil {

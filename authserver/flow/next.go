@@ -14,6 +14,7 @@ const (
 	errorUnavailable         = "temporarily_unavailable"
 	errorServer              = "server_error"
 	errorLoginRequired       = "login_required"
+	errorConsentRequired     = "consent_required"
 	errorInteractionRequired = "interaction_required"
 )
 
@@ -23,6 +24,8 @@ const (
 	promptNone   = "none"
 	promptLogin  = "login"
 	promptCreate = "create"
+
+	promptConsent = "consent"
 )
 
 // replayFor is how long a reload gets the same response again.
@@ -37,6 +40,9 @@ type State struct {
 	Session session.Session
 	// Registration is set when the application lets people register.
 	Registration bool
+	// AsksConsent is set when the application's users are asked; Remembered when this
+	// one allowed all of it before.
+	AsksConsent, Remembered bool
 	// Decision is the gate's answer; nil while it was not asked.
 	Decision *provisioning.Decision
 }
@@ -57,6 +63,8 @@ func Next(s State) Step {
 		return s.authenticate()
 	case s.SignIn.Request.Return != "":
 		return Step{Action: ActionReturn}
+	case s.mustConsent():
+		return s.page(ActionConsent, errorConsentRequired, "the user must consent")
 	case s.Decision == nil:
 		return Step{Action: ActionProvision}
 	default:
@@ -70,6 +78,15 @@ func (s State) page(action Action, code, description string) Step {
 		return Step{Action: ActionFail, Error: code, Description: description}
 	}
 	return Step{Action: action}
+}
+
+// mustConsent reports whether the user is to be asked: what was allowed before is
+// not asked about again, unless the application wants that.
+func (s State) mustConsent() bool {
+	if !s.AsksConsent || s.SignIn.Consented {
+		return false
+	}
+	return !s.Remembered || s.SignIn.Request.Has(promptConsent)
 }
 
 func (s State) authenticate() Step {
@@ -146,6 +163,7 @@ func (s SignIn) under(current session.Session) SignIn {
 		return s
 	default:
 		s = s.unprovisioned()
+		s.Consented = false
 		s.User, s.Session, s.AuthTime, s.Fresh = current.User, current.ID, current.AuthTime, false
 		return s
 	}

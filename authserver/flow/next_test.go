@@ -52,6 +52,17 @@ func TestNext(t *testing.T) {
 		"another session":          {func(s *State) { s.Session.ID = "s2" }, Step{Action: ActionAuthenticate}},
 		"neither session":          {func(s *State) { s.Session, s.SignIn.Session = session.Session{User: "u1"}, "" }, Step{Action: ActionAuthenticate}},
 
+		"consent asked for":  {func(s *State) { s.AsksConsent = true }, Step{Action: ActionConsent}},
+		"consent given":      {func(s *State) { s.AsksConsent, s.SignIn.Consented = true, true }, Step{Action: ActionIssue}},
+		"consent remembered": {func(s *State) { s.AsksConsent, s.Remembered = true, true }, Step{Action: ActionIssue}},
+		"consent, again":     {func(s *State) { s.AsksConsent, s.Remembered, s.SignIn.Request.Prompt = true, true, []string{"consent"} }, Step{Action: ActionConsent}},
+		"consent, again, given": {func(s *State) {
+			s.AsksConsent, s.Remembered, s.SignIn.Consented, s.SignIn.Request.Prompt = true, true, true, []string{"consent"}
+		}, Step{Action: ActionIssue}},
+		"consent, not asked":          {func(s *State) { s.SignIn.Request.Prompt = []string{"consent"} }, Step{Action: ActionIssue}},
+		"consent, silent":             {func(s *State) { s.AsksConsent, s.SignIn.Request.Prompt = true, []string{"none"} }, Step{Action: ActionFail, Error: "consent_required"}},
+		"consent before provisioning": {func(s *State) { s.AsksConsent, s.Decision = true, nil }, Step{Action: ActionConsent}},
+
 		"login":               {func(s *State) { s.SignIn.Request.Prompt = []string{"login"} }, Step{Action: ActionAuthenticate}},
 		"login, fresh":        {func(s *State) { s.SignIn.Request.Prompt, s.SignIn.Fresh = []string{"login"}, true }, Step{Action: ActionIssue}},
 		"create":              {func(s *State) { s.SignIn.Request.Prompt, s.Registration = []string{"create"}, true }, Step{Action: ActionRegister}},

@@ -18,7 +18,8 @@ type AuthorizeRequest struct {
 	Form        url.Values // complete and without duplicates
 	RedirectURI string     // validated
 	Scopes      []string
-	Prompt      []string // any of none, login, create
+	Asks        []string // what consent is about: the scopes, and those of requested claims
+	Prompt      []string // any of none, login, create, consent
 	// MaxAge is nil when the request has none; 0 asks for a fresh sign-in.
 	MaxAge    *time.Duration
 	LoginHint string
@@ -72,6 +73,8 @@ type SignIn struct {
 	Deadline       time.Time            // when waiting turns into a failure
 	Failure        provisioning.Failure // why the gate denied, as recorded; zero while it does not
 	Decision       provisioning.DecisionID
+	// Consented is set when the user allowed, within this sign-in, what is asked for.
+	Consented bool
 	// Leave is set when the user chose to go back to the application.
 	Leave bool
 
@@ -100,6 +103,7 @@ type Action string
 const (
 	ActionAuthenticate Action = "authenticate" // show /sign-in
 	ActionRegister     Action = "register"     // show /register
+	ActionConsent      Action = "consent"      // show /consent
 	ActionProvision    Action = "provision"    // ask the gate
 	ActionWait         Action = "wait"         // show /wait
 	ActionIssue        Action = "issue"        // mint the response

@@ -27,9 +27,9 @@ const (
 	promptSelectAccount = "select_account"
 )
 
-// acceptedPrompts are more than discovery promises. An admin consented for
-// everybody by registering the application, so consent needs no page (clients
-// must send it to get offline_access); select_account shows the sign-in page.
+// acceptedPrompts are all there are. consent shows a page only for applications
+// whose users are asked: for others an admin consented for everybody, and clients
+// must send it to get offline_access. select_account shows the sign-in page.
 func acceptedPrompts() []string {
 	return []string{promptNone, promptLogin, promptCreate, promptConsent, promptSelectAccount}
 }
@@ -154,7 +154,8 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 	if fail != nil {
 		return flow.AuthorizeRequest{}, fail
 	}
-	if _, fail := parseClaims(a.form.Get("claims")); fail != nil {
+	claims, fail := parseClaims(a.form.Get("claims"))
+	if fail != nil {
 		return flow.AuthorizeRequest{}, fail
 	}
 	ar, err := p.validate(ctx, a)
@@ -163,6 +164,7 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 	}
 	return flow.AuthorizeRequest{
 		Client: a.client.app.ClientID, Form: a.form, RedirectURI: a.redirectURI, Scopes: ar.GetRequestedScopes(),
+		Asks:   claims.scopes(a.client, ar.GetRequestedScopes()),
 		Prompt: prompt, MaxAge: maxAge, LoginHint: a.form.Get("login_hint"), UILocales: a.form.Get("ui_locales"),
 	}, nil
 }
@@ -259,10 +261,9 @@ func parsePrompt(text string) ([]string, *protocolError) {
 	var prompt []string
 	for _, v := range values {
 		switch v {
-		case promptConsent:
 		case promptSelectAccount:
 			prompt = append(prompt, promptLogin)
-		case promptNone, promptLogin, promptCreate:
+		case promptNone, promptLogin, promptCreate, promptConsent:
 			prompt = append(prompt, v)
 		default:
 			return nil, badRequest(codeInvalidRequest, "The parameter prompt has an unknown value.")

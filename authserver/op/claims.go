@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -82,6 +83,23 @@ func (r claimsRequest) names(c *client) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// scopes returns what the user is asked to allow: the scopes requested, and those
+// that cover the claims requested.
+func (r claimsRequest) scopes(c *client, all []string) []string {
+	all = slices.Clone(all)
+	for _, scope := range slices.Sorted(maps.Keys(scopeClaims())) {
+		claims := scopeClaims()[scope]
+		named := slices.ContainsFunc(r.names(c), func(name string) bool {
+			_, claim, _ := strings.Cut(name, ".")
+			return slices.Contains(claims, claim)
+		})
+		if named && !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
 }
 
 // isFor reports whether the request is for this user, or for anyone.

@@ -66,7 +66,7 @@ func newMetadata(issuer string) metadata {
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", claimSID, "name", "given_name", "family_name",
 			"preferred_username", "locale", "email", "email_verified", "phone_number", claimProvisioned,
 		},
-		Prompts:          []string{promptNone, promptLogin, promptCreate},
+		Prompts:          acceptedPrompts(),
 		ChallengeMethods: []string{methodS256},
 		IssParameter:     true,
 		ClaimsParameter:  true,

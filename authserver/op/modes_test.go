@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -111,6 +113,9 @@ func TestClaimsParameter(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		ask := `{"userinfo": {"name": {"essential": true}, "phone_number": null, "x": null}, "id_token": {"email": null, "sub": {"value": "user-alice"}}}`
 		got := granted(t, s.token(codeForm(s.code(t, authorizeForm("scope", "openid offline_access", "claims", ask)))))
+		if asks := s.signIns.begun[0].Asks; !cmp.Equal(asks, []string{"openid", "offline_access", "email", "profile"}) {
+			t.Errorf("consent is about %v; want the scopes of the claims, too", asks)
+		}
 		info := claimsOf(t, s.userinfo(got.AccessToken))
 		if len(info) != 2 || info["name"] != "Alice Doe" {
 			t.Errorf("userinfo = %v; want the name, and no number: its scope is not the application's", info)

@@ -42,7 +42,7 @@ func TestDiscovery(t *testing.T) {
 		"request_parameter_supported": false, "request_uri_parameter_supported": false, "claims_parameter_supported": true,
 		"authorization_response_iss_parameter_supported": true,
 		"code_challenge_methods_supported":               []any{"S256"},
-		"prompt_values_supported":                        []any{"none", "login", "create"},
+		"prompt_values_supported":                        []any{"none", "login", "create", "consent", "select_account"},
 		"response_types_supported":                       []any{"code"},
 		"grant_types_supported":                          []any{"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "none"},
@@ -205,7 +205,7 @@ func TestFlowIsToldTheRequest(t *testing.T) {
 	minute := time.Minute
 	want := flow.AuthorizeRequest{
 		Client: "app", Form: params(form, "unknown", ""), RedirectURI: callback, Scopes: []string{"openid", "email"},
-		Prompt: []string{"login"}, MaxAge: &minute, LoginHint: "alice", UILocales: "de en",
+		Asks: []string{"openid", "email"}, Prompt: []string{"consent", "login"}, MaxAge: &minute, LoginHint: "alice", UILocales: "de en",
 	}
 	if diff := cmp.Diff(want, s.signIns.begun[0]); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)

@@ -104,6 +104,20 @@ func (v *Renderer) Wait(w http.ResponseWriter, t Texts, p WaitPage) {
 	v.render(w, t, http.StatusOK, "wait", FormsLeave, p)
 }
 
+// ConsentPage asks whether an application may have what it asks for.
+type ConsentPage struct {
+	Form
+	App   string
+	Login string   // who is asked
+	User  string   // their id
+	Asks  []string // in the page's language
+}
+
+// Consent writes the consent page.
+func (v *Renderer) Consent(w http.ResponseWriter, t Texts, p ConsentPage) {
+	v.render(w, t, http.StatusOK, "consent", FormsLeave, p)
+}
+
 // SignOutPage asks whether to sign out.
 type SignOutPage struct {
 	Form

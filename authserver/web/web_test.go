@@ -83,6 +83,9 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 			Fields: []web.Field{{Name: "password", Label: hostile, Type: "password", Autocomplete: "new-password", Problem: hostile}},
 		})
 	})
+	write("consent", func(w http.ResponseWriter) {
+		v.Consent(w, en, web.ConsentPage{Form: form(), App: hostile, Login: hostile, Asks: []string{hostile}})
+	})
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
 	write("form_post", func(w http.ResponseWriter) {
 		v.FormPost(w, en, web.FormPostPage{Action: "https://app.example/cb?x=" + url.QueryEscape(hostile), Fields: url.Values{"code": {hostile}, hostile: {"x"}}})
@@ -167,7 +170,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}

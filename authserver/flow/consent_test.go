@@ -1,0 +1,106 @@
+package flow_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+)
+
+// asking makes the application ask its users.
+func asking(t *testing.T, db *sqldb.DB) *stack {
+	t.Helper()
+	s := newStackOn(t, db)
+	app, err := s.apps.Get(t.Context(), "payroll")
+	must(t, err)
+	app.Consent = application.ConsentAsk
+	_, err = s.apps.Put(t.Context(), app)
+	must(t, err)
+	return s
+}
+
+const (
+	allow      = "/consent"
+	asksEmail  = "/authorize?client_id=payroll&scope=email"
+	asksMore   = "/authorize?client_id=payroll&scope=email+profile"
+	asksAgain  = asksEmail + "&prompt=consent"
+	asksSilent = asksEmail + "&prompt=none"
+)
+
+func TestConsentIsAskedOnce(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		s := asking(t, db)
+		b := s.browser().get(asksEmail).signIn().at("/consent").says("your e-mail address").says("signed in as ada")
+		if s.codes() != 0 || s.ledger.wanted != 0 {
+			t.Error("something happened before the answer")
+		}
+		b.submit(allow, nil).backWith("code", "")
+		b.get(asksEmail).backWith("code", "")
+		b.get(asksSilent).backWith("code", "")
+		b.get("/authorize?client_id=payroll").backWith("code", "") // less than was allowed
+		b.get(asksMore).at("/consent").says("your name")
+		b.get(asksMore+"&prompt=none").backWith("error", "consent_required")
+		b.get(asksMore).submit(allow, nil).backWith("code", "")
+		b.get(asksEmail).backWith("code", "") // what was allowed before still is
+		b.get(asksAgain).at("/consent").submit(allow, nil).backWith("code", "")
+		s.browser().get(asksMore).signIn().backWith("code", "") // another browser, the same person
+		must(t, store.Consents{DB: db}.ForgetApplication(t.Context(), "payroll"))
+		b.get(asksEmail).at("/consent")
+	}, store.Migrations())
+}
+
+func TestConsentDenied(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	b := s.browser().get(asksEmail).signIn().at("/consent")
+	form := b.fill("/consent", nil)
+	form.Set("answer", "deny")
+	b.post("/consent", form).backWith("error", "access_denied")
+	b.post("/consent", form).status(http.StatusGone) // it is over
+	b.get(asksEmail).at("/consent")                  // no is not remembered
+	for _, answer := range []string{"", "ALLOW", "yes"} {
+		form := b.get(asksEmail).fill("/consent", nil)
+		form.Set("answer", answer)
+		b.post("/consent", form).backWith("error", "access_denied")
+	}
+	if s.codes() != 0 {
+		t.Errorf("%d codes", s.codes())
+	}
+}
+
+// An answer belongs to the browser, the sign-in and the user it was asked of.
+func TestConsentIsOnesOwn(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	b := s.browser().get(asksEmail).signIn().at("/consent")
+	form := b.fill("/consent", nil)
+	s.browser().get(asksEmail).signIn().post("/consent", form).status(http.StatusForbidden)
+	b.post("/consent", url.Values{"sign_in": form["sign_in"], "answer": {"allow"}}).status(http.StatusForbidden)
+	_, err := s.users.Import(t.Context(), user.User{Login: "bob"}, password)
+	must(t, err)
+	tab := b.twin()
+	tab.get("/authorize?client_id=closed&prompt=login").submit("/sign-in", map[string]string{"login": "bob", "password": password})
+	b.post("/consent", form).at("/consent").says("bob")
+	var n int
+	must(t, s.db.QueryRow(t.Context(), "SELECT COUNT(*) FROM consent").Scan(&n))
+	if n != 0 {
+		t.Error("an answer counts that was asked of another user")
+	}
+}
+
+// A password that is asked for again does not undo the answer, but the question
+// follows the user.
+func TestConsentFollowsTheUser(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	b := s.browser().get(asksEmail).signIn().submit(allow, nil).backWith("code", "")
+	_, err := s.users.Import(t.Context(), user.User{Login: "bob"}, password)
+	must(t, err)
+	b.get(asksEmail+"&prompt=login").submit("/sign-in", map[string]string{"login": "bob", "password": password}).at("/consent").says("bob")
+	if !strings.Contains(b.page.text(), "Payroll asks for") {
+		t.Error(b.page.text())
+	}
+}
