@@ -45,7 +45,7 @@ type DriftReport struct {
 	Incomplete string            `json:"incomplete,omitempty"`
 	Listed     int               `json:"listed"`  // accounts the target has
 	InStep     int               `json:"in_step"` // linked, and as desired
-	Skipped    int               `json:"skipped"` // not compared: they have work to do, or could not be read
+	Skipped    int               `json:"skipped"` // not compared: they have work to do, rules deny it, or they could not be read
 	Unknown    int               `json:"unknown"` // not ours
 	Due        int               `json:"due"`     // made due, to be repaired
 	Counts     map[DriftKind]int `json:"counts"`
@@ -110,7 +110,7 @@ func (s *survey) unlisted(ctx context.Context, row Account) error {
 	if _, listed := s.seen[s.hash(row.ExternalID)]; listed || row.Desired == DesiredAbsent {
 		return nil
 	}
-	if !row.InSync() || !row.UpdatedAt.Before(s.report.StartedAt) {
+	if !row.InSync() || row.Skipped() || !row.UpdatedAt.Before(s.report.StartedAt) {
 		s.report.Skipped++
 		return nil
 	}

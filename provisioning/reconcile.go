@@ -230,9 +230,10 @@ func (s *survey) get(ctx context.Context, id string) (sdk.Account, error) {
 }
 
 // differences says how an account is not as desired. One with work to do is not
-// compared: it is about to change.
+// compared: it is about to change. Nor is one that rules keep the engine from: it is
+// as it was left.
 func (s *survey) differences(ctx context.Context, row Account, found sdk.Account) ([]Drift, error) {
-	if !row.InSync() {
+	if !row.InSync() || row.Skipped() {
 		s.report.Skipped++
 		return nil, nil
 	}
@@ -301,5 +302,5 @@ func (s *survey) unlinked(ctx context.Context, rows map[UserID]Account, found sd
 	case gone, known && row.Desired == DesiredAbsent:
 		d.Kind = DriftOrphaned
 	}
-	return s.found(ctx, d, known && row.ExternalID == "" && row.Desired == DesiredPresent)
+	return s.found(ctx, d, known && row.ExternalID == "" && row.Desired == DesiredPresent && !row.Skipped())
 }
