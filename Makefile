@@ -37,6 +37,7 @@ chaos: ## ten minutes of killed servers, connectors and backends and of misbehav
 bench: ## the figures of docs/performance.md, in one run
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 2000x ./provisioning/runner
 	$(GO) test -run '^$$' -bench 'CodeFlow|Refresh' -benchmem -benchtime 1000x ./authserver/op
+	$(GO) test -run '^$$' -bench RuledGate -benchmem -benchtime 2000x ./authserver/daemon
 	$(GO) test -run '^$$' -bench Call -benchtime 20000x ./plugins
 	$(GO) test -run '^$$' -bench 'Start|Restart|IdleMemory' -benchtime 50x ./plugins
 

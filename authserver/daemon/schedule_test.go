@@ -21,7 +21,7 @@ func openSystem(t *testing.T) *System {
 }
 
 // newDir returns a folder with a keyset and an empty folder of connectors.
-func newDir(t *testing.T) string {
+func newDir(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := keys.CreateKeysetFile(filepath.Join(dir, "keys.json")); err != nil {
@@ -33,7 +33,7 @@ func newDir(t *testing.T) string {
 	return dir
 }
 
-func openSystemIn(t *testing.T, dir, database string) *System {
+func openSystemIn(t testing.TB, dir, database string) *System {
 	t.Helper()
 	s, err := Open(t.Context(), config.Config{
 		Issuer: "http://127.0.0.1:1", Database: sdk.Secret(database), SecretsKeyFile: filepath.Join(dir, "keys.json"),
