@@ -225,6 +225,9 @@ func TestDenialThatIsOvertakenTakesNothingAway(t *testing.T) {
 				for _, lease := range l.claim("w") {
 					l.ok(engine.Run(l.Context(), lease))
 				}
+				if a := l.account("ann"); a.Lost || a.Desired != provisioning.DesiredPresent {
+					l.Errorf("account = %+v, want it wanted", a) // at this moment a refresh would be refused
+				}
 				if d, err := l.gate.Look(l.Context(), near); err != nil || d.Verdict != provisioning.VerdictWait {
 					l.Errorf("decision = %+v, %v", d, err)
 				}

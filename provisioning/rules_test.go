@@ -103,6 +103,19 @@ func TestRulesAreAskedAgainWhenWorkIsLate(t *testing.T) {
 	})
 }
 
+// A change of the user ends the leave that a sign-in had.
+func TestChangeEndsTheLeave(t *testing.T) {
+	each(t, func(l *lab) {
+		l.rule(inStaff, asIs)
+		l.start("ann")
+		l.people.edit("ann", func(p *provisioning.Profile) { p.Groups = nil })
+		l.ok(l.lifecycle.Changed(l.Context(), "ann"))
+		l.runDue()
+		l.state("ann", provisioning.StateAbsent, provisioning.OutcomeSkipped, "")
+		l.calls(map[string]int{})
+	})
+}
+
 // Whoever registers, or joins a group later, gets the account as soon as the rules
 // permit it, without a sign-in.
 func TestRulesOnTheWayOfALife(t *testing.T) {
