@@ -16,8 +16,8 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
 )
 
-// mutant is a server without one of the three things that keep an account from
-// being doubled. The tests above are worth something if they notice each.
+// mutant is the product without one of the things that tests are there for. They are
+// worth something if they notice each.
 type mutant struct {
 	name  string
 	edits []edit // none: the server as it is
@@ -49,9 +49,9 @@ func withoutLookup() mutant {
 	}}}
 }
 
-// build makes the mutant's binary, with fault points. The tree stays as it is:
-// the compiler is told to read changed files in place of others.
-func (m mutant) build(t *testing.T) string {
+// overlay tells the compiler to read changed files in place of others: the tree stays
+// as it is.
+func (m mutant) overlay(t *testing.T) string {
 	t.Helper()
 	dir, replace := t.TempDir(), map[string]string{}
 	for i, e := range m.edits {
@@ -73,9 +73,16 @@ func (m mutant) build(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "overlay.json"), string(overlay))
-	out := filepath.Join(dir, "anteroom")
-	cmd := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-tags", "faultpoints", "-o", out, ".")
+	out := filepath.Join(dir, "overlay.json")
+	writeFile(t, out, string(overlay))
+	return out
+}
+
+// build makes the mutant's binary, with fault points.
+func (m mutant) build(t *testing.T) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "anteroom")
+	cmd := exec.Command("go", "build", "-overlay", m.overlay(t), "-tags", "faultpoints", "-o", out, ".")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v: %s", m.name, err, text)
