@@ -23,6 +23,14 @@ import (
 // machine to extend it.
 const shortLease = 3 * time.Second
 
+// outsider is the address that the deployment's rules deny.
+const outsider = "outsider@example.com"
+
+// ruleSetYAML describes a rule set with one rule that permits.
+func ruleSetYAML(name, when string) string {
+	return fmt.Sprintf("rule_sets:\n  - name: %s\n    rules:\n      - {id: only, effect: permit, when: %q}\n", name, when)
+}
+
 // chapter is a part of an account's life and the points that only it passes.
 type chapter struct {
 	name   string
@@ -51,6 +59,10 @@ func chapters() []chapter {
 		{
 			name: "suspension", points: []string{faultpoint.Admit, faultpoint.SetActive}, begin: []string{"user", "disable"},
 			ended: func(found []directory.Account) bool { return len(found) == 1 && !found[0].Active },
+		},
+		{
+			name: "denial by rules", points: []string{faultpoint.Begin, faultpoint.Finish, faultpoint.Delete}, begin: []string{"user", "set", "--email", outsider},
+			ended: func(found []directory.Account) bool { return len(found) == 0 },
 		},
 		{
 			name: "deletion", points: []string{faultpoint.Delete}, begin: []string{"user", "delete"},
@@ -120,7 +132,9 @@ func faultyDeployment(t *testing.T, front, database string, servers []string) *c
 		<-time.After(c.slow)
 		c.watch(upstream).ServeHTTP(w, r)
 	})
-	c.write(t, "resources.yaml", resourcesYAML(c.proxy.URL, stackOptions{target: "on_user_delete: delete"}))
+	c.write(t, "resources.yaml", resourcesYAML(c.proxy.URL, stackOptions{
+		target: "on_user_delete: delete", binding: "blocking: true, enable_rules: true, rule_sets: [insiders], on_loss: delete", more: ruleSetYAML("insiders", "user.email != '"+outsider+"'"),
+	}))
 	c.command(t, "apply", "-f", c.path("resources.yaml"))
 	return c
 }
