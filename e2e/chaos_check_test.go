@@ -93,9 +93,9 @@ func (c *chaos) oneAtATime(t *testing.T) {
 	}
 }
 
-func (c *chaos) countRows(t *testing.T, query string, args ...any) int {
+func (d *deployment) countRows(t *testing.T, query string, args ...any) int {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), c.database)
+	db, err := sqldb.Open(t.Context(), d.database)
 	if err != nil {
 		t.Fatal(err)
 	}
