@@ -190,19 +190,35 @@ func (m *ruledModel) end() string {
 	}
 }
 
-// finishWork does what is due; what rules give no decision on stays due for days.
+// finishWork does what is due within an hour; what rules give no decision on stays due
+// for days.
 func (m *ruledModel) finishWork() {
-	for range 40 {
-		if m.runDue() == 0 {
-			m.advance(2 * time.Minute)
+	for end := m.Now().Add(time.Hour); ; {
+		if m.runDue() > 0 {
+			continue
 		}
+		due, err := m.Accounts.Due(m.Context())
+		m.ok(err)
+		next, there := due["dir"]
+		if !there || next.At.After(end) {
+			return
+		}
+		m.advance(next.At.Sub(m.Now()))
 	}
 }
 
-// lost says what is wrong with an account that nobody grants.
+// lost says what is wrong with an account that nobody grants. One that was there before
+// and is not linked, because whoever adopted it died, is let go as it is.
 func (m *ruledModel) lost() string {
+	row, err := m.Accounts.Get(m.Context(), m.user, "dir")
+	if err != nil && !errors.Is(err, provisioning.ErrAccountNotFound) {
+		m.Fatal(err)
+	}
 	for _, a := range m.world.of(m.user) {
-		if m.onLoss == provisioning.LossDelete && a.ID != m.found || m.onLoss == provisioning.LossSuspend && *a.Active {
+		if a.ID == m.found && a.ID != row.ExternalID {
+			continue
+		}
+		if m.onLoss == provisioning.LossDelete || m.onLoss == provisioning.LossSuspend && *a.Active {
 			return fmt.Sprintf("lost by %s, and there is %+v, active %t", m.onLoss, a, *a.Active)
 		}
 	}
