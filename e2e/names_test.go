@@ -29,6 +29,7 @@ const byName = `max_concurrency: 16
 // login in the directory that nobody else has. The server never sends one that is
 // taken, and no later change of the people or of the target renames anybody.
 func TestFiftyNamesakesRegisterAtOnce(t *testing.T) {
+	long(t)
 	eachDatabase(t, func(t *testing.T, database string) {
 		up, d := startElimity(t)
 		s := startStack(t, up, stackOptions{database: database, binding: "blocking: true, timeout: 60s", target: byName})
