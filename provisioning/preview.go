@@ -46,13 +46,22 @@ func (e *Engine) Preview(ctx context.Context, user UserID, target TargetName) ([
 		return nil, fmt.Errorf("read mapping: %w", err)
 	}
 	r.account.User, r.person = user, p.mapped()
+	out, err := r.preview(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read mapping: %w", err)
+	}
+	return out, nil
+}
+
+// preview is the mapping with the values that the run's person gives.
+func (r *run) preview(ctx context.Context) ([]MappedAttribute, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	attributes := r.mapping.Preview(r.person)
 	out := shown(attributes)
 	for i, a := range attributes {
 		if err := r.foresee(ctx, a, &out[i]); err != nil {
-			return nil, fmt.Errorf("read mapping: %w", err)
+			return nil, err
 		}
 		out[i].hide(a.Attribute)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anteroom-id/anteroom/provisioning/mapping"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -51,6 +52,8 @@ type AttributeChange struct {
 	Read      bool   `json:"read"` // the target said what it has
 	Has       any    `json:"has,omitempty"`
 	Gets      any    `json:"gets,omitempty"`
+	WouldBe   bool   `json:"would_be,omitempty"` // the new value is made with the account, and reserved for nobody
+	Hidden    bool   `json:"hidden,omitempty"`   // the connector calls values of the attribute secret
 }
 
 // GroupChange says which groups of the target the account would be put into. What it
@@ -79,18 +82,20 @@ func (c *simulation) account(ctx context.Context, s Standing, out *SimulatedBind
 		}
 		return nil
 	}
-	out.Mapping = shown(r.mapping.Preview(c.person.mapped()))
-	if !c.ShowValues {
-		for i := range out.Mapping {
+	p := &prospect{simulation: c, run: r, standing: s}
+	p.prepare(out)
+	if out.Mapping, err = r.preview(ctx); err != nil {
+		return err
+	}
+	for i := range out.Mapping {
+		if !c.ShowValues {
 			out.Mapping[i].Value = nil
 		}
 	}
 	if !c.Compare {
 		return nil
 	}
-	p := &prospect{simulation: c, run: r, standing: s}
 	out.Sync = &p.Sync
-	p.prepare(out)
 	return p.look(ctx)
 }
 
@@ -106,7 +111,7 @@ func (p *prospect) prepare(out *SimulatedBinding) {
 			r.desired = r.account.Desired
 		}
 	}
-	r.lease.Account = r.account
+	r.lease.Account, r.person = r.account, p.person.mapped()
 	p.Due = wanted || r.account.AppliedRev < r.account.DesiredRev
 }
 
@@ -217,6 +222,11 @@ func (p *prospect) create(ctx context.Context, linked string) error {
 	if err != nil {
 		return err
 	}
+	reserved, err := r.reserved(ctx)
+	if err != nil {
+		return err
+	}
+	reserved = maps.Clone(reserved)
 	found, err := r.name(ctx, values)
 	switch {
 	case err != nil:
@@ -230,7 +240,7 @@ func (p *prospect) create(ctx context.Context, linked string) error {
 	}
 	p.Action = SyncCreate
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		p.change(AttributeChange{Attribute: name}, nil, values[name])
+		p.change(AttributeChange{Attribute: name, WouldBe: p.made(name) && reserved[name] == ""}, nil, values[name])
 	}
 	if len(r.groups) > 0 {
 		p.regroup()
@@ -264,8 +274,14 @@ func (p *prospect) align(found sdk.Account, linked string) {
 	}
 }
 
+// made reports whether the attribute's value is made with the account.
+func (p *prospect) made(attribute string) bool {
+	return slices.ContainsFunc(p.run.mapping.Kept(), func(k mapping.Kept) bool { return k.Attribute.Name == attribute })
+}
+
 func (p *prospect) change(a AttributeChange, has, gets any) {
-	if p.ShowValues {
+	a.Hidden = slices.ContainsFunc(p.run.conn.Description.Attributes, func(d sdk.Attribute) bool { return d.Name == a.Attribute && d.Secret })
+	if p.ShowValues && !a.Hidden {
 		a.Has, a.Gets = has, gets
 	}
 	p.Changes = append(p.Changes, a)

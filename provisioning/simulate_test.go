@@ -261,6 +261,36 @@ func TestValuesAreHiddenInASimulation(t *testing.T) {
 	}
 }
 
+// A unique value is the one that is free now, in our database and in the target; it is
+// reserved for nobody. Values that the connector calls secret are never shown.
+func TestSimulatedNames(t *testing.T) {
+	each(t, func(l *lab) {
+		unique(l)
+		for i, a := range l.world.declared {
+			l.world.declared[i].Secret = a.Name == "email"
+		}
+		l.namesake("ben")
+		l.here("ben")
+		l.world.plant(sdk.Attributes{"login": "ada2"}, true)
+		said := l.simulate(func(s *provisioning.Scenario) { s.ShowValues = true }).Bindings[0]
+		for _, want := range []provisioning.AttributeChange{
+			{Attribute: "login", Gets: "ada3", WouldBe: true}, {Attribute: "email", Hidden: true}, {Attribute: "owner", Gets: "ann"},
+		} {
+			if !slices.Contains(said.Sync.Changes, want) {
+				l.Errorf("changes = %+v, want %+v", said.Sync.Changes, want)
+			}
+		}
+		for _, m := range said.Mapping {
+			if m.Attribute == "login" && (m.Value != "ada3" || !m.WouldBe) || m.Attribute == "email" && (m.Value != nil || !m.Hidden) {
+				l.Errorf("mapping = %+v", m)
+			}
+		}
+		if names := l.reserved("ann"); len(names) != 0 {
+			l.Errorf("reserved for ann: %v", names)
+		}
+	})
+}
+
 // A draft is asked in place of the set of its name, or of all, also where no rules are
 // enabled; and what it stands for has to be there.
 func TestDraftIsAsked(t *testing.T) {

@@ -167,10 +167,10 @@ func (v simulatedBindingView) writeMapping(t io.Writer, values bool) {
 		label := []string{"mapping:", ""}[min(i, 1)]
 		text := m.Attribute + " from " + m.From
 		switch {
+		case values:
+			text += ": " + nowText(m)
 		case m.Error != "":
 			text += ": " + m.Error
-		case values:
-			text += ": " + valueText(m.Value)
 		}
 		row(t, label, text)
 	}
@@ -267,6 +267,9 @@ func changeText(c provisioning.AttributeChange) string {
 	}
 	if c.Gets != nil {
 		text += " to " + valueText(c.Gets)
+	}
+	if c.WouldBe {
+		text += ", not reserved"
 	}
 	switch {
 	case c.Has != nil:
