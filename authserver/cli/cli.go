@@ -56,7 +56,7 @@ type commands struct {
 	Connector   connectorCommands   `cmd:"" help:"Connector binaries."`
 	Ruleset     rulesetCommands     `cmd:"" help:"Rule sets, which decide who gets an account."`
 	Signin      signinCommands      `cmd:"" help:"Sign-ins."`
-	Key         keyCommands         `cmd:"" help:"Keys at rest."`
+	Key         keyCommands         `cmd:"" help:"Keys at rest, and keys that sign tokens."`
 	Version     versionCommand      `cmd:"" help:"Print the version."`
 }
 

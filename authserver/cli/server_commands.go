@@ -107,6 +107,8 @@ func (c migrateCommand) Run(r *run) error {
 
 type keyCommands struct {
 	Generate keyGenerateCommand `cmd:"" help:"Make the keyset that seals secrets in the database."`
+	List     keyListCommand     `cmd:"" help:"List the keys that sign tokens."`
+	Rotate   keyRotateCommand   `cmd:"" help:"Make the next keys that sign tokens: published now, in use in an hour."`
 }
 
 type keyGenerateCommand struct {

@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
-		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, Lease: 30 * time.Second,
+		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, Lease: 30 * time.Second,
 		ProxyHeader: "x-forwarded-for",
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" || err != nil {

@@ -64,7 +64,7 @@ func (s *System) Serve(ctx context.Context, listener net.Listener) error {
 	s.runner.Start(context.WithoutCancel(ctx))
 	telling := s.startLogouts(ctx)
 	background := []<-chan struct{}{
-		scraping, telling, s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.startRecovery(ctx), s.hints.start(ctx),
+		scraping, telling, s.startKeys(ctx), s.startHousekeeping(ctx), s.startSweeping(ctx), s.startSchedule(ctx), s.startReports(ctx), s.startRecovery(ctx), s.hints.start(ctx),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve() }()
@@ -142,8 +142,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
 		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
-	s.ring = keys.NewRing(&store.Keys{DB: s.db}, s.sealer, s.Now)
-	if err := s.ring.Load(ctx); err != nil {
+	if s.ring, err = s.loadRing(ctx); err != nil {
 		return nil, err
 	}
 	provider, err := s.provider(ctx, driver, pages)

@@ -156,6 +156,28 @@ func (r *Ring) Rotate(ctx context.Context, alg Alg, lead, keep time.Duration) er
 	return r.Refresh(ctx)
 }
 
+// Keys returns the keys as they are kept, oldest generation first.
+func (r *Ring) Keys() []StoredKey {
+	set := r.current.Load()
+	all := make([]StoredKey, len(set.keys))
+	for i, k := range set.keys {
+		all[i] = k.StoredKey
+	}
+	return all
+}
+
+// Older returns the algorithms whose newest key was made longer than age ago; none
+// when age is 0.
+func (r *Ring) Older(age time.Duration) []Alg {
+	var algs []Alg
+	for _, alg := range Algs() {
+		if newest := r.current.Load().newest(alg); age > 0 && newest != nil && r.now().Sub(newest.CreatedAt) > age {
+			algs = append(algs, alg)
+		}
+	}
+	return algs
+}
+
 // Sign returns payload as a compact JWS of that type, with the key's kid, or
 // ErrNoKey.
 func (r *Ring) Sign(typ Type, alg Alg, payload []byte) (string, error) {

@@ -237,6 +237,31 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+func TestOlder(t *testing.T) {
+	w := newWorld(t)
+	r := w.ring(t)
+	w.now = w.now.Add(time.Hour)
+	if got := r.Older(time.Hour); len(got) != 0 {
+		t.Errorf("Older at exactly the age = %v", got)
+	}
+	w.now = w.now.Add(time.Second)
+	if got := r.Older(0); len(got) != 0 {
+		t.Errorf("Older than 0 = %v; want none: that is no age", got)
+	}
+	if got := r.Older(time.Hour); len(got) != len(keys.Algs()) {
+		t.Errorf("Older = %v, want every algorithm", got)
+	}
+	if err := r.Rotate(t.Context(), keys.ES256, time.Hour, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Older(time.Hour); len(got) != 1 || got[0] != keys.RS256 {
+		t.Errorf("Older after a rotation = %v, want RS256: one is enough", got)
+	}
+	if all := r.Keys(); len(all) != 3 || all[2].Generation != 2 || !all[2].ActiveAt.Equal(w.now.Add(time.Hour)) {
+		t.Errorf("Keys = %+v", all)
+	}
+}
+
 func TestUnknownKeyIDsReloadRarely(t *testing.T) {
 	w := newWorld(t)
 	r := w.ring(t)
