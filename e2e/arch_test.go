@@ -71,6 +71,7 @@ var importRules = []importRule{
 	{"authserver/flow", []string{"authserver/application", "authserver/session", "authserver/user", "authserver/keys", "authserver/web", "provisioning", "sdk"}, "the sign-in"},
 	{"authserver/mail", []string{"sdk", "github.com/wneessen/go-mail"}, "hands a message to an SMTP server"},
 	{"authserver/recovery", []string{"authserver/mail", "authserver/session", "authserver/user", "authserver/web", "provisioning", "sdk"}, "mailed links and what they are for"},
+	{"authserver/secondfactor", []string{"provisioning", "github.com/pquerna/otp/..."}, "codes beside the password"},
 	{"authserver/selfservice", []string{"authserver/session", "authserver/user", "authserver/web", "provisioning", "sdk"}, "what users do for themselves; the sign-in is behind an interface"},
 	{"authserver/op", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/user", "authserver/web", "provisioning", "sdk", "github.com/ory/fosite/...", "github.com/go-jose/go-jose/v4/...", "github.com/go-jose/go-jose/v3/...", "github.com/google/uuid"}, "the only importer of fosite"},
 	{"authserver/store", []string{"authserver/application", "authserver/flow", "authserver/keys", "authserver/logout", "authserver/op", "authserver/recovery", "authserver/session", "authserver/user", "plugins", "plugins/catalog", "provisioning", "provisioning/sqldb", "sdk"}, "SQL of the server's nouns"},
