@@ -15,14 +15,15 @@ import (
 )
 
 type userCommands struct {
-	List     userListCommand     `cmd:"" help:"List users."`
-	Show     userShowCommand     `cmd:"" help:"Show a user with their accounts."`
-	Create   userCreateCommand   `cmd:"" help:"Create a user; the password comes from standard input."`
-	Set      userSetCommand      `cmd:"" help:"Change a user's profile; their accounts follow."`
-	Password userPasswordCommand `cmd:"" help:"Set a password, from standard input."`
-	Disable  userDisableCommand  `cmd:"" help:"Keep a user from signing in; their accounts are suspended."`
-	Enable   userEnableCommand   `cmd:"" help:"Let a user sign in again."`
-	Delete   userDeleteCommand   `cmd:"" help:"Delete a user."`
+	List              userListCommand              `cmd:"" help:"List users."`
+	Show              userShowCommand              `cmd:"" help:"Show a user with their accounts."`
+	Create            userCreateCommand            `cmd:"" help:"Create a user; the password comes from standard input."`
+	Set               userSetCommand               `cmd:"" help:"Change a user's profile; their accounts follow."`
+	Password          userPasswordCommand          `cmd:"" help:"Set a password, from standard input."`
+	ResetSecondFactor userResetSecondFactorCommand `cmd:"" name:"reset-second-factor" help:"Turn off a user's authenticator app, when the phone and the recovery codes are lost."`
+	Disable           userDisableCommand           `cmd:"" help:"Keep a user from signing in; their accounts are suspended."`
+	Enable            userEnableCommand            `cmd:"" help:"Let a user sign in again."`
+	Delete            userDeleteCommand            `cmd:"" help:"Delete a user."`
 }
 
 // withUser finds the user by login or id.
@@ -212,6 +213,20 @@ func (c userPasswordCommand) Run(r *run) error {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "password_set"}, "the password of %s is set", u.Login)
+	})
+}
+
+type userResetSecondFactorCommand struct {
+	Login string `arg:"" help:"Login or id."`
+}
+
+// Run turns the second factor off.
+func (c userResetSecondFactorCommand) Run(r *run) error {
+	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+		if err := s.SecondFactor.Remove(ctx, u.ID); err != nil {
+			return err
+		}
+		return r.did(done{Object: "user", Name: u.Login, Result: "second_factor_reset"}, "%s signs in with the password alone", u.Login)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	authstore "github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -28,6 +29,7 @@ type people struct {
 	*user.Service
 	sessions *session.Manager
 	links    authstore.MailTokens
+	factor   *secondfactor.Service
 	mail     *recovery.Service // nil without a mail server
 	log      *slog.Logger
 }
@@ -65,7 +67,11 @@ func (p people) SetActive(ctx context.Context, id provisioning.UserID, active bo
 
 // Delete removes the user and ends their sessions.
 func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
-	return p.thenSignOut(ctx, id, p.Service.Delete(ctx, id))
+	err := p.Service.Delete(ctx, id)
+	if err == nil {
+		err = p.factor.Remove(ctx, id)
+	}
+	return p.thenSignOut(ctx, id, err)
 }
 
 // SetPassword replaces the password; see ReplacePassword.

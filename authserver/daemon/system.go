@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/metrics"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/resources"
+	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -34,6 +36,7 @@ type System struct {
 	SignIns      store.SignIns
 	Pins         store.Pins // what an admin has pinned; a lock file may decide instead
 	Users        people
+	SecondFactor *secondfactor.Service
 	Targets      *pstore.Targets
 	Bindings     *pstore.Bindings
 	Accounts     *pstore.Accounts
@@ -219,12 +222,24 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 }
 
 func (s *System) buildUsers() people {
-	users := store.Users{DB: s.db}
+	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
 	s.Users = people{sessions: s.sessions, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.Now, Log: s.log,
 	}}
+	s.SecondFactor = &secondfactor.Service{
+		Store: factors, Codes: factors, Limits: s.Users, Sealer: s.sealer, Tx: s.db, Issuer: hostOf(s.Config.Issuer), Now: s.Now,
+	}
+	s.Users.factor = s.SecondFactor
 	return s.Users
+}
+
+func hostOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer
+	}
+	return u.Host
 }
 
 // ownerName tells this process from every other that shares the database.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
@@ -12,11 +13,17 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-// amrPassword is the authentication method of RFC 8176.
-const amrPassword = "pwd"
+// The authentication methods of RFC 8176.
+const (
+	amrPassword = "pwd"
+	amrCode     = "otp"
+	amrBoth     = "mfa"
+)
 
+// mayAuthenticate is true, too, for who has to give a code: they may begin again,
+// as somebody else.
 func mayAuthenticate(step Step) bool {
-	return step.Action == ActionAuthenticate || step.Action == ActionRegister
+	return step.Action == ActionAuthenticate || step.Action == ActionRegister || step.Action == ActionSecondFactor
 }
 
 func (d *Driver) showSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -61,7 +68,14 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return d.signInFailed(w, r, s, st.Registration, login, err)
 	}
-	return d.authenticated(w, r, s, u)
+	has, err := d.SecondFactor.Enrolled(r.Context(), u.ID)
+	if err != nil {
+		return fmt.Errorf("look for second factor: %w", err)
+	}
+	if has {
+		return d.askCode(w, r, s, u)
+	}
+	return d.authenticated(w, r, s, u, amrPassword)
 }
 
 // signInFailed shows the form again with what went wrong; the login stays, the
@@ -85,10 +99,10 @@ func (d *Driver) signInFailed(w http.ResponseWriter, r *http.Request, s SignIn, 
 
 // authenticated starts a session under a new id and moves the sign-in under it,
 // together or not at all.
-func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn, u user.User) error {
+func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn, u user.User, amr ...string) error {
 	var cookie *http.Cookie
 	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
-		started, c, err := d.Sessions.Start(ctx, r, u.ID, amrPassword)
+		started, c, err := d.Sessions.Start(ctx, r, u.ID, amr...)
 		if err != nil {
 			return err
 		}
@@ -97,6 +111,7 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 			*s = s.unprovisioned()
 			s.Consented = s.Consented && s.User == u.ID
 			s.User, s.Session, s.AuthTime, s.Fresh = u.ID, started.ID, started.AuthTime, true
+			s.Proven, s.ProvenAt = "", time.Time{}
 		})
 	})
 	if err != nil {

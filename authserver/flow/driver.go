@@ -66,6 +66,15 @@ type Users interface {
 	Register(ctx context.Context, u user.User, password sdk.Secret) (user.User, error)
 }
 
+// SecondFactor checks codes; see secondfactor.Service.
+type SecondFactor interface {
+	// Enrolled reports whether the user has to give a code.
+	Enrolled(ctx context.Context, id provisioning.UserID) (bool, error)
+	// Check accepts a code once. It returns secondfactor.ErrCode,
+	// secondfactor.ErrNone or *user.ThrottledError.
+	Check(ctx context.Context, id provisioning.UserID, code string) error
+}
+
 // Applications reads applications.
 type Applications interface {
 	// Get returns application.ErrNotFound for an unknown one.
@@ -100,6 +109,7 @@ type Driver struct {
 	Sessions     *session.Manager
 	Known        session.KnownBrowsers
 	Users        Users
+	SecondFactor SecondFactor
 	Applications Applications
 	Gate         Gate
 	Logouts      Logouts
@@ -204,7 +214,7 @@ func (d *Driver) advance(r *http.Request, s *SignIn) (Step, error) {
 	switch step.Action {
 	case ActionReplay:
 		step.Response, err = d.replay(*s)
-	case ActionAuthenticate, ActionRegister, ActionConsent, ActionWait:
+	case ActionAuthenticate, ActionSecondFactor, ActionRegister, ActionConsent, ActionWait:
 		err = d.keep(r.Context(), s, before)
 	}
 	return step, err

@@ -15,6 +15,7 @@ import (
 // The paths the flow serves, and the one it returns to: package op's.
 const (
 	pathSignIn     = "/sign-in"
+	pathCode       = "/sign-in/code"
 	pathReturn     = "/sign-in/done"
 	pathSignOut    = "/sign-out"
 	pathSignedOut  = "/sign-out/done"
@@ -45,6 +46,8 @@ func Location(s *SignIn, step Step) string {
 	switch step.Action {
 	case ActionAuthenticate:
 		return at(pathSignIn, s.ID)
+	case ActionSecondFactor:
+		return at(pathCode, s.ID)
 	case ActionRegister:
 		return at(pathRegister, s.ID)
 	case ActionConsent:
@@ -79,6 +82,8 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	}
 	handle("GET "+pathSignIn, d.showSignIn)
 	handle("POST "+pathSignIn, d.signIn)
+	handle("GET "+pathCode, d.showCode)
+	handle("POST "+pathCode, d.code)
 	handle("GET "+pathReturn, d.goBack)
 	handle("GET "+pathRegister, d.showRegister)
 	handle("POST "+pathRegister, d.register)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -212,6 +213,7 @@ type stack struct {
 	decisions *decisions
 	lifecycle *lifecycle
 	users     *user.Service
+	factor    *secondfactor.Service
 	apps      store.Applications
 	driver    *flow.Driver
 	logouts   *logouts
@@ -246,8 +248,13 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	gate := provisioning.NewGate(provisioning.GateOptions{
 		Ledger: s.ledger, Decisions: s.decisions, Users: active{s.users}, Tx: s.db, Nudge: func() {}, Now: s.clock.Now,
 	})
+	factors := store.SecondFactors{DB: s.db}
+	s.factor = &secondfactor.Service{
+		Store: factors, Codes: factors, Limits: s.users, Sealer: plainSealer{}, Tx: s.db, Issuer: "login.example.com", Now: s.clock.Now,
+	}
 	s.driver = &flow.Driver{
-		SignIns: store.SignIns{DB: s.db}, Tx: s.db, Users: s.users, Applications: s.apps, Gate: gate, Sealer: plainSealer{},
+		SecondFactor: s.factor,
+		SignIns:      store.SignIns{DB: s.db}, Tx: s.db, Users: s.users, Applications: s.apps, Gate: gate, Sealer: plainSealer{},
 		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, List: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Known:    session.KnownBrowsers{Key: []byte("known"), Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Pages:    pages, Log: log, Now: s.clock.Now, Address: func(*http.Request) string { return "192.0.2.1" },

@@ -31,6 +31,9 @@ const (
 // replayFor is how long a reload gets the same response again.
 const replayFor = 30 * time.Second
 
+// codeFor is how long after the right password a code is accepted.
+const codeFor = 10 * time.Minute
+
 // State is everything Next looks at.
 type State struct {
 	SignIn SignIn
@@ -91,7 +94,9 @@ func (s State) mustConsent() bool {
 
 func (s State) authenticate() Step {
 	action := ActionAuthenticate
-	if s.SignIn.Request.Has(promptCreate) && s.Registration {
+	if in := s.SignIn; in.Proven != "" && s.Now.Sub(in.ProvenAt) < codeFor {
+		action = ActionSecondFactor
+	} else if s.SignIn.Request.Has(promptCreate) && s.Registration {
 		action = ActionRegister
 	}
 	return s.page(action, errorLoginRequired, "the user is not signed in")

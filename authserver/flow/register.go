@@ -129,7 +129,7 @@ func (d *Driver) register(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("register: %w", err)
 	}
 	if g.signIn.ID != "" {
-		return d.authenticated(w, r, g.signIn, u)
+		return d.authenticated(w, r, g.signIn, u, amrPassword)
 	}
 	return d.registered(w, r, g.app.ClientID, u)
 }

@@ -66,8 +66,12 @@ type SignIn struct {
 	// which may be before this sign-in when a session was there.
 	AuthTime time.Time
 	// Fresh is set when the user authenticated within this sign-in.
-	Fresh   bool
-	Session string // id hash of the SSO session the sign-in runs under
+	Fresh bool
+	// Proven is who gave the right password and has to give a code yet, ProvenAt when
+	// they did; "" if there is nobody.
+	Proven   provisioning.UserID
+	ProvenAt time.Time
+	Session  string // id hash of the SSO session the sign-in runs under
 
 	ProvisionStart time.Time            // when the gate first said wait; zero before
 	Deadline       time.Time            // when waiting turns into a failure
@@ -101,16 +105,17 @@ type Action string
 
 // The actions, in the order of a sign-in's life.
 const (
-	ActionAuthenticate Action = "authenticate" // show /sign-in
-	ActionRegister     Action = "register"     // show /register
-	ActionConsent      Action = "consent"      // show /consent
-	ActionProvision    Action = "provision"    // ask the gate
-	ActionWait         Action = "wait"         // show /wait
-	ActionIssue        Action = "issue"        // mint the response
-	ActionReplay       Action = "replay"       // send the stored response again
-	ActionFail         Action = "fail"         // send Step.Error to the application
-	ActionExpired      Action = "expired"      // show that it is over
-	ActionReturn       Action = "return"       // go to the page of ours it was for
+	ActionAuthenticate Action = "authenticate"  // show /sign-in
+	ActionSecondFactor Action = "second_factor" // show /sign-in/code
+	ActionRegister     Action = "register"      // show /register
+	ActionConsent      Action = "consent"       // show /consent
+	ActionProvision    Action = "provision"     // ask the gate
+	ActionWait         Action = "wait"          // show /wait
+	ActionIssue        Action = "issue"         // mint the response
+	ActionReplay       Action = "replay"        // send the stored response again
+	ActionFail         Action = "fail"          // send Step.Error to the application
+	ActionExpired      Action = "expired"       // show that it is over
+	ActionReturn       Action = "return"        // go to the page of ours it was for
 )
 
 // Step is what comes next, and for ActionFail the OAuth error to send.

@@ -65,7 +65,7 @@ func (p *Provider) follow(w http.ResponseWriter, r *http.Request, s *flow.SignIn
 // act makes one step. It writes the response if and only if the error is nil.
 func (p *Provider) act(w http.ResponseWriter, r *http.Request, s *flow.SignIn, step flow.Step) error {
 	switch step.Action {
-	case flow.ActionAuthenticate, flow.ActionRegister, flow.ActionConsent, flow.ActionWait:
+	case flow.ActionAuthenticate, flow.ActionSecondFactor, flow.ActionRegister, flow.ActionConsent, flow.ActionWait:
 		redirect(w, flow.Location(s, step))
 		return nil
 	case flow.ActionIssue:

@@ -1,10 +1,13 @@
 package selfservice_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/selfservice"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -103,6 +107,21 @@ func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
 	return p.sessions.EndAllOf(ctx, id)
 }
 
+// sealer stands for encryption.
+type sealer struct{}
+
+func (sealer) Seal(plain, associated []byte) ([]byte, error) {
+	return slices.Concat(associated, []byte{0}, plain), nil
+}
+
+func (sealer) Open(sealed, associated []byte) ([]byte, error) {
+	plain, ok := bytes.CutPrefix(sealed, append(slices.Clone(associated), 0))
+	if !ok {
+		return nil, errors.New("sealed for another row")
+	}
+	return plain, nil
+}
+
 // accounts are the same for everybody.
 type accounts []provisioning.Account
 
@@ -138,12 +157,17 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 	}}
 	pages, err := web.NewRenderer("Anteroom", log)
 	must(t, err)
+	factors := store.SecondFactors{DB: db}
+	factor := &secondfactor.Service{
+		Store: factors, Codes: factors, Limits: s.users, Sealer: sealer{}, Tx: db, Issuer: "login.example.com", Now: s.clock.Now,
+	}
 	driver := &flow.Driver{
-		SignIns: store.SignIns{DB: db}, Tx: db, Users: s.users, Applications: store.Applications{DB: db, Now: s.clock.Now},
+		SecondFactor: factor,
+		SignIns:      store.SignIns{DB: db}, Tx: db, Users: s.users, Applications: store.Applications{DB: db, Now: s.clock.Now},
 		Sessions: sessions, Known: known, Pages: pages, Log: log, Now: s.clock.Now, Address: address,
 	}
 	self := selfservice.Pages{Options: selfservice.Options{
-		Users: s.users, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
+		Users: s.users, SecondFactor: factor, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
 		Accounts: accounts{{Target: "directory", State: provisioning.StateInSync}, {Target: "gone", State: provisioning.StateAbsent}},
 	}}
 	mux := http.NewServeMux()

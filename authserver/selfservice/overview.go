@@ -18,6 +18,7 @@ func (p Pages) showAccount(w http.ResponseWriter, r *http.Request, v visit) erro
 	u, t := v.user, v.texts
 	page := web.AccountPage{Systems: systems, Done: t.Or("account.done."+r.URL.Query().Get(paramDone), ""), Links: []web.Link{
 		{URL: pathPassword, Text: t.T("account.password")},
+		{URL: pathFactor, Text: t.T("account.factor")},
 		{URL: pathSessions, Text: t.T("account.sessions")},
 		{URL: pathDelete, Text: t.T("account.delete")},
 		{URL: "/sign-out", Text: t.T("sign_out.title")},

@@ -53,8 +53,10 @@ type Tx interface {
 type Options struct {
 	Users    Users
 	Accounts Accounts
-	Tx       Tx
-	Sessions *session.Manager
+	// SecondFactor enrols authenticator apps.
+	SecondFactor SecondFactor
+	Tx           Tx
+	Sessions     *session.Manager
 	// Verify mails a link to verify the user's address; nil if nothing can be mailed.
 	Verify  func(ctx context.Context, id provisioning.UserID, language string) error
 	Known   session.KnownBrowsers
@@ -111,6 +113,10 @@ func (p Pages) Mount(mux *http.ServeMux) {
 	if p.Verify != nil {
 		handle("POST "+pathVerify, p.posted(pathAccount, 0, p.verifyEmail))
 	}
+	handle("GET "+pathFactor, p.signed(pathFactor, freshFor, p.showFactor))
+	handle("POST "+pathFactorBegin, p.posted(pathFactor, freshFor, p.beginFactor))
+	handle("POST "+pathFactorConfirm, p.posted(pathFactor, freshFor, p.confirmFactor))
+	handle("POST "+pathFactorRemove, p.posted(pathFactor, freshFor, p.removeFactor))
 	handle("GET "+pathDelete, p.signed(pathDelete, freshFor, p.showDelete))
 	handle("POST "+pathDelete, p.posted(pathDelete, freshFor, p.deleteAccount))
 }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pquerna/otp/totp"
 
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -148,6 +151,40 @@ func TestDeleteIsForThoseWhoRegistered(t *testing.T) {
 	if _, err := s.users.Get(t.Context(), u.ID); err != nil || res.StatusCode != http.StatusForbidden {
 		t.Errorf("%d, %v", res.StatusCode, err)
 	}
+}
+
+func TestSecondFactor(t *testing.T) { sqldbtest.Each(t, secondFactor, store.Migrations()) }
+
+func secondFactor(t *testing.T, db *sqldb.DB) {
+	s := newStackOn(t, db)
+	other := s.person().get("/account").signIn("ada", password)
+	p := s.person().get("/account/second-factor").signIn("ada", password).at("/account/second-factor", "Set up an app")
+	p.submit("/begin").at("/account/second-factor", "Scan this")
+	secret := regexp.MustCompile(`<code>([A-Z2-7]{32})</code>`).FindStringSubmatch(p.page.HTML)
+	if secret == nil || !strings.Contains(p.page.HTML, `src="data:image/png;base64,`) {
+		t.Fatalf("no secret to scan:\n%s", p.page.HTML)
+	}
+	show := func() string {
+		code, err := totp.GenerateCode(secret[1], s.clock.Now())
+		must(t, err)
+		return code
+	}
+	p.submit("/confirm", "code", "000000").status(http.StatusUnprocessableEntity).at("/account/second-factor/confirm", "This code is wrong")
+	p.submit("/confirm", "code", show()).status(http.StatusOK).at("/account/second-factor/confirm", "recovery codes")
+	codes := regexp.MustCompile(`<li>([A-Z2-7]{4}(?:-[A-Z2-7]{4}){3})</li>`).FindAllStringSubmatch(p.page.HTML, -1)
+	if len(codes) != 10 {
+		t.Fatalf("%d recovery codes", len(codes))
+	}
+	p.get("/account/second-factor").at("/account/second-factor", "It is turned on. Recovery codes left: 10.")
+	if strings.Contains(p.page.HTML, secret[1]) {
+		t.Error("the secret is shown again")
+	}
+	other.get("/account").at("/sign-in").signIn("ada", password).at("/sign-in/code")
+	other.submit("/sign-in/code", "code", codes[0][1]).at("/account")
+	s.clock.advance(6 * time.Minute)
+	p.get("/account/second-factor").at("/sign-in").signIn("ada", password).at("/sign-in/code") // asked again before it is turned off
+	p.submit("/sign-in/code", "code", show()).at("/account/second-factor").submit("/remove").at("/account", "is turned off")
+	s.person().get("/account").signIn("ada", password).at("/account")
 }
 
 func TestForgedForms(t *testing.T) {

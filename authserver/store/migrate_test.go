@@ -30,6 +30,8 @@ var rowsOf = map[int]string{
 		INSERT INTO mail_request (id, sealed, due_at, attempts, created_at) VALUES ('r1', 'x', 1700000000000015, 1, 1700000000000016)`,
 	9:  `UPDATE oauth_grant SET claims = 'userinfo.name' WHERE id = 'g1'`,
 	10: `INSERT INTO consent (user_id, client_id, scopes, at) VALUES ('u1', 'app', 'openid', 1700000000000013)`,
+	11: `INSERT INTO second_factor (user_id, sealed, last_step, confirmed_at) VALUES ('u1', 'x', 1, 1700000000000017);
+		INSERT INTO recovery_code (user_id, hash) VALUES ('u1', 'h1')`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -53,7 +55,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "second_factor": 11, "recovery_code": 11} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

@@ -154,6 +154,21 @@ func (s *Service) Allow(ctx context.Context, action, address string) error {
 	return s.takeGuess(ctx, []limit{{key: throttleKey("action", action, network(address)), budget: actionBudget()}})
 }
 
+// TakeCode counts a try at the user's second factor, or returns *ThrottledError. Who
+// gets here has the password, so that no stranger can use the tries up.
+func (s *Service) TakeCode(ctx context.Context, id provisioning.UserID) error {
+	return s.takeGuess(ctx, codeLimit(id))
+}
+
+// ForgiveCodes forgets the tries: one was right.
+func (s *Service) ForgiveCodes(ctx context.Context, id provisioning.UserID) error {
+	return s.forgive(ctx, codeLimit(id))
+}
+
+func codeLimit(id provisioning.UserID) []limit {
+	return []limit{{key: throttleKey("code", string(id)), budget: codeBudget(), pair: true}}
+}
+
 // SetPassword gives the user a new password. Errors: provisioning.ErrUserNotFound
 // or [Problems]. Connectors never hear of it.
 func (s *Service) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {

@@ -53,6 +53,7 @@ func pairBudget() budget { return budget{free: 5, first: time.Second, cap: time.
 func loginBudget() budget {
 	return budget{free: 50, first: 200 * time.Millisecond, cap: 10 * time.Second}
 }
+func codeBudget() budget    { return budget{free: 5, first: 5 * time.Second, cap: 10 * time.Minute} }
 func actionBudget() budget  { return budget{free: 10, first: time.Second, cap: 5 * time.Minute} }
 func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
 

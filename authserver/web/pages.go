@@ -31,6 +31,18 @@ func (v *Renderer) SignIn(w http.ResponseWriter, t Texts, status int, p SignInPa
 	v.render(w, t, status, "sign_in", FormsLeave, p)
 }
 
+// CodePage asks for the code of a second factor.
+type CodePage struct {
+	Form
+	Field   Field
+	Restart string // where to sign in as somebody else
+}
+
+// Code writes the page of the second step of a sign-in.
+func (v *Renderer) Code(w http.ResponseWriter, t Texts, status int, p CodePage) {
+	v.render(w, t, status, "code", FormsLeave, p)
+}
+
 // Field is one input of a form.
 type Field struct {
 	Name         string

@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"html/template"
+	"net/http"
+)
 
 // Fact is a name and what there is to say about it.
 type Fact struct{ Name, Value string }
@@ -52,6 +55,21 @@ type SessionRow struct {
 // Sessions writes the page of sessions.
 func (v *Renderer) Sessions(w http.ResponseWriter, t Texts, p SessionsPage) {
 	v.render(w, t, http.StatusOK, "sessions", FormsStay, p)
+}
+
+// SecondFactorPage shows how the second factor stands.
+type SecondFactorPage struct {
+	Begin, Confirm, Remove *Form        // what can be done; nil for what cannot
+	QR                     template.URL // for an app to scan; "" if there is nothing to confirm
+	Secret                 string       // the same to type
+	Field                  Field        // the code that confirms
+	Left                   int          // recovery codes
+	Codes                  []string     // new recovery codes, shown once
+}
+
+// SecondFactor writes the page of the second factor.
+func (v *Renderer) SecondFactor(w http.ResponseWriter, t Texts, status int, p SecondFactorPage) {
+	v.render(w, t, status, "second_factor", FormsStay, p)
 }
 
 // DeletePage asks whether the user is to be deleted.

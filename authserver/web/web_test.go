@@ -86,6 +86,15 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	write("consent", func(w http.ResponseWriter) {
 		v.Consent(w, en, web.ConsentPage{Form: form(), App: hostile, Login: hostile, Asks: []string{hostile}})
 	})
+	write("code", func(w http.ResponseWriter) {
+		v.Code(w, en, 200, web.CodePage{Form: form(), Restart: "/sign-in", Field: web.Field{Name: "code", Label: hostile, Type: "text", Problem: hostile}})
+	})
+	f, codeField := form(), web.Field{Name: "code", Label: hostile, Type: "text", Problem: hostile}
+	for name, page := range map[string]web.SecondFactorPage{
+		"off": {Begin: &f}, "pending": {Confirm: &f, QR: "data:image/png;base64,AA==", Secret: hostile, Field: codeField}, "on": {Remove: &f}, "codes": {Codes: []string{hostile}},
+	} {
+		write("second_factor "+name, func(w http.ResponseWriter) { v.SecondFactor(w, en, 200, page) })
+	}
 	write("sign_out", func(w http.ResponseWriter) { v.SignOut(w, en, web.SignOutPage{Form: form()}) })
 	write("form_post", func(w http.ResponseWriter) {
 		v.FormPost(w, en, web.FormPostPage{Action: "https://app.example/cb?x=" + url.QueryEscape(hostile), Fields: url.Values{"code": {hostile}, hostile: {"x"}}})
@@ -170,7 +179,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}

@@ -1,0 +1,100 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/secondfactor"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/authserver/web"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+const fieldCode = "code"
+
+func mayGiveCode(step Step) bool { return step.Action == ActionSecondFactor }
+
+// askCode notes that the password was right. There is no session yet.
+func (d *Driver) askCode(w http.ResponseWriter, r *http.Request, s SignIn, u user.User) error {
+	now := d.Now()
+	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt = u.ID, now }); err != nil {
+		return fmt.Errorf("record password: %w", err)
+	}
+	d.toResume(w, r, s)
+	return nil
+}
+
+func (d *Driver) showCode(w http.ResponseWriter, r *http.Request) error {
+	s, _, ok, err := d.reached(w, r, mayGiveCode)
+	if err != nil || !ok {
+		return err
+	}
+	return d.codePage(w, r, s, http.StatusOK, "")
+}
+
+func (d *Driver) codePage(w http.ResponseWriter, r *http.Request, s SignIn, status int, problem string) error {
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	d.Pages.Code(w, texts, status, web.CodePage{
+		Form: d.form(r, pathCode, s.ID), Restart: at(pathSignIn, s.ID),
+		Field: web.Field{
+			Name: fieldCode, Label: texts.T("field.code"), Type: "text", Autocomplete: "one-time-code", Required: true, Focus: true, Plain: true,
+			Hint: texts.T("field.code.hint"), Problem: problem,
+		},
+	})
+	return nil
+}
+
+// code checks the second factor of whoever gave the right password.
+func (d *Driver) code(w http.ResponseWriter, r *http.Request) error {
+	s, form, err := d.postedFor(r)
+	if err != nil {
+		return err
+	}
+	st, err := d.state(r, &s)
+	if err != nil {
+		return err
+	}
+	if step := Next(st); !mayGiveCode(step) {
+		d.elsewhere(w, r, s, step)
+		return nil
+	}
+	u, err := d.Users.Get(r.Context(), s.Proven)
+	if errors.Is(err, provisioning.ErrUserNotFound) || err == nil && !u.Active() {
+		return d.forgetPassword(w, r, s)
+	}
+	if err == nil {
+		err = d.SecondFactor.Check(r.Context(), s.Proven, form.Get(fieldCode))
+	}
+	if err != nil {
+		return d.codeFailed(w, r, s, err)
+	}
+	return d.authenticated(w, r, s, u, amrPassword, amrCode, amrBoth)
+}
+
+func (d *Driver) codeFailed(w http.ResponseWriter, r *http.Request, s SignIn, cause error) error {
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	throttled, busy := errors.AsType[*user.ThrottledError](cause)
+	switch {
+	case busy:
+		seconds := int(throttled.Wait.Seconds()) + 1
+		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		return d.codePage(w, r, s, http.StatusTooManyRequests, texts.T("code.throttled", "seconds", seconds))
+	case errors.Is(cause, secondfactor.ErrCode):
+		return d.codePage(w, r, s, http.StatusUnauthorized, texts.T("problem.code_wrong"))
+	case errors.Is(cause, secondfactor.ErrNone): // turned off since the password was given
+		return d.forgetPassword(w, r, s)
+	default:
+		return fmt.Errorf("check code: %w", cause)
+	}
+}
+
+// forgetPassword begins again: what was proven is of no use.
+func (d *Driver) forgetPassword(w http.ResponseWriter, r *http.Request, s SignIn) error {
+	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt = "", time.Time{} }); err != nil {
+		return err
+	}
+	d.toResume(w, r, s)
+	return nil
+}
