@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -139,9 +141,47 @@ func accountPages(s *site, b *tab) {
 	b.open(s.issuer + "/account/sessions")
 	b.shows("Sign out everywhere else")
 	b.looksRight("sessions")
+	secondFactorPages(s, b, other)
 	b.open(s.issuer + "/account/delete")
 	b.shows("cannot be undone")
 	b.looksRight("delete")
+}
+
+// secondFactorPages turns an authenticator app on, and signs in with it in another
+// browser.
+func secondFactorPages(s *site, b, other *tab) {
+	b.Helper()
+	b.open(s.issuer + "/account/second-factor")
+	b.shows("Nobody gets in with the password alone")
+	b.looksRight("factor-off")
+	b.submit("button.primary")
+	b.shows("Scan this")
+	b.looksRight("factor-pending")
+	code, err := totp.GenerateCode(eval[string](b, `document.querySelector("code").textContent`), time.Now())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.fill("code", code)
+	b.submit("button.primary")
+	b.shows("Keep these recovery codes")
+	b.looksRight("factor-codes")
+	recovery := eval[string](b, `document.querySelector(".codes li").textContent`)
+	b.open(s.issuer + "/account/second-factor")
+	b.shows("Recovery codes left: 10.")
+	b.looksRight("factor-on")
+	other.open(s.issuer + "/account")
+	other.shows("to manage your account")
+	other.fill("login", "ada", "password", "dragon 84 river 17 cloud")
+	other.submit("button.primary")
+	other.shows("Your password was right.")
+	other.looksRight("sign-in-code")
+	other.fill("code", "000000")
+	other.submit("button.primary")
+	other.shows("This code is wrong")
+	other.looksRight("sign-in-code-wrong")
+	other.fill("code", recovery)
+	other.submit("button.primary")
+	other.shows("Systems you have accounts in")
 }
 
 // looksRightWithLongWords puts names on the page that admins may choose.
