@@ -265,6 +265,11 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	s.driver.Mount(mux)
 	pages.Mount(mux)
 	mux.HandleFunc("GET /authorize", s.authorize)
+	mux.HandleFunc("GET /own", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.driver.Ask(w, r, "/", "ada", r.URL.Query().Has("again")); err != nil {
+			s.driver.Error(w, r, err)
+		}
+	})
 	mux.HandleFunc("GET "+flow.ResumePath, s.resume)
 	mux.HandleFunc("GET /logout", s.logout)
 	s.server = httptest.NewServer(mux)
