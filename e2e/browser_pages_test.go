@@ -96,6 +96,14 @@ func everyPage(t *testing.T, chromium context.Context) {
 	b.looksRight("sign-out")
 	b.submit("button.primary")
 	b.looksRight("sign-out-done")
+	b.open(s.issuer + "/recover")
+	b.looksRight("recover")
+	b.fill("login", "nobody")
+	b.submit("button.primary")
+	b.shows("If there is an account")
+	b.looksRight("recover-sent")
+	b.open(s.issuer + "/recover/password?link=x")
+	b.looksRight("recover-link")
 	failedPages(t, chromium)
 }
 

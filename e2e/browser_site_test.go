@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
 	"strings"
 	"testing"
 
+	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
 	"github.com/anteroom-id/anteroom/authserver/demo/rp"
 	"github.com/anteroom-id/anteroom/authserver/resources"
@@ -51,6 +53,8 @@ func (s *site) start(t *testing.T, up upstream, options []string) *stack {
 	}
 	k := &stack{issuer: "http://" + listener.Addr().String(), proxy: faultproxy.Start(t, up.BaseURL)}
 	k.open(t, stackOptions{})
+	// Nobody is there: pages offer to mail links, and no mail is sent.
+	k.Config.Mail = config.Mail{Host: "127.0.0.1", Port: 1, From: mail.Address{Address: "login@example.com"}}
 	if _, _, err := k.PinConnector(t.Context(), "scim2"); err != nil {
 		t.Fatal(err)
 	}
