@@ -16,6 +16,8 @@ type Profile struct {
 	Active        bool
 	Groups        []string
 	Claims        map[string][]string
+	// Source is the upstream provider the user came from; "" for one of our own.
+	Source string
 }
 
 // Users reads users from their store.

@@ -229,7 +229,7 @@ func (q question) request(app rules.App) *rules.Request {
 		User: rules.User{
 			ID: string(p.ID), Username: p.Login, Email: p.Email, EmailVerified: p.EmailVerified, GivenName: p.GivenName,
 			FamilyName: p.FamilyName, Name: p.Name, Locale: p.Locale, PhoneNumber: p.PhoneNumber, Active: p.Active,
-			Groups: p.Groups, Roles: p.Claims[claimRoles], Claims: p.Claims,
+			Source: p.Source, Groups: p.Groups, Roles: p.Claims[claimRoles], Claims: p.Claims,
 		},
 		App: app, Operation: rules.OperationCreate, Trigger: q.trigger, Now: q.now,
 		Connector: rules.Connector{Name: string(q.binding.Target), Type: q.connector, Binding: string(q.binding.Client) + "/" + string(q.binding.Target)},

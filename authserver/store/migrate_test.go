@@ -32,6 +32,8 @@ var rowsOf = map[int]string{
 	10: `INSERT INTO consent (user_id, client_id, scopes, at) VALUES ('u1', 'app', 'openid', 1700000000000013)`,
 	11: `INSERT INTO second_factor (user_id, sealed, last_step, confirmed_at) VALUES ('u1', 'x', 1, 1700000000000017);
 		INSERT INTO recovery_code (user_id, hash) VALUES ('u1', 'h1')`,
+	12: `INSERT INTO federated_identity (issuer, subject, user_id, created_at) VALUES ('https://up', 's', 'u1', 1700000000000018);
+		UPDATE users SET source = 'up' WHERE id = 'u1'`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -44,7 +46,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 			return
 		}
 		u, err := store.Users{DB: db}.Get(t.Context(), "u1")
-		if err != nil || u.Login != "Ann" || !u.Active() || len(u.Groups) != 1 || u.Home != "app" || !u.UpdatedAt.Equal(time.UnixMicro(1700000000000002)) {
+		if err != nil || u.Login != "Ann" || !u.Active() || len(u.Groups) != 1 || u.Home != "app" || (u.Source == "up") != (from >= 12) || !u.UpdatedAt.Equal(time.UnixMicro(1700000000000002)) {
 			t.Errorf("user = %+v, %v", u, err)
 		}
 		s, err := store.Sessions{DB: db}.Get(t.Context(), "s1")
@@ -55,7 +57,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "second_factor": 11, "recovery_code": 11} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

@@ -35,7 +35,7 @@ func newUser(id, login string) user.User {
 		ID: provisioning.UserID(id), Login: login, LoginNorm: user.NormalizeLogin(login), Email: login + "@example.com",
 		EmailVerified: true, GivenName: "Ada", FamilyName: "Løvelace", Name: "Ada Løvelace", Locale: "en-GB", PhoneNumber: "+4930123456",
 		Groups: []string{"staff", "Ärzte"}, Claims: map[string][]string{"cost_centre": {"7", "8"}},
-		Status: user.StatusActive, Home: "payroll", Revision: 1, CreatedAt: at, UpdatedAt: at,
+		Status: user.StatusActive, Home: "payroll", Source: "corp", Revision: 1, CreatedAt: at, UpdatedAt: at,
 	}
 }
 

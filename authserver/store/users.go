@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
@@ -17,10 +18,12 @@ type Users struct{ DB *sqldb.DB }
 var (
 	_ user.Store     = Users{}
 	_ user.Passwords = Users{}
+
+	_ federation.Emails = Users{}
 )
 
 const userColumns = `id, login, login_norm, email, email_verified, given_name, family_name, name, locale, phone_number,
-	group_names, claims, status, home, revision, created_at, updated_at`
+	group_names, claims, status, home, source, revision, created_at, updated_at`
 
 // Insert adds a user with Revision 1, or returns user.ErrLoginTaken.
 func (s Users) Insert(ctx context.Context, u user.User) error {
@@ -30,10 +33,10 @@ func (s Users) Insert(ctx context.Context, u user.User) error {
 	}
 	// ON CONFLICT, since a failed insert would end a PostgreSQL transaction.
 	n, err := s.DB.Exec(ctx, `INSERT INTO users (`+userColumns+`, search)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $16, $17)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, $16, $17, $18)
 		ON CONFLICT (login_norm) DO NOTHING`,
 		u.ID, u.Login, nullable(u.LoginNorm), u.Email, number(u.EmailVerified), u.GivenName, u.FamilyName, u.Name, u.Locale,
-		u.PhoneNumber, groups, claims, u.Status, u.Home, sqldb.Micros(u.CreatedAt), sqldb.Micros(u.UpdatedAt), searchText(u))
+		u.PhoneNumber, groups, claims, u.Status, u.Home, u.Source, sqldb.Micros(u.CreatedAt), sqldb.Micros(u.UpdatedAt), searchText(u))
 	if err != nil {
 		return fmt.Errorf("insert user: %w", err)
 	}
@@ -54,6 +57,16 @@ func (s Users) ByLogin(ctx context.Context, loginNorm string) (user.User, error)
 	return scanUser(s.DB.QueryRow(ctx, `SELECT `+userColumns+` FROM users WHERE login_norm = $1`, loginNorm))
 }
 
+// EmailTaken reports whether a user other than that one has verified the address.
+func (s Users) EmailTaken(ctx context.Context, email string, except provisioning.UserID) (bool, error) {
+	var n int
+	err := s.DB.QueryRow(ctx, `SELECT COUNT(*) FROM users WHERE LOWER(email) = LOWER($1) AND email_verified = 1 AND id <> $2`, email, except).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("look for e-mail address: %w", err)
+	}
+	return n > 0, nil
+}
+
 // Update replaces exactly u.Revision and stores the next one; user.ErrStale or
 // user.ErrLoginTaken.
 func (s Users) Update(ctx context.Context, u user.User) error {
@@ -66,9 +79,9 @@ func (s Users) Update(ctx context.Context, u user.User) error {
 	}
 	n, err := s.DB.Exec(ctx, `UPDATE users SET login = $1, login_norm = $2, email = $3, email_verified = $4, given_name = $5,
 		family_name = $6, name = $7, locale = $8, phone_number = $9, group_names = $10, claims = $11, status = $12, home = $13,
-		updated_at = $14, search = $15, revision = revision + 1 WHERE id = $16 AND revision = $17`,
+		source = $14, updated_at = $15, search = $16, revision = revision + 1 WHERE id = $17 AND revision = $18`,
 		u.Login, nullable(u.LoginNorm), u.Email, number(u.EmailVerified), u.GivenName, u.FamilyName, u.Name, u.Locale,
-		u.PhoneNumber, groups, claims, u.Status, u.Home, sqldb.Micros(u.UpdatedAt), searchText(u), u.ID, u.Revision)
+		u.PhoneNumber, groups, claims, u.Status, u.Home, u.Source, sqldb.Micros(u.UpdatedAt), searchText(u), u.ID, u.Revision)
 	switch {
 	case sqldb.IsUnique(err):
 		return user.ErrLoginTaken
@@ -171,7 +184,7 @@ func scanUser(r row) (user.User, error) {
 	var verified, created, updated int64
 	groups, claims := column{into: &u.Groups}, column{into: &u.Claims}
 	err := r.Scan(&u.ID, &u.Login, &norm, &u.Email, &verified, &u.GivenName, &u.FamilyName, &u.Name, &u.Locale, &u.PhoneNumber,
-		&groups.text, &claims.text, &u.Status, &u.Home, &u.Revision, &created, &updated)
+		&groups.text, &claims.text, &u.Status, &u.Home, &u.Source, &u.Revision, &created, &updated)
 	if sqldb.IsNoRows(err) {
 		return user.User{}, provisioning.ErrUserNotFound
 	}

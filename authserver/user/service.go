@@ -178,7 +178,7 @@ func (s *Service) Profile(ctx context.Context, id provisioning.UserID) (provisio
 	return u.Profile(), nil
 }
 
-// Update applies change to the user's own fields (not the status, home or id)
+// Update applies change to the user's own fields (not the status, home, source or id)
 // and returns the result. Without a difference nothing is written. change may
 // run more than once. Errors: provisioning.ErrUserNotFound, [Problems], ErrStale
 // if somebody else was faster, or change's own.
@@ -190,7 +190,7 @@ func (s *Service) Update(ctx context.Context, id provisioning.UserID, change fun
 		}
 		changed = changed.tidy()
 		changed.ID, changed.Status, changed.Home, changed.Revision = u.ID, u.Status, u.Home, u.Revision
-		changed.CreatedAt, changed.UpdatedAt = u.CreatedAt, u.UpdatedAt
+		changed.CreatedAt, changed.UpdatedAt, changed.Source = u.CreatedAt, u.UpdatedAt, u.Source
 		if err := changed.problems().err(); err != nil {
 			return u, nil, err
 		}

@@ -40,7 +40,10 @@ type User struct {
 	Status Status
 	// Home is the application the user registered through or was created by; ""
 	// for one made by an admin outside any application.
-	Home      provisioning.ClientID
+	Home provisioning.ClientID
+	// Source is the upstream that the user came from and that keeps their fields up to
+	// date; "" for one of our own.
+	Source    string
 	Revision  int64 // grows with every change
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -55,7 +58,7 @@ func (u User) Profile() provisioning.Profile {
 		ID: u.ID, Login: u.Login, Email: u.Email, EmailVerified: u.EmailVerified,
 		GivenName: u.GivenName, FamilyName: u.FamilyName, Name: u.Name, Locale: u.Locale,
 		PhoneNumber: u.PhoneNumber, Active: u.Active(),
-		Groups: slices.Clone(u.Groups), Claims: u.Claims,
+		Groups: slices.Clone(u.Groups), Claims: u.Claims, Source: u.Source,
 	}
 }
 
