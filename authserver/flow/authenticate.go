@@ -39,7 +39,14 @@ func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, re
 	if err != nil {
 		return err
 	}
-	page := web.SignInPage{Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem, Recover: d.Recover}
+	upstreams, err := d.offered(r.Context())
+	if err != nil {
+		return err
+	}
+	page := web.SignInPage{
+		Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem, Recover: d.Recover,
+		With: d.form(r, pathSignInWith, s.ID), Upstreams: buttons(upstreams), Discovers: discovers(upstreams),
+	}
 	if registration {
 		page.Register = at(pathRegister, s.ID)
 	}
@@ -52,15 +59,14 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, err := d.state(r, &s)
-	if err != nil {
+	st, ok, err := d.authenticating(w, r, &s)
+	if err != nil || !ok {
 		return err
 	}
-	if step := Next(st); !mayAuthenticate(step) {
-		d.elsewhere(w, r, s, step) // done already, in another tab or by a double click
-		return nil
-	}
 	login := form.Get("login")
+	if form.Get("password") == "" {
+		return d.withoutPassword(w, r, s, st.Registration, login)
+	}
 	u, err := d.Users.Authenticate(r.Context(), user.Guess{
 		Login: login, Password: sdk.Secret(form.Get("password")), Address: d.Address(r),
 		Browser: d.Known.Knows(r, user.NormalizeLogin(login)),
@@ -76,6 +82,19 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 		return d.askCode(w, r, s, u)
 	}
 	return d.authenticated(w, r, s, u, amrPassword)
+}
+
+// authenticating is where a sign-in stands whose user is about to be known; ok is
+// false when that is done already, in another tab or by a double click.
+func (d *Driver) authenticating(w http.ResponseWriter, r *http.Request, s *SignIn) (st State, ok bool, err error) {
+	if st, err = d.state(r, s); err != nil {
+		return st, false, err
+	}
+	if step := Next(st); !mayAuthenticate(step) {
+		d.elsewhere(w, r, *s, step)
+		return st, false, nil
+	}
+	return st, true, nil
 }
 
 // signInFailed shows the form again with what went wrong; the login stays, the
@@ -97,11 +116,27 @@ func (d *Driver) signInFailed(w http.ResponseWriter, r *http.Request, s SignIn, 
 	}
 }
 
-// authenticated starts a session under a new id and moves the sign-in under it,
-// together or not at all.
+// authenticated signs in a user who proved to us who they are.
 func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn, u user.User, amr ...string) error {
+	_, err := d.enter(w, r, s, amr, func(context.Context) (user.User, error) { return u, nil })
+	if err != nil {
+		return err
+	}
+	d.Known.Remember(w, r, u.LoginNorm)
+	d.toResume(w, r, s)
+	return nil
+}
+
+// enter finds out who it is, starts a session under a new id and moves the sign-in
+// under it, all together or not at all.
+func (d *Driver) enter(w http.ResponseWriter, r *http.Request, s SignIn, amr []string, who func(ctx context.Context) (user.User, error)) (user.User, error) {
 	var cookie *http.Cookie
+	var u user.User
 	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
+		var err error
+		if u, err = who(ctx); err != nil {
+			return err
+		}
 		started, c, err := d.Sessions.Start(ctx, r, u.ID, amr...)
 		if err != nil {
 			return err
@@ -115,11 +150,9 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("record authentication: %w", err)
+		return user.User{}, fmt.Errorf("record authentication: %w", err)
 	}
 	d.logger(s).InfoContext(r.Context(), "user signed in", "user_id", u.ID)
 	http.SetCookie(w, cookie)
-	d.Known.Remember(w, r, u.LoginNorm)
-	d.toResume(w, r, s)
-	return nil
+	return u, nil
 }

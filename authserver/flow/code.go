@@ -16,7 +16,7 @@ const fieldCode = "code"
 
 func mayGiveCode(step Step) bool { return step.Action == ActionSecondFactor }
 
-// askCode notes that the password was right. There is no session yet.
+// askCode notes that the password was right, or the upstream's word. There is no session yet.
 func (d *Driver) askCode(w http.ResponseWriter, r *http.Request, s SignIn, u user.User) error {
 	now := d.Now()
 	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt = u.ID, now }); err != nil {
@@ -69,6 +69,9 @@ func (d *Driver) code(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return d.codeFailed(w, r, s, err)
+	}
+	if u.Source != "" { // the first factor was the upstream's
+		return d.authenticated(w, r, s, u, amrCode, amrBoth)
 	}
 	return d.authenticated(w, r, s, u, amrPassword, amrCode, amrBoth)
 }

@@ -114,6 +114,7 @@ type Driver struct {
 	Gate         Gate
 	Logouts      Logouts
 	Consents     Consents
+	Upstreams    Upstreams // nil offers none
 	Sealer       Sealer
 	Pages        *web.Renderer
 	Log          *slog.Logger

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/web"
 )
@@ -19,6 +20,7 @@ const (
 	pathReturn     = "/sign-in/done"
 	pathSignOut    = "/sign-out"
 	pathSignedOut  = "/sign-out/done"
+	pathSignInWith = "/sign-in/with"
 	pathRegister   = "/register"
 	pathRegistered = "/register/done"
 	pathWait       = "/wait"
@@ -34,6 +36,7 @@ const (
 const (
 	paramSignIn = "sign_in"
 	paramClient = "client_id"
+	paramWith   = "upstream"
 )
 
 const maxFormBytes = 64 << 10
@@ -85,6 +88,8 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	handle("GET "+pathCode, d.showCode)
 	handle("POST "+pathCode, d.code)
 	handle("GET "+pathReturn, d.goBack)
+	handle("POST "+pathSignInWith, d.signInWith)
+	handle("GET "+federation.CallbackPath("{upstream}"), d.signedInWith)
 	handle("GET "+pathRegister, d.showRegister)
 	handle("POST "+pathRegister, d.register)
 	handle("GET "+pathRegistered, d.showRegistered)
@@ -113,6 +118,10 @@ func (d *Driver) Error(w http.ResponseWriter, r *http.Request, err error) {
 		key, page.Status = "foreign", http.StatusForbidden
 	case errors.Is(err, session.ErrForm):
 		key, page.Status = "form", http.StatusForbidden
+	case errors.Is(err, federation.ErrState):
+		key, page.Status = "upstream_state", http.StatusBadRequest
+	case errors.Is(err, federation.ErrNotFound):
+		key, page.Status = "upstream_unknown", http.StatusNotFound
 	case errors.Is(err, errNoRegistration):
 		key, page.Status = "no_registration", http.StatusForbidden
 	case errors.Is(err, ErrStale):

@@ -24,7 +24,15 @@ type SignInPage struct {
 	Problem  string // why it did not work, in the page's language
 	Register string // where to register; "" if nobody may
 	Recover  string // where to get a new password; "" if there is no such page
+	// Upstreams are other places to sign in at, each a button of the form With.
+	Upstreams []UpstreamButton
+	With      Form
+	// Discovers is set when the login alone may lead to one of them.
+	Discovers bool
 }
+
+// UpstreamButton leads to an upstream.
+type UpstreamButton struct{ Name, Text string }
 
 // SignIn writes the sign-in page; with a problem the status tells too.
 func (v *Renderer) SignIn(w http.ResponseWriter, t Texts, status int, p SignInPage) {

@@ -1,0 +1,188 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/user"
+	"github.com/anteroom-id/anteroom/authserver/web"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// Upstreams signs people in elsewhere; see federation.Service.
+type Upstreams interface {
+	Offered(ctx context.Context) ([]federation.Upstream, error)
+	Begin(ctx context.Context, start federation.Start) (string, error)
+	// Take uses the attempt up; the sign-in's browser is ours to check.
+	Take(ctx context.Context, upstream, state string) (federation.Attempt, error)
+	Finish(ctx context.Context, a federation.Attempt, answer url.Values) (federation.Identity, error)
+	// Resolve takes part in ctx's transaction.
+	Resolve(ctx context.Context, id federation.Identity, home provisioning.ClientID) (user.User, error)
+}
+
+func (d *Driver) offered(ctx context.Context) ([]federation.Upstream, error) {
+	if d.Upstreams == nil {
+		return nil, nil
+	}
+	return d.Upstreams.Offered(ctx)
+}
+
+func buttons(upstreams []federation.Upstream) []web.UpstreamButton {
+	out := make([]web.UpstreamButton, len(upstreams))
+	for i, u := range upstreams {
+		out[i] = web.UpstreamButton{Name: u.Name, Text: u.Button}
+	}
+	return out
+}
+
+// discovers reports whether a login alone may lead to an upstream.
+func discovers(upstreams []federation.Upstream) bool {
+	return slices.ContainsFunc(upstreams, func(u federation.Upstream) bool { return len(u.Domains) > 0 })
+}
+
+// withoutPassword goes to the upstream of the login's domain. A password that was
+// typed is never looked at so: it is checked here, as everybody's.
+func (d *Driver) withoutPassword(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, login string) error {
+	upstreams, err := d.offered(r.Context())
+	if err != nil {
+		return err
+	}
+	if u, ok := federation.ByDomain(upstreams, login); ok {
+		return d.toUpstream(w, r, s, registration, u.Name, login)
+	}
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	return d.signInPage(w, r, s, registration, http.StatusUnprocessableEntity, login, texts.T("sign_in.no_password"))
+}
+
+// signInWith is a press of an upstream's button.
+func (d *Driver) signInWith(w http.ResponseWriter, r *http.Request) error {
+	s, form, err := d.postedFor(r)
+	if err != nil {
+		return err
+	}
+	st, ok, err := d.authenticating(w, r, &s)
+	if err != nil || !ok {
+		return err
+	}
+	return d.toUpstream(w, r, s, st.Registration, form.Get(paramWith), s.Request.LoginHint)
+}
+
+func (d *Driver) toUpstream(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, name, hint string) error {
+	if d.Upstreams == nil {
+		return federation.ErrNotFound
+	}
+	fresh := s.Request.Has(promptLogin) || s.Request.MaxAge != nil
+	to, err := d.Upstreams.Begin(r.Context(), federation.Start{Upstream: name, SignIn: string(s.ID), Hint: hint, Fresh: fresh})
+	if err != nil {
+		return d.upstreamFailed(w, r, s, registration, err)
+	}
+	seeOther(w, r, to)
+	return nil
+}
+
+// signedInWith is the upstream's answer. It is the browser's that began the sign-in,
+// or nothing is asked of anybody: a code from elsewhere would sign its user in here.
+func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
+	if d.Upstreams == nil {
+		return federation.ErrNotFound
+	}
+	answer := r.URL.Query()
+	attempt, err := d.Upstreams.Take(r.Context(), r.PathValue("upstream"), answer.Get("state"))
+	if err != nil {
+		return err
+	}
+	s, err := d.load(r, ID(attempt.SignIn))
+	if err != nil {
+		return err
+	}
+	st, ok, err := d.authenticating(w, r, &s)
+	if err != nil || !ok {
+		return err
+	}
+	identity, err := d.Upstreams.Finish(r.Context(), attempt, answer)
+	if err == nil {
+		err = d.enterAs(w, r, s, identity)
+	}
+	if err != nil {
+		return d.upstreamFailed(w, r, s, st.Registration, err)
+	}
+	return nil
+}
+
+// errCodeFirst means that the identity's user has a second factor here.
+var errCodeFirst = errors.New("a code comes first")
+
+// enterAs signs in the identity's user, or asks for the code of one who has a second
+// factor here: an upstream is no way around it. Two tabs may make the same user at
+// the same time: the slower one finds them made.
+func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity) error {
+	who := func(ctx context.Context) (user.User, error) {
+		u, err := d.Upstreams.Resolve(ctx, identity, s.Request.Client)
+		if err != nil {
+			return u, err
+		}
+		has, err := d.SecondFactor.Enrolled(ctx, u.ID)
+		if err == nil && has {
+			err = errCodeFirst
+		}
+		return u, err
+	}
+	_, err := d.enter(w, r, s, identity.AMR, who)
+	if errors.Is(err, federation.ErrLinked) || federation.IsKind(err, federation.KindTaken) {
+		_, err = d.enter(w, r, s, identity.AMR, who)
+	}
+	switch {
+	case errors.Is(err, errCodeFirst):
+		return d.askCodeAs(w, r, s, identity)
+	case err != nil:
+		return err
+	default:
+		d.toResume(w, r, s)
+		return nil
+	}
+}
+
+// askCodeAs brings the user up to date without a session and asks for their code.
+func (d *Driver) askCodeAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity) error {
+	var u user.User
+	err := d.Tx.InTx(r.Context(), func(ctx context.Context) (err error) {
+		u, err = d.Upstreams.Resolve(ctx, identity, s.Request.Client)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return d.askCode(w, r, s, u)
+}
+
+// upstreamFailed shows the sign-in page with what went wrong: there may be another
+// way in. What the upstream said is for the log.
+func (d *Driver) upstreamFailed(w http.ResponseWriter, r *http.Request, s SignIn, registration bool, cause error) error {
+	texts := d.Pages.Texts(r, s.Request.UILocales)
+	if errors.Is(cause, provisioning.ErrUserInactive) {
+		return d.signInPage(w, r, s, registration, http.StatusForbidden, "", texts.T("sign_in.inactive"))
+	}
+	failed, ok := errors.AsType[*federation.Error](cause)
+	if !ok {
+		return cause
+	}
+	d.logger(s).WarnContext(r.Context(), "sign-in with upstream failed", "upstream", failed.Upstream, "kind", string(failed.Kind), "error", failed.Err)
+	text := texts.T("upstream."+string(failed.Kind), "upstream", failed.Label)
+	return d.signInPage(w, r, s, registration, upstreamStatus(failed.Kind), "", text+" "+texts.T("reference", "reference", s.Reference))
+}
+
+// upstreamStatus is the one table from a kind to the page's status.
+func upstreamStatus(kind federation.Kind) int {
+	switch kind {
+	case federation.KindUnavailable:
+		return http.StatusServiceUnavailable
+	case federation.KindRefused, federation.KindInvalid, federation.KindProfile:
+		return http.StatusBadGateway
+	default:
+		return http.StatusForbidden
+	}
+}
