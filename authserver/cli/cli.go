@@ -55,6 +55,7 @@ type commands struct {
 	Account     accountCommands     `cmd:"" help:"The ledger: accounts of users in targets."`
 	Connector   connectorCommands   `cmd:"" help:"Connector binaries."`
 	Ruleset     rulesetCommands     `cmd:"" help:"Rule sets, which decide who gets an account."`
+	Upstream    upstreamCommands    `cmd:"" help:"Upstreams (OpenID providers that users sign in with)."`
 	Signin      signinCommands      `cmd:"" help:"Sign-ins."`
 	Key         keyCommands         `cmd:"" help:"Keys at rest, and keys that sign tokens."`
 	Version     versionCommand      `cmd:"" help:"Print the version."`

@@ -30,6 +30,7 @@ type userView struct {
 	Claims        map[string][]string   `json:"claims,omitempty"`
 	Status        user.Status           `json:"status"`
 	Home          provisioning.ClientID `json:"home,omitempty"`
+	Source        string                `json:"source,omitempty"`
 	Revision      int64                 `json:"revision"`
 	CreatedAt     time.Time             `json:"created_at"`
 	UpdatedAt     time.Time             `json:"updated_at"`
@@ -39,7 +40,7 @@ func viewUser(u user.User) userView {
 	return userView{
 		ID: u.ID, Login: u.Login, Email: u.Email, EmailVerified: u.EmailVerified, GivenName: u.GivenName, FamilyName: u.FamilyName,
 		Name: u.Name, Locale: u.Locale, PhoneNumber: u.PhoneNumber, Groups: append([]string{}, u.Groups...), Claims: u.Claims,
-		Status: u.Status, Home: u.Home, Revision: u.Revision, CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
+		Status: u.Status, Home: u.Home, Source: u.Source, Revision: u.Revision, CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 	}
 }
 

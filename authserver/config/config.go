@@ -114,7 +114,7 @@ func keys() []key {
 		{path: "keys.rotate_every", def: "90d", help: "days after which keys that sign tokens are replaced, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeyAge })},
 		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
 		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
-		{path: "outbound.allow_networks", help: "networks that addresses of applications may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},
+		{path: "outbound.allow_networks", help: "networks that addresses of applications and upstreams may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
 	}
 }

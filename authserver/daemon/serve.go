@@ -140,7 +140,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	driver := &flow.Driver{
 		Known: known, SecondFactor: s.SecondFactor,
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Upstreams: s.federated(), Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	if s.ring, err = s.loadRing(ctx); err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ type System struct {
 	Pins         store.Pins // what an admin has pinned; a lock file may decide instead
 	Users        people
 	SecondFactor *secondfactor.Service
+	Upstreams    store.Upstreams
 	Targets      *pstore.Targets
 	Bindings     *pstore.Bindings
 	Accounts     *pstore.Accounts
@@ -126,6 +127,7 @@ func (s *System) build(ctx context.Context) error {
 func (s *System) buildStores() {
 	s.Applications = store.Applications{DB: s.db, Now: s.Now}
 	s.SignIns, s.Pins, s.tokens = store.SignIns{DB: s.db}, store.Pins{DB: s.db}, &store.OAuth{DB: s.db}
+	s.Upstreams = store.Upstreams{DB: s.db, Sealer: s.sealer}
 	s.secrets = &keys.Secrets{Store: &store.Keys{DB: s.db}, Sealer: s.sealer, Now: s.Now}
 	s.sessions = &session.Manager{
 		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.Now,
@@ -225,7 +227,7 @@ func (s *System) buildUsers() people {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
 	s.Users = people{sessions: s.sessions, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
-		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: s.Lifecycle, Now: s.Now, Log: s.log,
+		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: unlinking{s.Lifecycle, store.Links{DB: s.db}}, Now: s.Now, Log: s.log,
 	}}
 	s.SecondFactor = &secondfactor.Service{
 		Store: factors, Codes: factors, Limits: s.Users, Sealer: s.sealer, Tx: s.db, Issuer: hostOf(s.Config.Issuer), Now: s.Now,
@@ -269,7 +271,7 @@ func (s *System) Close() error {
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
 		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
-		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
+		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
@@ -48,6 +49,14 @@ type Applications interface {
 	List(ctx context.Context, after provisioning.ClientID, limit int) ([]application.Application, error)
 }
 
+// Upstreams keeps upstreams.
+type Upstreams interface {
+	// List returns all of them, by name.
+	List(ctx context.Context) ([]federation.Upstream, error)
+	// Put creates or replaces one.
+	Put(ctx context.Context, u federation.Upstream) error
+}
+
 // Users keeps users; user.Service has the meaning.
 type Users interface {
 	ByLogin(ctx context.Context, login string) (user.User, error)
@@ -77,6 +86,7 @@ type Backend struct {
 	Bindings     Bindings
 	Applications Applications
 	RuleSets     RuleSets
+	Upstreams    Upstreams
 	Users        Users
 	Connectors   Connectors
 	// InTx runs fn in one transaction.

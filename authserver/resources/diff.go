@@ -21,7 +21,7 @@ const (
 // Change is what would become of one resource.
 type Change struct {
 	Action Action        `json:"action"`
-	Kind   string        `json:"kind"` // "target", "application", "user"
+	Kind   string        `json:"kind"` // "target", "application", "upstream", "user"
 	Name   string        `json:"name"`
 	Fields []FieldChange `json:"fields,omitempty"`
 }

@@ -1,5 +1,5 @@
 // Package resources owns the YAML form of what an admin manages: targets, rule
-// sets, applications with their outbound provisioning, and users. It parses it
+// sets, applications with their outbound provisioning, upstreams and users. It parses it
 // strictly, says what would change, applies the change in one transaction and
 // exports what is there. It compiles rule sets before they are kept; what they mean
 // is not its own.

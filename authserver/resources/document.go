@@ -16,7 +16,7 @@ type Document struct {
 	DefaultBindings *[]Binding `yaml:"default_bindings,omitempty" json:"default_bindings,omitempty"`
 	RuleSets        []RuleSet  `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 	Users           []User     `yaml:"users,omitempty" json:"users,omitempty"`
-	Upstreams       []any      `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
+	Upstreams       []Upstream `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
 	Groups          []any      `yaml:"groups,omitempty" json:"groups,omitempty"`
 }
 

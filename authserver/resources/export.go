@@ -37,6 +37,9 @@ func (b *Backend) Export(ctx context.Context) (Document, error) {
 	for _, name := range slices.Sorted(maps.Keys(current.ruleSets)) {
 		doc.RuleSets = append(doc.RuleSets, exportRuleSet(current.ruleSets[name].RuleSet))
 	}
+	for _, name := range slices.Sorted(maps.Keys(current.upstreams)) {
+		doc.Upstreams = append(doc.Upstreams, exportUpstream(current.upstreams[name]))
+	}
 	doc.Users, err = b.exportUsers(ctx)
 	return doc, err
 }

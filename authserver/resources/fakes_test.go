@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
@@ -24,6 +25,7 @@ type memory struct {
 	users   map[string]user.User
 	secrets map[string]sdk.Secret // passwords by login
 	sets    map[string]provisioning.StoredRuleSet
+	ups     map[string]federation.Upstream
 	writes  int
 	fail    error // returned by the next write
 }
@@ -31,9 +33,9 @@ type memory struct {
 func newBackend(t *testing.T) (*Backend, *memory) {
 	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
 		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{},
-		map[string]provisioning.StoredRuleSet{}, 0, nil}
+		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, 0, nil}
 	return &Backend{
-		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Users: people{m}, Connectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, Users: people{m}, Connectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
@@ -53,7 +55,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error {
 	saved := *m
 	saved.goals, saved.bound, saved.apps, saved.users = maps.Clone(m.goals), maps.Clone(m.bound), maps.Clone(m.apps), maps.Clone(m.users)
-	saved.sets = maps.Clone(m.sets)
+	saved.sets, saved.ups = maps.Clone(m.sets), maps.Clone(m.ups)
 	err := fn(ctx)
 	if err != nil {
 		*m = saved
@@ -64,6 +66,17 @@ func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error
 func (m *memory) write() error {
 	m.writes++
 	return m.fail
+}
+
+type upstreams struct{ *memory }
+
+func (m upstreams) List(context.Context) ([]federation.Upstream, error) {
+	return slices.Collect(maps.Values(m.ups)), nil
+}
+
+func (m upstreams) Put(_ context.Context, u federation.Upstream) error {
+	m.ups[u.Name] = u
+	return m.write()
 }
 
 type targets struct{ *memory }

@@ -76,16 +76,15 @@ func (d Document) Check() Problems {
 	for i, s := range d.RuleSets {
 		s.check(fmt.Sprintf("rule_sets[%d].", i), &p)
 	}
+	unique[Upstream]{&p, "upstreams", "name", func(u Upstream) string { return u.Name }}.check(d.Upstreams)
+	for i, u := range d.Upstreams {
+		u.check(fmt.Sprintf("upstreams[%d].", i), &p)
+	}
 	for i, u := range d.Users {
 		checkRef(fmt.Sprintf("users[%d].password", i), u.Password, &p)
 	}
-	for _, later := range []struct {
-		path string
-		n    int
-	}{{"upstreams", len(d.Upstreams)}, {"groups", len(d.Groups)}} {
-		if later.n > 0 {
-			p.add(later.path, "not supported by this version; leave it out")
-		}
+	if len(d.Groups) > 0 {
+		p.add("groups", "not supported by this version; leave it out")
 	}
 	return p
 }

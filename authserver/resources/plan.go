@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -36,6 +37,7 @@ type state struct {
 	applications map[string]application.Application
 	bindings     map[string][]provisioning.Binding
 	ruleSets     map[string]provisioning.StoredRuleSet
+	upstreams    map[string]federation.Upstream
 }
 
 // Plan compares the document with what is there. The error is [Problems] when
@@ -57,6 +59,7 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 		p.application(fmt.Sprintf("applications[%d].", i), a)
 	}
 	p.defaults(doc.DefaultBindings)
+	p.upstreams(doc.Upstreams)
 	for i, u := range doc.Users {
 		if err := p.user(ctx, fmt.Sprintf("users[%d].", i), u); err != nil {
 			return Plan{}, err
@@ -81,12 +84,13 @@ func (b *Backend) Apply(ctx context.Context, plan Plan) error {
 }
 
 func (b *Backend) state(ctx context.Context) (state, error) {
-	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}, map[string]provisioning.StoredRuleSet{}}
+	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}, map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}}
 	targets, errTargets := b.Targets.List(ctx)
 	applications, errApplications := b.allApplications(ctx)
 	bindings, errBindings := b.Bindings.List(ctx)
 	ruleSets, errRuleSets := b.RuleSets.List(ctx)
-	if err := errors.Join(errTargets, errApplications, errBindings, errRuleSets); err != nil {
+	upstreams, errUpstreams := b.Upstreams.List(ctx)
+	if err := errors.Join(errTargets, errApplications, errBindings, errRuleSets, errUpstreams); err != nil {
 		return s, fmt.Errorf("read resources: %w", err)
 	}
 	for _, t := range targets {
@@ -100,6 +104,9 @@ func (b *Backend) state(ctx context.Context) (state, error) {
 	}
 	for _, set := range ruleSets {
 		s.ruleSets[set.Name] = set
+	}
+	for _, u := range upstreams {
+		s.upstreams[u.Name] = u
 	}
 	return s, nil
 }

@@ -245,7 +245,12 @@ func TestEveryProblemAtOnce(t *testing.T) {
 		{"home", "users: [{login: ann, home: nope}]", "users[0].home"},
 		{"user", "users: [{login: a b, email: nope, given_name: \"A\\tB\"}]", "users[0].login users[0].email users[0].given_name users[0].name"},
 		{"weak password", "users: [{login: ann, password: {env: WEAK}}]", "users[0].password"},
-		{"later", "upstreams: [y]\ngroups: [z]", "upstreams groups"},
+		{"upstream", "upstreams: [{name: x}, {name: y, issuer: http://a.example, client_id: c, secret: {env: CLIENT}, jit: maybe, auth_method: none, scopes: [email], claims: {nope: a, login: \"\"}, domains: [A]}]",
+			"upstreams[0].issuer upstreams[0].client_id upstreams[0].secret upstreams[1].issuer upstreams[1].auth_method upstreams[1].jit upstreams[1].scopes upstreams[1].claims.login upstreams[1].claims.nope upstreams[1].domains[0]"},
+		{"upstream domains", "upstreams: [{name: x, issuer: https://a.example, client_id: c, secret: {env: CLIENT}, domains: [a.example]}, {name: x, issuer: https://a.example, client_id: c, secret: {env: CLIENT}}]", "upstreams[1].name"},
+		{"upstream domain of two", "upstreams: [{name: x, issuer: https://a.example, client_id: c, secret: {env: CLIENT}, domains: [a.example]}, {name: y, issuer: https://b.example, client_id: c, secret: {env: CLIENT}, domains: [a.example]}]", "upstreams[1].domains[0]"},
+		{"upstream secret", "upstreams: [{name: x, issuer: https://a.example, client_id: c, secret: {env: NOPE}}]", "upstreams[0].secret.env"},
+		{"later", "groups: [z]", "groups"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

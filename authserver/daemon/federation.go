@@ -1,0 +1,33 @@
+package daemon
+
+import (
+	"context"
+
+	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/outbound"
+	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// federated makes what signs people in with upstreams.
+func (s *System) federated() *federation.Service {
+	return &federation.Service{
+		Issuer: s.Config.Issuer, Upstreams: s.Upstreams, Attempts: store.Attempts{DB: s.db, Sealer: s.sealer}, Links: store.Links{DB: s.db},
+		Users: s.Users, Emails: store.Users{DB: s.db}, HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now,
+	}
+}
+
+// unlinking is the lifecycle that also forgets whom upstreams know a deleted user as,
+// in the same transaction.
+type unlinking struct {
+	*provisioning.Lifecycle
+	links store.Links
+}
+
+// Deleted implements user.Lifecycle.
+func (u unlinking) Deleted(ctx context.Context, id provisioning.UserID) error {
+	if err := u.links.DeleteAllOf(ctx, id); err != nil {
+		return err
+	}
+	return u.Lifecycle.Deleted(ctx, id)
+}

@@ -1,0 +1,54 @@
+package resources
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/anteroom-id/anteroom/authserver/federation"
+)
+
+const upstreamDocument = `
+upstreams:
+  - {name: corp, issuer: "https://login.corp.example", client_id: anteroom, secret: {env: CLIENT}, domains: [corp.example], jit: true, claims: {login: preferred_username, groups: roles}}
+`
+
+// What is applied is there, its export changes nothing, and no secret shows.
+func TestUpstreamRoundTrip(t *testing.T) {
+	b, m := newBackend(t)
+	if err := b.Apply(t.Context(), plan(t, b, upstreamDocument)); err != nil {
+		t.Fatal(err)
+	}
+	u := m.ups["corp"]
+	if u.JIT != federation.JITOn || u.ClientSecret != "client-secret" || u.AuthMethod != federation.AuthBasic || u.Button != "corp" || !u.Enabled || u.Claims["groups"] != "roles" {
+		t.Errorf("upstream = %+v", u)
+	}
+	doc, err := b.Export(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := doc.YAML()
+	if err != nil || strings.Contains(string(text), "client-secret") {
+		t.Fatalf("YAML = %s, %v", text, err)
+	}
+	if p := plan(t, b, string(text)); len(p.Changes) != 0 {
+		t.Errorf("the export changes %+v", p.Changes)
+	}
+}
+
+func TestUpstreamSecretIsCompared(t *testing.T) {
+	b, m := newBackend(t)
+	if err := b.Apply(t.Context(), plan(t, b, upstreamDocument)); err != nil {
+		t.Fatal(err)
+	}
+	p := plan(t, b, strings.ReplaceAll(upstreamDocument, "CLIENT", "TOKEN2"))
+	if len(p.Changes) != 1 || len(p.Changes[0].Fields) != 1 || p.Changes[0].Fields[0].String() != "secret: *** → *** (set)" {
+		t.Errorf("changes = %+v", p.Changes)
+	}
+	p = plan(t, b, strings.ReplaceAll(upstreamDocument, "secret: {env: CLIENT}, ", ""))
+	if len(p.Changes) != 0 {
+		t.Errorf("leaving the secret out changes %+v", p.Changes)
+	}
+	if err := b.Apply(t.Context(), p); err != nil || m.ups["corp"].ClientSecret != "client-secret" {
+		t.Errorf("secret = %v, %v", m.ups["corp"].ClientSecret.Reveal(), err)
+	}
+}
