@@ -271,8 +271,10 @@ func TestNobodyLearnsWhoIsThere(t *testing.T) {
 	off, err := s.users.Import(t.Context(), user.User{Login: "disabled", Email: "d@example.com"}, password)
 	must(t, err)
 	must(t, s.users.Disable(t.Context(), off.ID))
+	_, err = s.users.Import(t.Context(), user.User{Login: "foreign", Email: "f@example.com", Source: "corp"}, "")
+	must(t, err)
 	known := s.ask("ada").page
-	for _, login := range []string{"nobody", "no-address", "disabled", "", strings.Repeat("x", 5000)} {
+	for _, login := range []string{"nobody", "no-address", "disabled", "foreign", "", strings.Repeat("x", 5000)} {
 		got := s.person().get("/recover").submit("login", login).page
 		if got.Status != known.Status || got.HTML != known.HTML {
 			t.Errorf("%.20q: another page (%d)", login, got.Status)

@@ -142,7 +142,9 @@ func (s *Service) recipient(ctx context.Context, w wish) (u user.User, ok bool, 
 	if errors.Is(err, provisioning.ErrUserNotFound) {
 		return u, false, nil
 	}
-	if err != nil || !u.Active() || u.Email == "" || w.Purpose == PurposeVerify && u.EmailVerified {
+	// A password here would outlast the account at the user's upstream.
+	foreign := w.Purpose == PurposeReset && u.Source != ""
+	if err != nil || foreign || !u.Active() || u.Email == "" || w.Purpose == PurposeVerify && u.EmailVerified {
 		return u, false, err
 	}
 	n, err := s.Tokens.Since(ctx, u.ID, w.Purpose, s.Now().Add(-time.Hour))
