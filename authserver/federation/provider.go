@@ -101,7 +101,7 @@ func checkEndpoints(p *oidc.Provider, jwks string, userInfo bool) error {
 	endpoints := map[string]string{
 		"authorization_endpoint": p.Endpoint().AuthURL, "token_endpoint": p.Endpoint().TokenURL, "jwks_uri": jwks,
 	}
-	if userInfo {
+	if userInfo && p.UserInfoEndpoint() != "" {
 		endpoints["userinfo_endpoint"] = p.UserInfoEndpoint()
 	}
 	for name, raw := range endpoints {

@@ -213,7 +213,7 @@ func (s *Service) verified(ctx context.Context, u Upstream, p provider, a Attemp
 		}
 	}
 	id := Identity{Upstream: u, Issuer: u.Issuer, Subject: idToken.Subject, AMR: c.texts("amr"), claims: c}
-	if u.UserInfo {
+	if u.UserInfo && p.UserInfoEndpoint() != "" {
 		err = addUserInfo(ctx, p, token, &id)
 	}
 	return id, err

@@ -43,7 +43,9 @@ type Upstream struct {
 	// Claims maps fields of a user, or "claims.<name>", to the upstream's claims. It
 	// is complete: a field that is left out stays as it is.
 	Claims map[string]string
-	// UserInfo asks the UserInfo endpoint for claims that the ID token lacks.
+	// UserInfo asks the UserInfo endpoint, if there is one, for claims that the ID
+	// token lacks. In the code flow that is most of them (OpenID Connect Core 1.0
+	// section 5.4).
 	UserInfo bool
 	Button   string   // what people read
 	Domains  []string // of e-mail addresses whose owners sign in here, in lower case
@@ -55,7 +57,7 @@ type Upstream struct {
 // New returns an upstream with the defaults.
 func New(name string) Upstream {
 	return Upstream{
-		Name: name, Button: name, AuthMethod: AuthBasic, Scopes: []string{"openid", "profile", "email"}, JIT: JITOff, Enabled: true,
+		Name: name, Button: name, AuthMethod: AuthBasic, Scopes: []string{"openid", "profile", "email"}, JIT: JITOff, UserInfo: true, Enabled: true,
 		Claims: map[string]string{
 			fieldLogin: "preferred_username", fieldEmail: "email", fieldGivenName: "given_name", fieldFamilyName: "family_name",
 			fieldName: "name", fieldLocale: "locale",

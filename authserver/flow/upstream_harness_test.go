@@ -49,7 +49,7 @@ func newProvider(t testing.TB, now func() time.Time) *provider {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	p := &provider{
-		t: t, key: key, now: now, codes: map[string]url.Values{}, instead: map[string]http.HandlerFunc{},
+		t: t, key: key, now: now, codes: map[string]url.Values{}, info: map[string]any{"sub": "g-1"}, instead: map[string]http.HandlerFunc{},
 		person: map[string]any{"sub": "g-1", "preferred_username": "grace", "email": "grace@corp.example", "email_verified": true, "given_name": "Grace", "family_name": "Hopper", "amr": []string{"pwd", "otp"}, "roles": []string{"staff"}},
 	}
 	mux := http.NewServeMux()

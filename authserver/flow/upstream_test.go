@@ -63,11 +63,16 @@ func TestUpstreamMakesAndUpdatesUser(t *testing.T) {
 func TestUpstreamFacts(t *testing.T) {
 	s := newStack(t)
 	p := newProvider(t, s.clock.Now)
+	delete(p.person, "family_name")
+	p.info["family_name"], p.info["email"] = "Murray", "ada@corp.example" // what the ID token tells comes first
 	s.federate(p)
 	b := s.browser().get(start).with("corp").through(p).backWith("code", "")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL, nil)
 	must(t, err)
 	r.AddCookie(&http.Cookie{Name: "anteroom", Value: b.cookie("anteroom")})
+	if u, err := s.users.ByLogin(t.Context(), "grace"); err != nil || u.FamilyName != "Murray" || u.Email != "grace@corp.example" {
+		t.Errorf("user = %+v, %v", u, err)
+	}
 	current, err := s.driver.Sessions.Current(t.Context(), r)
 	if diff := cmp.Diff([]string{"pwd", "otp"}, current.AMR); diff != "" || err != nil {
 		t.Errorf("AMR (-want +got):\n%s%v", diff, err)
@@ -157,9 +162,8 @@ func TestHostileUpstream(t *testing.T) {
 		"down": {func(_ *stack, p *provider) {
 			p.instead["/token"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 		}, 503, "cannot be reached"},
-		"userinfo of another": {func(s *stack, p *provider) {
+		"userinfo of another": {func(_ *stack, p *provider) {
 			p.info = map[string]any{"sub": "g-2"}
-			s.offer("corp", p, func(u *federation.Upstream) { u.UserInfo = true })
 		}, 502, "could not be verified"},
 		"nobody is made": {func(s *stack, p *provider) {
 			s.offer("corp", p, func(u *federation.Upstream) { u.JIT = federation.JITOff })

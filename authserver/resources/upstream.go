@@ -21,7 +21,7 @@ type Upstream struct {
 	Scopes     []string   `yaml:"scopes,omitempty" json:"scopes,omitempty"`
 	// Claims is complete when present: a field left out is not taken over.
 	Claims   map[string]string `yaml:"claims,omitempty" json:"claims,omitempty"`
-	UserInfo bool              `yaml:"userinfo,omitempty" json:"userinfo,omitempty"`
+	UserInfo *bool             `yaml:"userinfo,omitempty" json:"userinfo,omitempty"`
 	Button   string            `yaml:"button,omitempty" json:"button,omitempty"`
 	Domains  []string          `yaml:"domains,omitempty" json:"domains,omitempty"`
 	JIT      string            `yaml:"jit,omitempty" json:"jit,omitempty"`
@@ -32,7 +32,10 @@ type Upstream struct {
 func (u Upstream) upstream(secret sdk.Secret) federation.Upstream {
 	out := federation.New(u.Name)
 	out.Issuer, out.ClientID, out.ClientSecret = u.Issuer, u.ClientID, secret
-	out.UserInfo, out.Domains, out.Enabled = u.UserInfo, u.Domains, !u.Disabled
+	out.Domains, out.Enabled = u.Domains, !u.Disabled
+	if u.UserInfo != nil {
+		out.UserInfo = *u.UserInfo
+	}
 	if u.AuthMethod != "" {
 		out.AuthMethod = federation.AuthMethod(u.AuthMethod)
 	}
@@ -55,7 +58,7 @@ func (u Upstream) upstream(secret sdk.Secret) federation.Upstream {
 func exportUpstream(u federation.Upstream) Upstream {
 	return Upstream{
 		Name: u.Name, Issuer: u.Issuer, ClientID: u.ClientID, Secret: &SecretRef{Stored: true}, AuthMethod: string(u.AuthMethod),
-		Scopes: u.Scopes, Claims: u.Claims, UserInfo: u.UserInfo, Button: u.Button, Domains: u.Domains, JIT: string(u.JIT), Disabled: !u.Enabled,
+		Scopes: u.Scopes, Claims: u.Claims, UserInfo: &u.UserInfo, Button: u.Button, Domains: u.Domains, JIT: string(u.JIT), Disabled: !u.Enabled,
 	}
 }
 

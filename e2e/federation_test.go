@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// Somebody known to another OpenID provider alone, here a second Anteroom, signs in
+// through it: the user is made, and their account exists before the code does.
+func TestSignInWithUpstreamMakesTheAccountFirst(t *testing.T) {
+	long(t)
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, database string) {
+		up, _ := startElimity(t)
+		corp := startStack(t, up, stackOptions{})
+		s := startStack(t, up, stackOptions{database: database})
+		corp.apply(t, stackOptions{more: fmt.Sprintf("  - {client_id: anteroom, redirect_uris: [%q], secret: {env: APP_SECRET}}", federation.RedirectURI(s.issuer, "corp"))})
+		s.apply(t, stackOptions{more: fmt.Sprintf("upstreams: [{name: corp, issuer: %q, client_id: anteroom, secret: {env: APP_SECRET}, jit: true, domains: [corp.example]}]", corp.issuer)})
+		grace := corp.importUser(t, "grace")
+
+		rp, b := newRelyingParty(t, s.issuer), newBrowser()
+		r := rp.request()
+		page, err := b.Get(t.Context(), r.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []map[string]string{{"login": "grace@corp.example", "password": ""}, {"login": "grace", "password": password}} {
+			if page, err = b.Submit(t.Context(), page, "/sign-in", form); err != nil {
+				t.Fatal(err)
+			}
+		}
+		callback := arrive(t, b, page)
+		a := s.account(t, "grace", func(provisioning.Account) bool { return true })
+		if !inSync(a) || s.proxy.Count(http.MethodPost, "/Users") != 1 {
+			t.Errorf("account when the code was issued = %+v after %d creates, want one in sync", a, s.proxy.Count(http.MethodPost, "/Users"))
+		}
+		g, err := rp.exchange(t.Context(), r, callback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := s.user(t, "grace")
+		if g.claims["sub"] != string(made.ID) || made.ID == grace.ID || made.Source != "corp" || made.Email != grace.Email || made.EmailVerified {
+			t.Errorf("sub %v, user %+v", g.claims["sub"], made)
+		}
+	})
+}
