@@ -15,10 +15,15 @@ import (
 // enrol gives ada an app and returns what it shows.
 func (s *stack) enrol() func() string {
 	s.t.Helper()
-	ada, err := s.users.ByLogin(s.t.Context(), "ada")
+	return s.enrolAs("ada")
+}
+
+func (s *stack) enrolAs(login string) func() string {
+	s.t.Helper()
+	u, err := s.users.ByLogin(s.t.Context(), login)
 	must(s.t, err)
-	must(s.t, s.factor.Begin(s.t.Context(), ada.ID))
-	key, err := s.factor.Pending(s.t.Context(), ada.ID, "ada")
+	must(s.t, s.factor.Begin(s.t.Context(), u.ID))
+	key, err := s.factor.Pending(s.t.Context(), u.ID, login)
 	must(s.t, err)
 	show := func() string {
 		s.t.Helper()
@@ -26,7 +31,7 @@ func (s *stack) enrol() func() string {
 		must(s.t, err)
 		return code
 	}
-	_, err = s.factor.Confirm(s.t.Context(), ada.ID, show())
+	_, err = s.factor.Confirm(s.t.Context(), u.ID, show())
 	must(s.t, err)
 	s.clock.advance(time.Minute)
 	return show

@@ -330,3 +330,19 @@ func TestUpstreamDiscoveryFails(t *testing.T) {
 	s.offer("corp", p, func(u *federation.Upstream) { u.Enabled = false })
 	b.with("corp").status(http.StatusNotFound).says("Not offered here")
 }
+
+// An upstream is no way around the second factor that a user has here; what it tells
+// is taken over all the same.
+func TestUpstreamUserGivesCode(t *testing.T) {
+	s := newStack(t)
+	p := newProvider(t, s.clock.Now)
+	s.federate(p)
+	s.browser().get(start).with("corp").through(p).backWith("code", "")
+	show := s.enrolAs("grace")
+	p.person["family_name"] = "Murray"
+	b := s.browser().get(start).with("corp").through(p).at("/sign-in/code")
+	if u, err := s.users.ByLogin(t.Context(), "grace"); err != nil || u.FamilyName != "Murray" || s.codes() != 1 {
+		t.Errorf("user = %+v, %v; %d codes", u, err, s.codes())
+	}
+	b.submit("/sign-in/code", map[string]string{"code": show()}).backWith("code", "")
+}
