@@ -101,3 +101,26 @@ func fits(t *testing.T, ctx context.Context) {
 		}
 	}
 }
+
+// A real browser goes to the upstream by its button, and by the domain of a login
+// without a password, and comes back.
+func TestRealBrowserWithUpstream(t *testing.T) {
+	ctx := chromium(t)
+	s := newStack(t)
+	var home string
+	s.callback, home = s.relyingParty()
+	p := newProvider(t, s.clock.Now)
+	s.federate(p)
+	for name, leave := range map[string]func(){
+		"button": func() { run(t, ctx, chromedp.Click(".upstreams button")) },
+		"domain": func() { run(t, ctx, chromedp.SendKeys("#login", "grace@corp.example\r")) },
+	} {
+		run(t, ctx, chromedp.Navigate(s.server.URL+"/authorize?client_id=payroll&prompt=login"))
+		fits(t, ctx)
+		leave()
+		run(t, ctx, chromedp.WaitNotPresent("#password"))
+		if where := run(t, ctx, chromedp.Location()); where != home {
+			t.Errorf("by %s: ended at %s, want %s", name, where, home)
+		}
+	}
+}
