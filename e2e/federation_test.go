@@ -46,5 +46,15 @@ func TestSignInWithUpstreamMakesTheAccountFirst(t *testing.T) {
 		if g.claims["sub"] != string(made.ID) || made.ID == grace.ID || made.Source != "corp" || made.Email != grace.Email || made.EmailVerified {
 			t.Errorf("sub %v, user %+v", g.claims["sub"], made)
 		}
+		links := func() (n int) {
+			if err := s.db(t).QueryRow(t.Context(), `SELECT COUNT(*) FROM federated_identity`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before := links()
+		if err := s.Users.Delete(t.Context(), made.ID); err != nil || before != 1 || links() != 0 {
+			t.Errorf("%d links, %d after the user was deleted (%v)", before, links(), err)
+		}
 	})
 }
