@@ -54,6 +54,9 @@ type Facts struct {
 	AMR      []string  `json:"amr,omitempty"`
 	IP       string    `json:"ip,omitempty"` // the browser's
 	AuthTime time.Time `json:"auth_time,omitzero"`
+	// Began is when the sign-in began to wait for accounts; zero if it did not. The
+	// gate sets it.
+	Began time.Time `json:"began,omitzero"`
 }
 
 // Decision is the gate's recorded answer, with the whole reasoning.

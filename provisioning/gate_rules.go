@@ -29,7 +29,7 @@ func (g *Gate) ruled(ctx context.Context, d *Decision, standings []Standing) err
 		}
 		q := question{
 			binding: s.Binding, connector: s.Connector, profile: *profile, account: s.Account,
-			facts: d.Request.Facts, trigger: rules.TriggerJIT, now: d.DecidedAt,
+			facts: d.Request.Facts, since: d.Request.Facts.Began, trigger: rules.TriggerJIT, now: d.DecidedAt,
 		}
 		said, err := g.Rules.ask(ctx, q)
 		if err != nil {
@@ -47,6 +47,7 @@ func (g *Gate) ruled(ctx context.Context, d *Decision, standings []Standing) err
 // decision has. A decision that is gone told nothing.
 func (g *Gate) facts(ctx context.Context, r Request) (Facts, error) {
 	if r.Grant == GrantAuthorize || r.Earlier == "" {
+		r.Facts.Began = r.WaitingSince
 		return r.Facts, nil
 	}
 	return g.Rules.facts(ctx, r.Earlier)

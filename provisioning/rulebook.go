@@ -64,6 +64,7 @@ type question struct {
 	trigger   rules.Trigger
 	now       time.Time
 	operation rules.Operation // "" for what would be done to the account
+	since     time.Time       // when the sign-in began that may have made the account; zero for none
 	draft     *Draft          // asked in place of stored rule sets; nil for none
 }
 
@@ -238,7 +239,7 @@ func (q question) request(app rules.App) *rules.Request {
 	if ip, err := netip.ParseAddr(q.facts.IP); err == nil {
 		r.IP = ip
 	}
-	if a := q.account; a != nil && a.ExternalID != "" {
+	if a := q.account; a != nil && a.ExternalID != "" && !a.madeSince(q.since) {
 		r.Operation = rules.OperationUpdate
 		r.Account = rules.Account{Linked: true, RemoteID: a.ExternalID, LastProvisioned: a.UpdatedAt}
 	}
@@ -246,6 +247,14 @@ func (q question) request(app rules.App) *rules.Request {
 		r.Operation = q.operation
 	}
 	return r
+}
+
+// madeSince reports whether a sign-in that began at since has the account it asked
+// for. Until its tokens end it is asked about what it set out to do: a rule that
+// grants accounts to those who have none must not refuse them for having one now.
+func (a Account) madeSince(since time.Time) bool {
+	made := a.Outcome == OutcomeCreated || a.Outcome == OutcomeAdopted
+	return !since.IsZero() && made && a.Usable() && !a.UpdatedAt.Before(since)
 }
 
 // claimRoles is the claim that has a user's roles.

@@ -320,3 +320,27 @@ func TestRulesThatCannotBeAsked(t *testing.T) {
 		l.calls(map[string]int{})
 	}
 }
+
+// A sign-in is asked about what it set out to do: a rule for those who have no
+// account does not refuse whom it just gave one.
+func TestRulesForTheFirstSignIn(t *testing.T) {
+	each(t, func(l *lab) {
+		l.rule("!account.linked && request.operation == 'create'", func(b *provisioning.Binding) { b.OnRuleDeny = provisioning.RuleRefuse })
+		r := request("ann")
+		r.WaitingSince = l.Now()
+		_, err := l.gate.Start(l.Context(), r)
+		l.ok(err)
+		l.advance(time.Second)
+		l.drain()
+		d := l.decided(r, provisioning.VerdictPermit, "")
+		l.advance(time.Hour)
+		for _, grant := range []provisioning.Grant{provisioning.GrantCode, provisioning.GrantRefresh} {
+			d = l.decided(provisioning.Request{Client: "app", User: "ann", Grant: grant, Earlier: d.ID}, provisioning.VerdictPermit, "")
+		}
+		l.decided(request("ann"), provisioning.VerdictDeny, provisioning.FailureRefused) // the second has an account
+		l.people.edit("ann", func(p *provisioning.Profile) { p.Email = "new@example.com" })
+		l.ok(l.lifecycle.Changed(l.Context(), "ann"))
+		l.drain()
+		l.state("ann", provisioning.StateInSync, provisioning.OutcomeSkipped, "") // an update, whoever asked first
+	})
+}

