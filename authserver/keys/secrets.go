@@ -15,7 +15,6 @@ const secretBytes = 32
 const (
 	SecretTokens  = "oauth_tokens"        // HMAC of codes and opaque tokens
 	SecretDigests = "provisioning_digest" // keyed digests of attributes sent to targets
-	SecretCSRF    = "csrf"                // form tokens
 	SecretKnown   = "known_browsers"      // marks of browsers that logins signed in from
 )
 
