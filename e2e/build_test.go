@@ -70,7 +70,7 @@ func built(dir string, packages ...string) func() error {
 	return sync.OnceValue(func() error {
 		// With the separator at its end the path is that of a folder.
 		out := filepath.Join(buildRoot, dir) + string(filepath.Separator)
-		cmd := exec.Command("go", append([]string{"build", "-o", out}, packages...)...)
+		cmd := exec.Command("go", append([]string{"build", "-ldflags=-w", "-o", out}, packages...)...)
 		cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w: %s", packages, err, text)
@@ -82,7 +82,7 @@ func built(dir string, packages ...string) func() error {
 // faultyBinary is the server with fault points.
 var faultyBinary = sync.OnceValues(func() (string, error) {
 	out := filepath.Join(buildRoot, "anteroom-faultpoints")
-	cmd := exec.Command("go", "build", "-tags", "faultpoints", "-o", out, ".")
+	cmd := exec.Command("go", "build", "-ldflags=-w", "-tags", "faultpoints", "-o", out, ".")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build with fault points: %w: %s", err, text)

@@ -82,7 +82,7 @@ func (m mutant) overlay(t *testing.T) string {
 func (m mutant) build(t *testing.T) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "anteroom")
-	cmd := exec.Command("go", "build", "-overlay", m.overlay(t), "-tags", "faultpoints", "-o", out, ".")
+	cmd := exec.Command("go", "build", "-ldflags=-w", "-overlay", m.overlay(t), "-tags", "faultpoints", "-o", out, ".")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v: %s", m.name, err, text)
@@ -195,11 +195,17 @@ func sleepThroughLease(t *testing.T, c *chaos, sleeper *process) {
 	c.attemptsEnd(t, 2)
 }
 
-// Under chaos, too, each mutant is found out; make chaos runs this.
-func TestChaosCatchesMutants(t *testing.T) {
+// onlyChaos leaves a test that takes minutes to make chaos.
+func onlyChaos(t *testing.T) {
+	t.Helper()
 	if os.Getenv("ANTEROOM_CHAOS") == "" {
 		t.Skip("a test that takes minutes: make chaos runs it")
 	}
+}
+
+// Under chaos, too, each mutant is found out; make chaos runs this.
+func TestChaosCatchesMutants(t *testing.T) {
+	onlyChaos(t)
 	for _, m := range []mutant{withoutLease(), withoutFence(), withoutLookup()} {
 		t.Run(m.name, func(t *testing.T) {
 			c := startChaos(t, freeAddress(t), sqldbtest.PostgresURL(t), []string{freeAddress(t), freeAddress(t)})

@@ -28,7 +28,7 @@ func (d *deployment) applyRuled(t *testing.T, when string) {
 	d.command(t, "apply", "-f", d.path("resources.yaml"))
 }
 
-// While twenty people wait at two servers the rules change: every one of them is told
+// While eight people wait at two servers the rules change: every one of them is told
 // no, on both servers, no code is issued, and no account stays. Once the rules permit
 // again all of them get in, with one account each.
 func TestRuleSetChangesWhilePeopleWait(t *testing.T) {
@@ -38,7 +38,7 @@ func TestRuleSetChangesWhilePeopleWait(t *testing.T) {
 	d.applyRuled(t, "user.email.endsWith('@example.com')")
 	hold, release := held()
 	d.proxy.Script(http.MethodPost, "/Users", slices.Repeat([]faultproxy.Fault{hold}, 1000)...)
-	const people = 20
+	const people = 8
 	waiting := make([]*arrival, people)
 	each := func(do func(t *testing.T, i int)) {
 		var cases []testCase

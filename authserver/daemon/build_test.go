@@ -28,7 +28,7 @@ var buildRoot string
 // scim2Connector builds the real connector once per run and returns its bytes.
 var scim2Connector = sync.OnceValues(func() ([]byte, error) {
 	out := filepath.Join(buildRoot, "scim2")
-	build := exec.Command("go", "build", "-o", out, "github.com/anteroom-id/anteroom/plugins/connectors/scim2/anteroom-connector-scim2")
+	build := exec.Command("go", "build", "-ldflags=-w", "-o", out, "github.com/anteroom-id/anteroom/plugins/connectors/scim2/anteroom-connector-scim2")
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build connector: %w: %s", err, text)
 	}
