@@ -68,20 +68,8 @@ func at(path string, id ID) string {
 
 // Mount serves the flow's pages.
 func (d *Driver) Mount(mux *http.ServeMux) {
-	cross := http.NewCrossOriginProtection()
 	handle := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-			err := cross.Check(r)
-			if err != nil {
-				err = errors.Join(session.ErrForm, err)
-			} else {
-				err = h(w, r)
-			}
-			if err != nil {
-				d.Error(w, r, err)
-			}
-		})
+		mux.HandleFunc(pattern, session.Guarded(maxFormBytes, h, d.Error))
 	}
 	handle("GET "+pathSignIn, d.showSignIn)
 	handle("POST "+pathSignIn, d.signIn)

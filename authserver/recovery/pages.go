@@ -41,18 +41,8 @@ const (
 
 // Mount serves the pages.
 func (p Pages) Mount(mux *http.ServeMux) {
-	cross := http.NewCrossOriginProtection()
 	handle := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-			err := cross.Check(r)
-			if err != nil {
-				err = errors.Join(session.ErrForm, err)
-			} else {
-				err = h(w, r)
-			}
-			p.failed(w, r, err)
-		})
+		mux.HandleFunc(pattern, session.Guarded(maxFormBytes, h, p.failed))
 	}
 	handle("GET "+PathAsk, p.showAsk)
 	handle("POST "+PathAsk, p.askReset)
@@ -66,7 +56,6 @@ func (p Pages) failed(w http.ResponseWriter, r *http.Request, err error) {
 	t := p.Pages.Texts(r, "")
 	throttled, busy := errors.AsType[*user.ThrottledError](err)
 	switch {
-	case err == nil:
 	case busy:
 		seconds := int(throttled.Wait.Seconds()) + 1
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))

@@ -90,20 +90,8 @@ const maxFormBytes = 16 << 10
 
 // Mount serves the pages.
 func (p Pages) Mount(mux *http.ServeMux) {
-	cross := http.NewCrossOriginProtection()
 	handle := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-			err := cross.Check(r)
-			if err != nil {
-				err = errors.Join(session.ErrForm, err)
-			} else {
-				err = h(w, r)
-			}
-			if err != nil {
-				p.SignIns.Error(w, r, err)
-			}
-		})
+		mux.HandleFunc(pattern, session.Guarded(maxFormBytes, h, p.SignIns.Error))
 	}
 	handle("GET "+pathAccount, p.signed(pathAccount, 0, p.showAccount))
 	handle("GET "+pathPassword, p.signed(pathPassword, 0, p.showPassword))

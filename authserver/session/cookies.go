@@ -114,6 +114,25 @@ func (b Browser) Token(purpose string) string {
 // malformed.
 var ErrForm = errors.New("form refused")
 
+// Guarded serves pages with forms of at most limit bytes. A request that a browser
+// sends from another site's page gets ErrForm instead of h. What h returns goes to
+// failed, unless it is nil.
+func Guarded(limit int64, h func(http.ResponseWriter, *http.Request) error, failed func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
+	cross := http.NewCrossOriginProtection()
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		err := cross.Check(r)
+		if err != nil {
+			err = errors.Join(ErrForm, err)
+		} else {
+			err = h(w, r)
+		}
+		if err != nil {
+			failed(w, r, err)
+		}
+	}
+}
+
 // FormToken is the name of the form field that holds the token.
 const FormToken = "token"
 
