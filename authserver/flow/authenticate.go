@@ -104,8 +104,7 @@ func (d *Driver) signInFailed(w http.ResponseWriter, r *http.Request, s SignIn, 
 	var throttled *user.ThrottledError
 	switch {
 	case errors.As(cause, &throttled):
-		seconds := int(throttled.Wait.Seconds()) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		seconds := web.RetryAfter(w, throttled.Wait)
 		return d.signInPage(w, r, s, registration, http.StatusTooManyRequests, login, texts.T("sign_in.throttled", "seconds", seconds))
 	case errors.Is(cause, user.ErrCredentials):
 		return d.signInPage(w, r, s, registration, http.StatusUnauthorized, login, texts.T("sign_in.wrong"))

@@ -81,8 +81,7 @@ func (d *Driver) codeFailed(w http.ResponseWriter, r *http.Request, s SignIn, ca
 	throttled, busy := errors.AsType[*user.ThrottledError](cause)
 	switch {
 	case busy:
-		seconds := int(throttled.Wait.Seconds()) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		seconds := web.RetryAfter(w, throttled.Wait)
 		return d.codePage(w, r, s, http.StatusTooManyRequests, texts.T("code.throttled", "seconds", seconds))
 	case errors.Is(cause, secondfactor.ErrCode):
 		return d.codePage(w, r, s, http.StatusUnauthorized, texts.T("problem.code_wrong"))

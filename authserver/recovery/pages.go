@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -57,8 +56,7 @@ func (p Pages) failed(w http.ResponseWriter, r *http.Request, err error) {
 	throttled, busy := errors.AsType[*user.ThrottledError](err)
 	switch {
 	case busy:
-		seconds := int(throttled.Wait.Seconds()) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		web.RetryAfter(w, throttled.Wait)
 		p.Pages.Message(w, t, web.MessagePage{Status: http.StatusTooManyRequests, Title: "recover.busy.title", Text: "recover.busy.text"})
 	case errors.Is(err, ErrLink):
 		p.Pages.Message(w, t, web.MessagePage{

@@ -48,8 +48,7 @@ func (p Pages) changePassword(w http.ResponseWriter, r *http.Request, v visit) e
 	var throttled *user.ThrottledError
 	switch {
 	case errors.As(err, &throttled):
-		seconds := int(throttled.Wait.Seconds()) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		seconds := web.RetryAfter(w, throttled.Wait)
 		return p.passwordPage(w, v, http.StatusTooManyRequests, fieldCurrent, v.texts.T("sign_in.throttled", "seconds", seconds))
 	case errors.Is(err, user.ErrCredentials):
 		return p.passwordPage(w, v, http.StatusUnprocessableEntity, fieldCurrent, v.texts.T("problem.password_wrong"))

@@ -110,8 +110,7 @@ func (p Pages) confirmFactor(w http.ResponseWriter, r *http.Request, v visit) er
 	throttled, busy := errors.AsType[*user.ThrottledError](err)
 	switch {
 	case busy:
-		seconds := int(throttled.Wait.Seconds()) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		seconds := web.RetryAfter(w, throttled.Wait)
 		return p.factorPage(w, r, v, http.StatusTooManyRequests, v.texts.T("code.throttled", "seconds", seconds))
 	case errors.Is(err, secondfactor.ErrCode):
 		return p.factorPage(w, r, v, http.StatusUnprocessableEntity, v.texts.T("problem.code_wrong"))

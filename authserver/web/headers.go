@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
 
 // FormTarget says where the forms of a page may lead.
 type FormTarget int
@@ -21,6 +25,14 @@ const (
 // else: no inline code, no frames around us.
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+
+// RetryAfter says in a header when to come back (RFC 9110, section 10.2.3), and
+// returns the same in seconds for the page: more than the wait, never less.
+func RetryAfter(w http.ResponseWriter, wait time.Duration) (seconds int) {
+	seconds = int(wait.Seconds()) + 1
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	return seconds
+}
 
 // SecureHeaders sets the headers every page has.
 func SecureHeaders(w http.ResponseWriter, forms FormTarget) {
