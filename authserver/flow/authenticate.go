@@ -59,7 +59,7 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, ok, err := d.authenticating(w, r, &s)
+	st, ok, err := d.arrived(w, r, &s, mayAuthenticate)
 	if err != nil || !ok {
 		return err
 	}
@@ -82,19 +82,6 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 		return d.askCode(w, r, s, u)
 	}
 	return d.authenticated(w, r, s, u, amrPassword)
-}
-
-// authenticating is where a sign-in stands whose user is about to be known; ok is
-// false when that is done already, in another tab or by a double click.
-func (d *Driver) authenticating(w http.ResponseWriter, r *http.Request, s *SignIn) (st State, ok bool, err error) {
-	if st, err = d.state(r, s); err != nil {
-		return st, false, err
-	}
-	if step := Next(st); !mayAuthenticate(step) {
-		d.elsewhere(w, r, *s, step)
-		return st, false, nil
-	}
-	return st, true, nil
 }
 
 // signInFailed shows the form again with what went wrong; the login stays, the

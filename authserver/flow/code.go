@@ -52,13 +52,8 @@ func (d *Driver) code(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, err := d.state(r, &s)
-	if err != nil {
+	if _, ok, err := d.arrived(w, r, &s, mayGiveCode); err != nil || !ok {
 		return err
-	}
-	if step := Next(st); !mayGiveCode(step) {
-		d.elsewhere(w, r, s, step)
-		return nil
 	}
 	u, err := d.Users.Get(r.Context(), s.Proven)
 	if errors.Is(err, provisioning.ErrUserNotFound) || err == nil && !u.Active() {

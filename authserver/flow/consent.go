@@ -73,14 +73,10 @@ func (d *Driver) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, err := d.state(r, &s)
-	if err != nil {
+	// It may have been answered already, or somebody else signed in meanwhile.
+	mayAnswer := func(step Step) bool { return mayConsent(step) && form.Get(paramUser) == string(s.User) }
+	if _, ok, err := d.arrived(w, r, &s, mayAnswer); err != nil || !ok {
 		return err
-	}
-	step := Next(st)
-	if !mayConsent(step) || form.Get(paramUser) != string(s.User) {
-		d.elsewhere(w, r, s, step) // answered already, or somebody else signed in meanwhile
-		return nil
 	}
 	allowed := form.Get(paramAnswer) == answerAllow
 	err = d.Tx.InTx(r.Context(), func(ctx context.Context) error {

@@ -164,15 +164,21 @@ func (d *Driver) reached(w http.ResponseWriter, r *http.Request, want func(Step)
 	if s, err = d.load(r, ID(r.URL.Query().Get(paramSignIn))); err != nil {
 		return s, st, false, err
 	}
-	if st, err = d.state(r, &s); err != nil {
-		return s, st, false, err
+	st, ok, err = d.arrived(w, r, &s, want)
+	return s, st, ok, err
+}
+
+// arrived is reached for a sign-in that is loaded already, as that of a form is.
+func (d *Driver) arrived(w http.ResponseWriter, r *http.Request, s *SignIn, want func(Step) bool) (st State, ok bool, err error) {
+	if st, err = d.state(r, s); err != nil {
+		return st, false, err
 	}
 	step := Next(st)
 	if want(step) {
-		return s, st, true, nil
+		return st, true, nil
 	}
-	d.elsewhere(w, r, s, step)
-	return s, st, false, nil
+	d.elsewhere(w, r, *s, step)
+	return st, false, nil
 }
 
 // elsewhere sends the browser to where its sign-in stands.

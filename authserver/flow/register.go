@@ -167,13 +167,8 @@ func (d *Driver) registering(w http.ResponseWriter, r *http.Request) (g registra
 		if g.signIn, err = d.load(r, id); err != nil {
 			return g, nil, false, err
 		}
-		st, err := d.state(r, &g.signIn)
-		if err != nil {
+		if _, ok, err = d.arrived(w, r, &g.signIn, mayAuthenticate); err != nil || !ok {
 			return g, nil, false, err
-		}
-		if step := Next(st); !mayAuthenticate(step) {
-			d.elsewhere(w, r, g.signIn, step)
-			return g, nil, false, nil
 		}
 		client = g.signIn.Request.Client
 	}

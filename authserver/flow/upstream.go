@@ -64,7 +64,7 @@ func (d *Driver) signInWith(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, ok, err := d.authenticating(w, r, &s)
+	st, ok, err := d.arrived(w, r, &s, mayAuthenticate)
 	if err != nil || !ok {
 		return err
 	}
@@ -99,7 +99,7 @@ func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, ok, err := d.authenticating(w, r, &s)
+	st, ok, err := d.arrived(w, r, &s, mayAuthenticate)
 	if err != nil || !ok {
 		return err
 	}
