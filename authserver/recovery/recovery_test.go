@@ -24,6 +24,7 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/provisioning/storetest"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -99,21 +100,6 @@ func (p people) ReplacePassword(ctx context.Context, id provisioning.UserID, has
 	return p.Service.ReplacePassword(ctx, id, hash)
 }
 
-// sealer ties a text to its row.
-type sealer struct{}
-
-func (sealer) Seal(plain, associated []byte) ([]byte, error) {
-	return slices.Concat(associated, []byte{0}, plain), nil
-}
-
-func (sealer) Open(sealed, associated []byte) ([]byte, error) {
-	plain, ok := strings.CutPrefix(string(sealed), string(associated)+"\x00")
-	if !ok {
-		return nil, errors.New("sealed for another row")
-	}
-	return []byte(plain), nil
-}
-
 func newStack(t *testing.T) *stack { return newStackOn(t, sqldbtest.SQLite(t, store.Migrations())) }
 
 func newStackOn(t *testing.T, db *sqldb.DB) *stack {
@@ -128,7 +114,7 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 	must(t, err)
 	s.service = recovery.New(recovery.Options{
 		Issuer: "https://login.example.com", Tokens: store.MailTokens{DB: db}, Requests: store.MailRequests{DB: db}, Users: people{s.users, s},
-		Sealer: sealer{}, Tx: db, Mailer: s, Texts: pages.TextsIn, Log: log, Now: s.Now,
+		Sealer: storetest.Sealer{}, Tx: db, Mailer: s, Texts: pages.TextsIn, Log: log, Now: s.Now,
 	})
 	mux := http.NewServeMux()
 	recovery.Pages{

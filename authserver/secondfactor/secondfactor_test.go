@@ -1,10 +1,8 @@
 package secondfactor_test
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,22 +16,8 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/provisioning/storetest"
 )
-
-// sealer stands for encryption: it ties a text to its row.
-type sealer struct{}
-
-func (sealer) Seal(plain, associated []byte) ([]byte, error) {
-	return slices.Concat(associated, []byte{0}, plain), nil
-}
-
-func (sealer) Open(sealed, associated []byte) ([]byte, error) {
-	plain, ok := bytes.CutPrefix(sealed, append(slices.Clone(associated), 0))
-	if !ok {
-		return nil, errors.New("sealed for another row")
-	}
-	return plain, nil
-}
 
 type fixture struct {
 	*secondfactor.Service
@@ -53,7 +37,7 @@ func newFixture(t *testing.T, db *sqldb.DB) *fixture {
 	}
 	factors := store.SecondFactors{DB: db}
 	limits := &user.Service{Throttle: store.Throttle{DB: db}, Tx: db, Now: clock, Log: slog.New(slog.DiscardHandler)}
-	f.Service = &secondfactor.Service{Store: factors, Codes: factors, Limits: limits, Sealer: sealer{}, Tx: db, Issuer: "login.example.com", Now: clock}
+	f.Service = &secondfactor.Service{Store: factors, Codes: factors, Limits: limits, Sealer: storetest.Sealer{}, Tx: db, Issuer: "login.example.com", Now: clock}
 	return f
 }
 

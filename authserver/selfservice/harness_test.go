@@ -1,13 +1,10 @@
 package selfservice_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +21,7 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
+	"github.com/anteroom-id/anteroom/provisioning/storetest"
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
@@ -107,21 +105,6 @@ func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
 	return p.sessions.EndAllOf(ctx, id)
 }
 
-// sealer stands for encryption.
-type sealer struct{}
-
-func (sealer) Seal(plain, associated []byte) ([]byte, error) {
-	return slices.Concat(associated, []byte{0}, plain), nil
-}
-
-func (sealer) Open(sealed, associated []byte) ([]byte, error) {
-	plain, ok := bytes.CutPrefix(sealed, append(slices.Clone(associated), 0))
-	if !ok {
-		return nil, errors.New("sealed for another row")
-	}
-	return plain, nil
-}
-
 // accounts are the same for everybody.
 type accounts []provisioning.Account
 
@@ -159,7 +142,7 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 	must(t, err)
 	factors := store.SecondFactors{DB: db}
 	factor := &secondfactor.Service{
-		Store: factors, Codes: factors, Limits: s.users, Sealer: sealer{}, Tx: db, Issuer: "login.example.com", Now: s.clock.Now,
+		Store: factors, Codes: factors, Limits: s.users, Sealer: storetest.Sealer{}, Tx: db, Issuer: "login.example.com", Now: s.clock.Now,
 	}
 	driver := &flow.Driver{
 		SecondFactor: factor,

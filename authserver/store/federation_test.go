@@ -15,18 +15,9 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 )
 
-func newSealer(t *testing.T) *keys.Sealer {
-	t.Helper()
-	text, err := keys.GenerateKeyset()
-	must(t, err)
-	sealer, err := keys.NewSealer(text)
-	must(t, err)
-	return sealer
-}
-
 func TestUpstreamRoundTrip(t *testing.T) {
 	onEach(t, func(t *testing.T, db *sqldb.DB) {
-		s, want := store.Upstreams{DB: db, Sealer: newSealer(t)}, federation.New("corp")
+		s, want := store.Upstreams{DB: db, Sealer: keySealer(t)}, federation.New("corp")
 		want.Issuer, want.ClientID, want.ClientSecret, want.Domains, want.JIT = "https://a.example", "c", "s3cret", []string{"a.example"}, federation.JITOn
 		want.UserInfo, want.Enabled, want.Revision = true, false, 1
 		for range 2 { // the second time there is nothing to write
@@ -55,7 +46,7 @@ func TestUpstreamRoundTrip(t *testing.T) {
 
 func TestAttemptIsTakenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, db *sqldb.DB) {
-		s := store.Attempts{DB: db, Sealer: newSealer(t)}
+		s := store.Attempts{DB: db, Sealer: keySealer(t)}
 		want := federation.Attempt{ID: "a", SignIn: "s", Upstream: "corp", Nonce: "n", Verifier: "v", Fresh: true, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
 		must(t, s.Insert(t.Context(), want))
 		got, err := s.Take(t.Context(), "a")
