@@ -40,16 +40,9 @@ func TestLimitsAreAppliedAndEnd(t *testing.T) {
 	if got := apply(t, b, with); got != "no changes\n" {
 		t.Errorf("second apply:\n%s", got)
 	}
-	doc, err := b.Export(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := doc.YAML()
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := exported(t, b)
 	for _, want := range []string{"max_concurrency: 2", "rate_per_minute: 90", "maintenance: true"} {
-		if !strings.Contains(string(text), want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("export lacks %q:\n%s", want, text)
 		}
 	}

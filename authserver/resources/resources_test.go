@@ -49,6 +49,30 @@ func apply(t *testing.T, b *Backend, text string) string {
 	return out.String()
 }
 
+// exported returns the export as text.
+func exported(t *testing.T, b *Backend) string {
+	t.Helper()
+	doc, err := b.Export(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := doc.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// appliesAgain returns the export, and checks that applying it changes nothing.
+func appliesAgain(t *testing.T, b *Backend) string {
+	t.Helper()
+	text := exported(t, b)
+	if got := apply(t, b, text); got != "no changes\n" {
+		t.Errorf("apply of the export:\n%s\nof\n%s", got, text)
+	}
+	return text
+}
+
 func TestApplyTwiceChangesNothing(t *testing.T) {
 	b, m := newBackend(t)
 	first := apply(t, b, example)
@@ -81,18 +105,8 @@ func TestUserIsComparedAsStored(t *testing.T) {
 func TestExportAppliesWithoutChange(t *testing.T) {
 	b, _ := newBackend(t)
 	apply(t, b, example)
-	doc, err := b.Export(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := doc.YAML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := apply(t, b, string(text)); got != "no changes\n" {
-		t.Errorf("apply of the export:\n%s\nof\n%s", got, text)
-	}
-	if strings.Contains(string(text), "tok-1") {
+	text := appliesAgain(t, b)
+	if strings.Contains(text, "tok-1") {
 		t.Error("the export shows a secret")
 	}
 }
@@ -159,17 +173,7 @@ func TestEveryOptionOfABinding(t *testing.T) {
 	if got := apply(t, b, text); got != "no changes\n" {
 		t.Errorf("second apply:\n%s", got)
 	}
-	doc, err := b.Export(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	exported, err := doc.YAML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := apply(t, b, string(exported)); got != "no changes\n" {
-		t.Errorf("apply of the export:\n%s\nof\n%s", got, exported)
-	}
+	appliesAgain(t, b)
 }
 
 // The default bindings are removed when they are left out of a list, and left
