@@ -230,7 +230,7 @@ func (q question) request(app rules.App) *rules.Request {
 		User: rules.User{
 			ID: string(p.ID), Username: p.Login, Email: p.Email, EmailVerified: p.EmailVerified, GivenName: p.GivenName,
 			FamilyName: p.FamilyName, Name: p.Name, Locale: p.Locale, PhoneNumber: p.PhoneNumber, Active: p.Active,
-			Source: p.Source, Groups: p.Groups, Roles: p.Claims[claimRoles], Claims: p.Claims,
+			Source: p.Source, Groups: p.Groups, Roles: p.Claims[rules.ClaimRoles], Claims: p.Claims,
 		},
 		App: app, Operation: rules.OperationCreate, Trigger: q.trigger, Now: q.now,
 		Connector: rules.Connector{Name: string(q.binding.Target), Type: q.connector, Binding: string(q.binding.Client) + "/" + string(q.binding.Target)},
@@ -256,9 +256,6 @@ func (a Account) madeSince(since time.Time) bool {
 	made := a.Outcome == OutcomeCreated || a.Outcome == OutcomeAdopted
 	return !since.IsZero() && made && a.Usable() && !a.UpdatedAt.Before(since)
 }
-
-// claimRoles is the claim that has a user's roles.
-const claimRoles = "roles"
 
 // summary names what decided, for an admin, on one line.
 func (a answer) summary() string {

@@ -33,9 +33,6 @@ type person struct {
 	Claims        map[string][]string
 }
 
-// claimRoles is the claim that rules know as the roles of a user.
-const claimRoles = "roles"
-
 func personVariable() cel.EnvOption {
 	return func(env *cel.Env) (*cel.Env, error) {
 		env, err := cel.Types(cel.NativeTypeFor[person](cel.NativeTypeAlias("User"), types.ParseStructField(expression.FieldName)))(env)
@@ -60,7 +57,7 @@ func (m *Mapping) subject(p Profile) *subject {
 	s := &subject{Profile: p, tables: m.tables, person: person{
 		ID: p.ID, Username: p.Login, Login: p.Login, Email: p.Email, EmailVerified: p.EmailVerified, GivenName: p.GivenName,
 		FamilyName: p.FamilyName, Name: p.Name, Locale: p.Locale, PhoneNumber: p.PhoneNumber, Active: p.Active,
-		Groups: p.Groups, Roles: p.Claims[claimRoles], Claims: p.Claims,
+		Groups: p.Groups, Roles: p.Claims[rules.ClaimRoles], Claims: p.Claims,
 	}}
 	s.over = rules.TooLarge(&rules.Request{User: rules.User{
 		ID: p.ID, Username: p.Login, Email: p.Email, GivenName: p.GivenName, FamilyName: p.FamilyName, Name: p.Name,

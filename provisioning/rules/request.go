@@ -23,6 +23,9 @@ type Request struct {
 	Now       time.Time // in the time zone of the rule set
 }
 
+// ClaimRoles is the claim that has a user's roles.
+const ClaimRoles = "roles"
+
 // User is the person the account is for.
 type User struct {
 	ID            string
@@ -76,6 +79,11 @@ const (
 	TriggerReconcile Trigger = "reconcile"
 	TriggerSimulate  Trigger = "simulate"
 )
+
+// Triggers returns every trigger, in the order of their constants.
+func Triggers() []Trigger {
+	return []Trigger{TriggerJIT, TriggerChange, TriggerRetry, TriggerReconcile, TriggerSimulate}
+}
 
 // Account is what is known of the user's account in the target.
 type Account struct {

@@ -99,6 +99,15 @@ func TestEverythingCanBeSaid(t *testing.T) {
 	look("Request", reflect.ValueOf(f.Cases[0].Request))
 }
 
+func TestEveryTriggerCanBeSaid(t *testing.T) {
+	for _, trigger := range rules.Triggers() {
+		f, err := Parse(strings.Replace(everything, "trigger: retry", "trigger: "+string(trigger), 1))
+		if err != nil || f.Cases[0].Request.Trigger != trigger {
+			t.Errorf("%s: %v, %v", trigger, f.Cases, err)
+		}
+	}
+}
+
 // TestProblems shows that everything wrong with a file is found at once, where it is.
 func TestProblems(t *testing.T) {
 	_, err := Parse(`rule_set: {file: a.yaml, template: group_based, langauge: cel}
@@ -127,7 +136,7 @@ cases:
 7:55: groups must be a list
 7:70: must be a text; put it in quotes
 7:89: must be an address such as 10.1.2.3
-7:106: must be jit, retry, reconcile or simulate
+7:106: must be jit, change, retry, reconcile or simulate
 7:120: must be a time such as 2026-06-01T09:30:00Z
 8:42: an application must be a mapping
 8:54: unknown field "nmae"; a target has binding, name, type

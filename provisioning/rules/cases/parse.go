@@ -211,10 +211,8 @@ func (r *reader) ip(n ast.Node) netip.Addr {
 
 func (r *reader) trigger(n ast.Node) rules.Trigger {
 	trigger := rules.Trigger(r.Text(n))
-	switch trigger {
-	case rules.TriggerJIT, rules.TriggerRetry, rules.TriggerReconcile, rules.TriggerSimulate:
-	default:
-		r.Node(n, "must be jit, retry, reconcile or simulate")
+	if !slices.Contains(rules.Triggers(), trigger) {
+		r.Node(n, "must be jit, change, retry, reconcile or simulate")
 	}
 	return trigger
 }
