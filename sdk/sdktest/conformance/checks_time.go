@@ -61,8 +61,9 @@ func (s *Session) delayed(ctx context.Context, do func() error) (ended <-chan er
 	before := s.requests()
 	done := make(chan error, 1)
 	go func() {
-		defer stop()
-		done <- do()
+		err := do()
+		stop() // first: whoever hears of the end may send the next request
+		done <- err
 	}()
 	arrived, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
