@@ -166,7 +166,7 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 			"kind", failure.Kind, "attempt", l.Account.Attempts)
 	}
 	e.Notifier.Notify(l.Account.User)
-	if err := e.Health.Observe(ctx, l.Account.Target, r.observed(failure, stopped), e.Now()); err != nil {
+	if err := e.Health.Observe(ctx, l.Account.Target, r.observed(failure, stopped || r.superseded(ctx, failure)), e.Now()); err != nil {
 		return fmt.Errorf("run account: %w", err)
 	}
 	return nil
@@ -177,9 +177,20 @@ func (e *Engine) Run(ctx context.Context, l Lease) error {
 // the result and keeps the record of the attempt.
 var errOverslept = &sdk.Error{Kind: sdk.KindTransient, Effect: sdk.EffectNone, Message: "the lease ended before the run did"}
 
+// superseded reports whether a run failed whose target has changed meanwhile. The
+// connection is replaced under such runs, however well the target is: that many of
+// them fail at once is no outage, and says nothing of the target as it is now.
+func (r *run) superseded(ctx context.Context, failure *sdk.Error) bool {
+	if failure == nil {
+		return false
+	}
+	now, err := r.Store.Get(ctx, r.account.Target)
+	return err == nil && now.Revision != r.target.Revision
+}
+
 // observed is what the run says about its target: nothing when we stopped it
-// ourselves. A connector that could not be opened was not a call that the target
-// answered, but as good as one it did not.
+// ourselves, or the target changed. A connector that could not be opened was not a
+// call that the target answered, but as good as one it did not.
 func (r *run) observed(failure *sdk.Error, stopped bool) Observation {
 	o := Observation{Probe: r.lease.Probe, Repeated: r.lease.Account.Kind != "" || r.lease.Account.Attempts > 1}
 	if stopped {

@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -245,6 +246,44 @@ func TestStoppedRunsOpenNothing(t *testing.T) {
 	if h := l.health(); h != (provisioning.Health{}) {
 		t.Errorf("stopped runs changed the health: %+v", h)
 	}
+}
+
+// A change of the target cuts off the runs that began before it. That is no outage,
+// and they are tried again soon.
+func TestChangedTargetOpensNothing(t *testing.T) {
+	each(t, func(l *lab) {
+		const people = 8
+		for i := range people {
+			user := provisioning.UserID(fmt.Sprintf("user%d", i))
+			l.person(user)
+			l.start(user)
+		}
+		var begun, ended sync.WaitGroup
+		begun.Add(people)
+		changed := make(chan struct{})
+		l.world.before = func(string) error {
+			begun.Done()
+			<-changed
+			return down()
+		}
+		for _, lease := range l.claim("w") {
+			ended.Go(func() {
+				if err := l.engine.Run(l.Context(), lease); err != nil {
+					l.Error(err)
+				}
+			})
+		}
+		begun.Wait()
+		l.target(func(t *provisioning.Target) { t.Config = []byte(`{"timeout":"9s"}`) })
+		close(changed)
+		ended.Wait()
+		if h := l.health(); h != (provisioning.Health{}) {
+			l.Errorf("runs that a change cut off changed the health: %+v", h)
+		}
+		if wait := l.account("user0").NextAttemptAt.Sub(l.Now()); wait > 5*time.Second {
+			l.Errorf("tried again in %s", wait)
+		}
+	})
 }
 
 // Who waits at a sign-in waits through one retry, ahead of the background; after
