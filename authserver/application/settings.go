@@ -13,6 +13,9 @@ type Settings struct {
 	// 2.1.1 wants it to use a nonce then). A code that was asked for with a challenge
 	// still needs its verifier.
 	PKCEOptional bool `yaml:"pkce_optional,omitempty" json:"pkce_optional,omitempty"`
+	// RequirePushedRequests refuses authorization requests that were not pushed (RFC
+	// 9126 section 6).
+	RequirePushedRequests bool `yaml:"require_pushed_authorization_requests,omitempty" json:"require_pushed_authorization_requests,omitempty"`
 	// Consent says whether people are asked before the application learns of them.
 	Consent Consent `yaml:"consent,omitempty" json:"consent,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
@@ -56,6 +59,9 @@ func (a Application) checkSettings(p *Problems) {
 	}
 	if a.PKCEOptional && a.AuthMethod == AuthNone {
 		p.add("pkce_optional", "is for applications with a secret")
+	}
+	if a.RequirePushedRequests && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) {
+		p.add("require_pushed_authorization_requests", "is for applications with the grant type authorization_code")
 	}
 	if a.BackchannelLogoutURI != "" {
 		if err := checkWebURI(a.BackchannelLogoutURI); err != nil {

@@ -19,8 +19,12 @@ func TestSettings(t *testing.T) {
 		"logout, both": {func(a *application.Application) {
 			a.BackchannelLogoutURI, a.FrontchannelLogoutURI = "https://backend.example/out", "https://payroll.example.com/front?x=1"
 		}, nil},
-		"consent":       {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
-		"no consent":    {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
+		"consent":         {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
+		"no consent":      {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
+		"pushed requests": {func(a *application.Application) { a.RequirePushedRequests = true }, nil},
+		"pushed requests, machine": {func(a *application.Application) {
+			a.RequirePushedRequests, a.GrantTypes = true, []string{"client_credentials"}
+		}, []string{"require_pushed_authorization_requests"}},
 		"PKCE optional": {func(a *application.Application) { a.PKCEOptional = true }, nil},
 		"PKCE optional, public": {func(a *application.Application) {
 			a.PKCEOptional, a.AuthMethod, a.SecretHash = true, application.AuthNone, ""

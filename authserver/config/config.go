@@ -40,6 +40,10 @@ type Config struct {
 	KeepAttempts, KeepDecisions time.Duration
 	// KeyAge is how old a signing key becomes before the next one is made.
 	KeyAge time.Duration
+	// PushedLifetime is how long a pushed authorization request can be begun.
+	PushedLifetime time.Duration
+	// RequirePushed refuses authorization requests that were not pushed.
+	RequirePushed bool
 	// Lease is how long a worker holds an account without a sign of life: the
 	// longest that the work of a server that was killed waits for another.
 	Lease time.Duration
@@ -112,6 +116,8 @@ func keys() []key {
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},
 		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
 		{path: "keys.rotate_every", def: "90d", help: "days after which keys that sign tokens are replaced, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeyAge })},
+		{path: "pushed_requests.lifetime", def: "90s", help: "how long a pushed authorization request can be begun, 10s to 9m", set: setPushedLifetime},
+		{path: "pushed_requests.required", def: "false", help: "true refuses authorization requests that were not pushed, of every application", set: setRequirePushed},
 		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
 		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
 		{path: "outbound.allow_networks", help: "networks that addresses of applications and upstreams may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},

@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
-		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, Lease: 30 * time.Second,
+		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, PushedLifetime: 90 * time.Second, Lease: 30 * time.Second,
 		ProxyHeader: "x-forwarded-for",
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" || err != nil {
@@ -107,6 +107,23 @@ func TestLease(t *testing.T) {
 		if (err == nil) != (want > 0) || err == nil && c.Lease != want {
 			t.Errorf("provisioning.lease: %q = %s, %v, want %s", value, c.Lease, err, want)
 		}
+	}
+}
+
+func TestPushedRequests(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": 90 * time.Second, "10s": 10 * time.Second, "9m": 9 * time.Minute, "9s": 0, "9m1s": 0, "90": 0, "10500ms": 0} {
+		c, err := Parse([]byte(minimal), env("ANTEROOM_PUSHED_REQUESTS_LIFETIME", value))
+		if (err == nil) != (want > 0) || err == nil && c.PushedLifetime != want {
+			t.Errorf("pushed_requests.lifetime: %q = %s, %v, want %s", value, c.PushedLifetime, err, want)
+		}
+	}
+	for value, want := range map[string]bool{"": false, "false": false, "true": true} {
+		if c, err := Parse([]byte(minimal), env("ANTEROOM_PUSHED_REQUESTS_REQUIRED", value)); err != nil || c.RequirePushed != want {
+			t.Errorf("pushed_requests.required: %q = %v, %v", value, c.RequirePushed, err)
+		}
+	}
+	if _, err := Parse([]byte(minimal), env("ANTEROOM_PUSHED_REQUESTS_REQUIRED", "yes")); err == nil || !strings.Contains(err.Error(), "ANTEROOM_PUSHED_REQUESTS_REQUIRED") {
+		t.Errorf("pushed_requests.required: yes: %v", err)
 	}
 }
 

@@ -24,6 +24,9 @@ type AuthorizeRequest struct {
 	MaxAge    *time.Duration
 	LoginHint string
 	UILocales string
+	// Pushed names the pushed request this one is, for package op; nil if it was not
+	// pushed.
+	Pushed []byte
 	// Return is a path of this server, for a sign-in that no application asked for:
 	// the user wants a page of ours. Such a sign-in has no Client, is never issued,
 	// and ends by going there.

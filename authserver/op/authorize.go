@@ -46,7 +46,8 @@ type authorization struct {
 	client      *client
 	form        url.Values // only known parameters, each once and not empty
 	redirectURI string
-	repeated    string // a parameter that is there more than once; "" if none is
+	repeated    string    // a parameter that is there more than once; "" if none is
+	pushed      TokenHash // of the request_uri it was pushed under; "" if it was not
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 3.1).
@@ -56,7 +57,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		p.errorPage(w, r, fail, flow.NewReference())
 		return
 	}
-	req, fail := p.checkAuthorization(r.Context(), a)
+	fail = p.checkPushed(a)
+	var req flow.AuthorizeRequest
+	if fail == nil {
+		req, fail = p.checkAuthorization(r.Context(), a)
+	}
 	if fail != nil {
 		p.redirectError(w, r, a, fail)
 		return
@@ -98,6 +103,9 @@ func (p *Provider) readAuthorization(w http.ResponseWriter, r *http.Request) (au
 	}
 	if len(values["client_id"]) > 1 || len(values["redirect_uri"]) > 1 {
 		return authorization{}, badRequest(codeInvalidRequest, "The parameter client_id or redirect_uri is repeated.")
+	}
+	if isPushed(values) {
+		return p.continuePushed(r.Context(), values)
 	}
 	a, fail := p.verifyTarget(r.Context(), pick(values, authorizeParams()))
 	if fail != nil {
@@ -165,7 +173,7 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 	return flow.AuthorizeRequest{
 		Client: a.client.app.ClientID, Form: a.form, RedirectURI: a.redirectURI, Scopes: ar.GetRequestedScopes(),
 		Asks:   claims.scopes(a.client, ar.GetRequestedScopes()),
-		Prompt: prompt, MaxAge: maxAge, LoginHint: a.form.Get("login_hint"), UILocales: a.form.Get("ui_locales"),
+		Pushed: a.pushed.bytes(), Prompt: prompt, MaxAge: maxAge, LoginHint: a.form.Get("login_hint"), UILocales: a.form.Get("ui_locales"),
 	}, nil
 }
 
@@ -187,7 +195,7 @@ func checkUnsupported(a authorization) *protocolError {
 	case a.form.Has("request"):
 		return badRequest(codeRequestNotSupported, "Request objects are not supported.")
 	case a.form.Has("request_uri"):
-		return badRequest(codeRequestURINotSupported, "Request objects are not supported.")
+		return badRequest(codeRequestURINotSupported, "The request_uri is not one of a request that was pushed here.")
 	case a.form.Has("registration"):
 		return badRequest(codeRegistrationUnsupported, "The parameter registration is not supported.")
 	default:

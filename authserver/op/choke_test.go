@@ -376,9 +376,9 @@ func TestConfigIsComplete(t *testing.T) {
 		"GrantTypeJWTBearerCanSkipClientAuth": "not registered", "GrantTypeJWTBearerIDOptional": "not registered",
 		"GrantTypeJWTBearerIssuedDateOptional": "not registered", "HTTPClient": "only used by fetchers we replace",
 		"AuthorizeEndpointHandlers": "newFosite sets them", "TokenEndpointHandlers": "newFosite sets them",
-		"TokenIntrospectionHandlers": "none", "RevocationHandlers": "none", "PushedAuthorizeEndpointHandlers": "none",
+		"TokenIntrospectionHandlers": "none", "RevocationHandlers": "none", "PushedAuthorizeEndpointHandlers": "pushed requests are ours",
 		"RotatedGlobalSecrets": "none yet", "PushedAuthorizeRequestURIPrefix": "has a default that is not written",
-		"PushedAuthorizeContextLifespan": "has a default that is not written", "IsPushedAuthorizeEnforced": "no PAR",
+		"PushedAuthorizeContextLifespan": "has a default that is not written", "IsPushedAuthorizeEnforced": "checkPushed decides by application",
 	}
 	config := reflect.ValueOf(*newConfig("https://op.example", DefaultLifetimes(), []byte("x"), (&Provider{}).authenticate))
 	for i := range config.NumField() {

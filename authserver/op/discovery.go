@@ -41,9 +41,11 @@ type metadata struct {
 	RequestParameter       bool                     `json:"request_parameter_supported"`
 	RequestURIParameter    bool                     `json:"request_uri_parameter_supported"`
 	RequestURIRegistration bool                     `json:"require_request_uri_registration"`
+	PushedEndpoint         string                   `json:"pushed_authorization_request_endpoint"`
+	RequirePushed          bool                     `json:"require_pushed_authorization_requests"`
 }
 
-func newMetadata(issuer string) metadata {
+func newMetadata(issuer string, requirePushed bool) metadata {
 	return metadata{
 		Issuer:                issuer,
 		AuthorizationEndpoint: issuer + PathAuthorize,
@@ -53,6 +55,8 @@ func newMetadata(issuer string) metadata {
 		RevocationEndpoint:    issuer + PathRevoke,
 		EndSessionEndpoint:    issuer + PathLogout,
 		JWKSURI:               issuer + PathKeys,
+		PushedEndpoint:        issuer + PathPushed,
+		RequirePushed:         requirePushed,
 		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         responseModes(),

@@ -28,6 +28,7 @@ const (
 	codeLoginRequired           = "login_required"
 	codeRequestNotSupported     = "request_not_supported"
 	codeRequestURINotSupported  = "request_uri_not_supported"
+	codeInvalidRequestURI       = "invalid_request_uri"
 	codeRegistrationUnsupported = "registration_not_supported"
 	codeUnmetRequirements       = "unmet_authentication_requirements" // of the OpenID extension of that name
 )

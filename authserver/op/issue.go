@@ -108,6 +108,9 @@ func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn)
 		if err != nil {
 			return err
 		}
+		if err := p.usePushed(ctx, s); err != nil {
+			return err
+		}
 		return p.signIns.Issued(ctx, s, permit, answer)
 	})
 	if errors.Is(err, ErrGrantExists) {

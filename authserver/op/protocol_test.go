@@ -84,7 +84,7 @@ func TestErrorsGoToTheApplication(t *testing.T) {
 	}{
 		"request object":        {authorizeForm("request", "eyJ"), "request_not_supported"},
 		"request uri":           {authorizeForm("request_uri", "https://evil.example/r"), "request_uri_not_supported"},
-		"pushed request":        {authorizeForm("request_uri", "urn:ietf:params:oauth:request_uri:x"), "request_uri_not_supported"},
+		"other request URN":     {authorizeForm("request_uri", "urn:ietf:params:oauth:other:x"), "request_uri_not_supported"},
 		"registration":          {authorizeForm("registration", "{}"), "registration_not_supported"},
 		"no response type":      {authorizeForm("response_type", ""), "invalid_request"},
 		"implicit":              {authorizeForm("response_type", "id_token token"), "unsupported_response_type"},

@@ -27,6 +27,7 @@ const (
 	PathResume         = flow.ResumePath
 	PathToken          = "/oauth2/token"
 	PathUserinfo       = "/oauth2/userinfo"
+	PathPushed         = "/oauth2/par"
 	PathIntrospect     = "/oauth2/introspect"
 	PathRevoke         = "/oauth2/revoke"
 	PathLogout         = "/oauth2/logout"
@@ -135,11 +136,12 @@ type KeySet interface {
 	Public() jose.JSONWebKeySet
 }
 
-// Options are the parts of a Provider. All but the last three are required.
+// Options are the parts of a Provider. All from AdminClient on may be left out.
 type Options struct {
 	Issuer       string // an absolute URL without path, query or trailing slash
 	Applications Applications
 	Store        Store
+	Pushed       PushedStore
 	Keys         KeySet
 	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
 	SignIns      SignIns
@@ -152,7 +154,12 @@ type Options struct {
 	Now          func() time.Time
 	// AdminClient is Anteroom's own application, which no target may lock out.
 	AdminClient provisioning.ClientID
-	Lifetimes   Lifetimes // the zero value takes DefaultLifetimes
+	// PushedLifetime is how long a pushed request can be begun; 0 takes
+	// DefaultPushedLifetime.
+	PushedLifetime time.Duration
+	// RequirePushed refuses requests that were not pushed, of every application.
+	RequirePushed bool
+	Lifetimes     Lifetimes // the zero value takes DefaultLifetimes
 	// Hold is how long a refresh waits for accounts it needs before it answers 503;
 	// 0 takes DefaultHold.
 	Hold time.Duration
@@ -163,24 +170,27 @@ const DefaultHold = 2 * time.Second
 
 // Provider is the OpenID Connect provider.
 type Provider struct {
-	issuer      string
-	apps        Applications
-	store       *fositeStore
-	keys        KeySet
-	tokens      Store
-	fosite      *fosite.Fosite
-	strategy    *chokePoint
-	signIns     SignIns
-	signOuts    SignOuts
-	gate        Gate
-	users       provisioning.Users
-	accounts    Accounts
-	pages       Pages
-	log         *slog.Logger
-	now         func() time.Time
-	adminClient provisioning.ClientID
-	hold        time.Duration
-	metadata    metadata
+	issuer         string
+	apps           Applications
+	store          *fositeStore
+	keys           KeySet
+	tokens         Store
+	fosite         *fosite.Fosite
+	strategy       *chokePoint
+	signIns        SignIns
+	signOuts       SignOuts
+	gate           Gate
+	users          provisioning.Users
+	accounts       Accounts
+	pages          Pages
+	log            *slog.Logger
+	now            func() time.Time
+	adminClient    provisioning.ClientID
+	hold           time.Duration
+	pushed         PushedStore
+	pushedLifetime time.Duration
+	requirePushed  bool
+	metadata       metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
 	decoyHash string
 }
@@ -196,7 +206,8 @@ func New(o Options) (*Provider, error) {
 	p := &Provider{
 		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
-		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer),
+		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer, o.RequirePushed),
+		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
@@ -208,7 +219,7 @@ func New(o Options) (*Provider, error) {
 
 func (o Options) check() error {
 	missing := map[string]bool{
-		"Applications": o.Applications == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
+		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
 		"SignOuts": o.SignOuts == nil,
 		"Gate":     o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil,
@@ -222,7 +233,7 @@ func (o Options) check() error {
 	if len(o.TokenKey) != hmacKeyBytes {
 		errs = append(errs, fmt.Errorf("TokenKey must have %d bytes", hmacKeyBytes))
 	}
-	return errors.Join(append(errs, checkIssuer(o.Issuer), o.Lifetimes.check())...)
+	return errors.Join(append(errs, checkIssuer(o.Issuer), o.Lifetimes.check(), checkPushedLifetime(o.PushedLifetime))...)
 }
 
 // checkIssuer wants an origin: the well-known paths and cookies hang on it.
@@ -248,6 +259,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+PathToken, p.token)
 	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)
 	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
+	mux.HandleFunc("POST "+PathPushed, p.push)
 	mux.HandleFunc("POST "+PathIntrospect, p.introspect)
 	mux.HandleFunc("POST "+PathRevoke, p.revoke)
 	mux.HandleFunc("GET "+PathLogout, p.logout)

@@ -307,7 +307,7 @@ func public() application.Application {
 	return app
 }
 
-func newServer(t testing.TB, db *sqldb.DB) *server {
+func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server {
 	t.Helper()
 	clk := &clock{}
 	s := &server{db: db, store: &store.OAuth{DB: db}, clock: clk, ledger: &ledger{db: db}, log: &strings.Builder{}}
@@ -323,12 +323,16 @@ func newServer(t testing.TB, db *sqldb.DB) *server {
 		gate: gate, now: clk.Now, step: flow.Step{Action: flow.ActionIssue},
 		rows: map[flow.ID]flow.SignIn{}, answers: map[flow.ID]string{}, ended: map[flow.ID]bool{},
 	}
-	p, err := op.New(op.Options{
-		Issuer: issuer, Applications: s.apps, Store: s.store, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
+	o := op.Options{
+		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
 		Hold: time.Millisecond,
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	p, err := op.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

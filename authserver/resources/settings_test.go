@@ -15,6 +15,7 @@ const everySetting = `applications:
   redirect_uris: [https://payroll.example/cb]
   post_logout_redirect_uris: [https://payroll.example/out]
   pkce_optional: true
+  require_pushed_authorization_requests: true
   consent: ask
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front

@@ -34,6 +34,7 @@ var rowsOf = map[int]string{
 		INSERT INTO recovery_code (user_id, hash) VALUES ('u1', 'h1')`,
 	12: `INSERT INTO federated_identity (issuer, subject, user_id, created_at) VALUES ('https://up', 's', 'u1', 1700000000000018);
 		UPDATE users SET source = 'up' WHERE id = 'u1'`,
+	13: `INSERT INTO pushed_request (hash, client_id, form, expires_at, keep_until) VALUES ('h1', 'app', '{}', 1700000000000019, 1700000000000020)`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -57,7 +58,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}
