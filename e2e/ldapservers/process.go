@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io/fs"
 	"math/big"
 	"net"
@@ -21,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const startTimeout = 30 * time.Second
@@ -140,6 +143,29 @@ func run(t testing.TB, cmd *exec.Cmd, addr string) (pid int) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s does not listen: %v", cmd.Path, err)
+		}
+	}
+}
+
+// Freeze stops the server's process and returns when all of its threads have
+// stopped: until then it might still answer. What it returns lets it go on.
+func (s Server) Freeze(t testing.TB) (thaw func()) {
+	t.Helper()
+	if err := unix.Kill(s.Pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, s.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := unix.Kill(s.Pid, unix.SIGCONT); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

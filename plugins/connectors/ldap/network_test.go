@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"syscall"
 	"testing"
 	"time"
 
@@ -266,18 +265,14 @@ func faultsOfRealServer(t *testing.T, direct ldap.Config, s ldapservers.Server) 
 		lookup(t, target, "login", "nobody")
 	})
 	t.Run("stopped", func(t *testing.T) {
-		if err := syscall.Kill(s.Pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		thaw := s.Freeze(t)
 		for verb, run := range verbs(target) {
 			err := wantInTime(t, run, false)
 			if sdk.AsError(err) == nil {
 				t.Errorf("%s: a stopped server answered", verb)
 			}
 		}
-		if err := syscall.Kill(s.Pid, syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
+		thaw()
 		lookup(t, target, "login", "nobody")
 	})
 }
