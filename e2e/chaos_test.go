@@ -86,8 +86,8 @@ func (c *chaos) wrongs(format string, args ...any) {
 const (
 	chaosShort = 12 * time.Second
 	// chaosDrain is for the lease of a killed worker, an open breaker after it, and
-	// the retries that follow.
-	chaosDrain = 80 * time.Second
+	// the retries that follow; on a busy machine probes fail, too, and wait longer.
+	chaosDrain = 200 * time.Second
 	// fewPeople come in the short form, and at least manyPeople in a long one.
 	fewPeople, manyPeople = 60, 500
 )

@@ -29,6 +29,7 @@ var buildRoot string
 var scim2Connector = sync.OnceValues(func() ([]byte, error) {
 	out := filepath.Join(buildRoot, "scim2")
 	build := exec.Command("go", "build", "-ldflags=-w", "-o", out, "github.com/anteroom-id/anteroom/plugins/connectors/scim2/anteroom-connector-scim2")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does: what it compiled serves
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build connector: %w: %s", err, text)
 	}

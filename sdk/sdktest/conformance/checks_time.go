@@ -14,6 +14,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/sdk"
 	"github.com/anteroom-id/anteroom/sdk/sdktest/faultproxy"
+	"github.com/anteroom-id/anteroom/sdk/wire"
 	"github.com/anteroom-id/anteroom/sdk/wire/connectorv1"
 )
 
@@ -275,6 +276,12 @@ func timeAlive(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	_, err = timed(func() (outcome, difference, problem error) { return s.alive(ctx, target) })
+	return err
+}
+
+// alive has one Lookup wait for the target and makes another.
+func (s *Session) alive(ctx context.Context, target *wire.Remote) (outcome, difference, problem error) {
 	limited, cancel := call(ctx)
 	defer cancel()
 	stop := s.proxy.Always(everything, once(faultproxy.Hang()))
@@ -283,15 +290,15 @@ func timeAlive(ctx context.Context, s *Session) error {
 	done := make(chan error, 1)
 	go func() { done <- lookupVerb().call(limited, s, target, "") }()
 	if s.proxy.AwaitRequests(limited, before+1) != nil {
-		return notRun("Lookup makes no request through the proxy")
+		return nil, nil, notRun("Lookup makes no request through the proxy")
 	}
 	quick, end := context.WithTimeout(ctx, hangTime)
 	defer end()
-	err = lookupVerb().call(quick, s, target, "")
+	outcome = lookupVerb().call(quick, s, target, "")
 	cancel()
 	<-done
-	if err != nil {
-		return differs(fmt.Sprintf("another Lookup is answered within %s while one waits for the target", hangTime), "%s", errorText(err))
+	if outcome != nil {
+		difference = differs(fmt.Sprintf("another Lookup is answered within %s while one waits for the target", hangTime), "%s", errorText(outcome))
 	}
-	return nil
+	return outcome, difference, nil
 }
