@@ -7,9 +7,9 @@ NPM     := e2e/peers sdk/examples/node
 TRIM    := -trimpath
 # Tables for debuggers take a third of the time to link, and vet ran before.
 RACE    := -race -vet=off -ldflags=-w
-# SQLite is C translated to Go: watched by the detector it is four times slower, and
-# no race of ours is in it. What sees races is the code around it.
-RACE    += -gcflags='modernc.org/...=-race=false -d=checkptr=0'
+# SQLite, C translated to Go, and compression are several times slower when watched,
+# and no race of ours is in them.
+RACE    += -gcflags='modernc.org/...=-race=false -d=checkptr=0' -gcflags='compress/flate=-race=false'
 # A watched process waits for a second before it ends, if not told otherwise.
 export GORACE ?= atexit_sleep_ms=50
 export CGO_ENABLED ?= 0

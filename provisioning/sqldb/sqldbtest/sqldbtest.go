@@ -17,9 +17,18 @@ import (
 // SQLite opens a fresh SQLite database, migrated by the lines.
 func SQLite(t testing.TB, lines ...sqldb.Line) *sqldb.DB {
 	t.Helper()
-	// The folder is named after the test, which may have a # in it.
-	file := url.URL{Scheme: "sqlite", Path: filepath.ToSlash(filepath.Join(t.TempDir(), "test.db"))}
-	return open(t, file.String(), lines)
+	path := filepath.Join(t.TempDir(), "test.db")
+	if len(lines) > 0 {
+		if err := os.WriteFile(path, migrated(t, lines), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return open(t, sqliteURL(path), nil)
+}
+
+// sqliteURL escapes: a test's folder is named after it, which may have a # in it.
+func sqliteURL(path string) string {
+	return (&url.URL{Scheme: "sqlite", Path: filepath.ToSlash(path)}).String()
 }
 
 // Postgres opens a fresh PostgreSQL schema, migrated by the lines. Without
