@@ -170,7 +170,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 
 func (s *System) selfService(driver *flow.Driver) selfservice.Pages {
 	o := selfservice.Options{
-		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
+		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Permissions: store.Permissions{DB: s.db}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
 		Address: driver.Address, Now: s.Now, Log: s.log,
 	}
 	if s.recovery != nil {

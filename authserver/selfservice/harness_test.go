@@ -150,7 +150,7 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 		Sessions: sessions, Known: known, Pages: pages, Log: log, Now: s.clock.Now, Address: address,
 	}
 	self := selfservice.Pages{Options: selfservice.Options{
-		Users: s.users, SecondFactor: factor, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
+		Users: s.users, SecondFactor: factor, Permissions: store.Permissions{DB: db}, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
 		Accounts: accounts{{Target: "directory", State: provisioning.StateInSync}, {Target: "gone", State: provisioning.StateAbsent}},
 	}}
 	mux := http.NewServeMux()

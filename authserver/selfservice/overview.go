@@ -20,6 +20,7 @@ func (p Pages) showAccount(w http.ResponseWriter, r *http.Request, v visit) erro
 		{URL: pathPassword, Text: t.T("account.password")},
 		{URL: pathFactor, Text: t.T("account.factor")},
 		{URL: pathSessions, Text: t.T("account.sessions")},
+		{URL: pathPermissions, Text: t.T("account.permissions")},
 		{URL: pathDelete, Text: t.T("account.delete")},
 		{URL: "/sign-out", Text: t.T("sign_out.title")},
 	}}

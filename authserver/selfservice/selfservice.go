@@ -55,8 +55,10 @@ type Options struct {
 	Accounts Accounts
 	// SecondFactor enrols authenticator apps.
 	SecondFactor SecondFactor
-	Tx           Tx
-	Sessions     *session.Manager
+	// Permissions tells what applications may do for users.
+	Permissions Permissions
+	Tx          Tx
+	Sessions    *session.Manager
 	// Verify mails a link to verify the user's address; nil if nothing can be mailed.
 	Verify  func(ctx context.Context, id provisioning.UserID, language string) error
 	Known   session.KnownBrowsers
@@ -98,6 +100,8 @@ func (p Pages) Mount(mux *http.ServeMux) {
 	handle("POST "+pathPassword, p.posted(pathPassword, 0, p.changePassword))
 	handle("GET "+pathSessions, p.signed(pathSessions, 0, p.showSessions))
 	handle("POST "+pathSessions, p.posted(pathSessions, 0, p.endSessions))
+	handle("GET "+pathPermissions, p.signed(pathPermissions, 0, p.showPermissions))
+	handle("POST "+pathPermissions, p.posted(pathPermissions, 0, p.withdraw))
 	if p.Verify != nil {
 		handle("POST "+pathVerify, p.posted(pathAccount, 0, p.verifyEmail))
 	}

@@ -57,6 +57,23 @@ func (v *Renderer) Sessions(w http.ResponseWriter, t Texts, p SessionsPage) {
 	v.render(w, t, http.StatusOK, "sessions", FormsStay, p)
 }
 
+// PermissionsPage lists the applications that may act for a user.
+type PermissionsPage struct {
+	Form
+	Permissions []PermissionRow
+}
+
+// PermissionRow is one application, in the page's language.
+type PermissionRow struct {
+	Client, App, Since string
+	Asks               []string // what it may know or do, beside signing the user in
+}
+
+// Permissions writes the page of applications that may act for a user.
+func (v *Renderer) Permissions(w http.ResponseWriter, t Texts, p PermissionsPage) {
+	v.render(w, t, http.StatusOK, "permissions", FormsStay, p)
+}
+
 // SecondFactorPage shows how the second factor stands.
 type SecondFactorPage struct {
 	Begin, Confirm, Remove *Form        // what can be done; nil for what cannot

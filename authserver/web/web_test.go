@@ -74,6 +74,9 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 			{ID: "a", Browser: hostile, Address: hostile, Since: hostile, Used: hostile, Current: true}, {ID: "b", Browser: hostile},
 		}})
 	})
+	write("permissions", func(w http.ResponseWriter) {
+		v.Permissions(w, en, web.PermissionsPage{Form: form(), Permissions: []web.PermissionRow{{Client: hostile, App: hostile, Since: hostile, Asks: []string{hostile}}}})
+	})
 	write("delete", func(w http.ResponseWriter) {
 		v.Delete(w, en, 200, web.DeletePage{Form: form(), Login: hostile, Systems: facts, Failed: true})
 	})
