@@ -104,3 +104,21 @@ func TestConsentFollowsTheUser(t *testing.T) {
 		t.Error(b.page.text())
 	}
 }
+
+// What is withdrawn while the sign-in waits is asked for again before anything is
+// issued.
+func TestConsentWithdrawnWhileWaiting(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	s.blocking("directory")
+	b := s.browser().get(asksEmail).signIn().submit(allow, nil).at("/wait")
+	id := b.signInID()
+	ada, err := s.users.Store.ByLogin(t.Context(), "ada")
+	must(t, err)
+	must(t, store.Permissions{DB: s.db}.Withdraw(t.Context(), ada.ID, "payroll", s.clock.Now()))
+	s.ledger.inSync("directory")
+	b.get("/wait?sign_in=" + id).at("/consent")
+	if s.codes() != 0 {
+		t.Errorf("%d codes", s.codes())
+	}
+	b.submit(allow, nil).backWith("code", "")
+}

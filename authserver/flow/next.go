@@ -84,12 +84,13 @@ func (s State) page(action Action, code, description string) Step {
 }
 
 // mustConsent reports whether the user is to be asked: what was allowed before is
-// not asked about again, unless the application wants that.
+// not asked about again, unless the application wants that. An answer in this very
+// sign-in is remembered with it, so one that is not was withdrawn meanwhile.
 func (s State) mustConsent() bool {
-	if !s.AsksConsent || s.SignIn.Consented {
+	if !s.AsksConsent {
 		return false
 	}
-	return !s.Remembered || s.SignIn.Request.Has(promptConsent)
+	return !s.Remembered || s.SignIn.Request.Has(promptConsent) && !s.SignIn.Consented
 }
 
 func (s State) authenticate() Step {

@@ -53,7 +53,8 @@ func TestNext(t *testing.T) {
 		"neither session":          {func(s *State) { s.Session, s.SignIn.Session = session.Session{User: "u1"}, "" }, Step{Action: ActionAuthenticate}},
 
 		"consent asked for":  {func(s *State) { s.AsksConsent = true }, Step{Action: ActionConsent}},
-		"consent given":      {func(s *State) { s.AsksConsent, s.SignIn.Consented = true, true }, Step{Action: ActionIssue}},
+		"consent given":      {func(s *State) { s.AsksConsent, s.Remembered, s.SignIn.Consented = true, true, true }, Step{Action: ActionIssue}},
+		"consent withdrawn":  {func(s *State) { s.AsksConsent, s.SignIn.Consented = true, true }, Step{Action: ActionConsent}},
 		"consent remembered": {func(s *State) { s.AsksConsent, s.Remembered = true, true }, Step{Action: ActionIssue}},
 		"consent, again":     {func(s *State) { s.AsksConsent, s.Remembered, s.SignIn.Request.Prompt = true, true, []string{"consent"} }, Step{Action: ActionConsent}},
 		"consent, again, given": {func(s *State) {
