@@ -65,6 +65,7 @@ var importRules = []importRule{
 	{"authserver/config", []string{"sdk", "github.com/goccy/go-yaml/..."}, "the configuration file"},
 	{"authserver/user", []string{"provisioning", "sdk", "golang.org/x/crypto/...", "golang.org/x/text/...", "github.com/google/uuid"}, "people"},
 	{"authserver/application", []string{"provisioning", "sdk", "github.com/go-jose/go-jose/v4"}, "OAuth clients; their public keys are checked where everything else of them is"},
+	{"authserver/clientkeys", []string{"authserver/application", "github.com/go-jose/go-jose/v4"}, "key sets of applications; where it may connect is the HTTP client's"},
 	{"authserver/session", []string{"provisioning"}, "browser sessions"},
 	{"authserver/outbound", nil, "HTTP to addresses that applications registered"},
 	{"authserver/logout", []string{"authserver/application", "authserver/keys", "authserver/session", "provisioning"}, "tells applications that a session ended; knows no page and no protocol endpoint"},

@@ -54,4 +54,10 @@ const (
 	AuthBasic AuthMethod = "client_secret_basic"
 	AuthPost  AuthMethod = "client_secret_post"
 	AuthNone  AuthMethod = "none"
+	// AuthPrivateKeyJWT is an assertion signed with the application's own key (RFC
+	// 7523, OpenID Connect Core 1.0 section 9).
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
 )
+
+// UsesSecret reports whether the method needs a client secret.
+func (m AuthMethod) UsesSecret() bool { return m == AuthBasic || m == AuthPost }

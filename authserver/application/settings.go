@@ -16,6 +16,10 @@ type Settings struct {
 	// RequirePushedRequests refuses authorization requests that were not pushed (RFC
 	// 9126 section 6).
 	RequirePushedRequests bool `yaml:"require_pushed_authorization_requests,omitempty" json:"require_pushed_authorization_requests,omitempty"`
+	// JWKS and JWKSURI are the application's public keys, or where it publishes them;
+	// private_key_jwt needs one of the two.
+	JWKS    *JWKS  `yaml:"jwks,omitempty" json:"jwks,omitempty"`
+	JWKSURI string `yaml:"jwks_uri,omitempty" json:"jwks_uri,omitempty"`
 	// Consent says whether people are asked before the application learns of them.
 	Consent Consent `yaml:"consent,omitempty" json:"consent,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
@@ -58,7 +62,7 @@ func (a Application) checkSettings(p *Problems) {
 		p.add("consent", "must be skip or ask")
 	}
 	if a.PKCEOptional && a.AuthMethod == AuthNone {
-		p.add("pkce_optional", "is for applications with a secret")
+		p.add("pkce_optional", "is for applications that authenticate")
 	}
 	if a.RequirePushedRequests && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) {
 		p.add("require_pushed_authorization_requests", "is for applications with the grant type authorization_code")

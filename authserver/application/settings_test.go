@@ -8,6 +8,18 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 )
 
+var edKey = application.JWK{KeyType: "OKP", Curve: "Ed25519", X: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+
+// signing makes an application authenticate with keys.
+func signing(keys application.JWKS, uri string) func(*application.Application) {
+	return func(a *application.Application) {
+		a.AuthMethod, a.SecretHash, a.JWKSURI = application.AuthPrivateKeyJWT, "", uri
+		if keys.Keys != nil {
+			a.JWKS = &keys
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*application.Application)
@@ -19,6 +31,25 @@ func TestSettings(t *testing.T) {
 		"logout, both": {func(a *application.Application) {
 			a.BackchannelLogoutURI, a.FrontchannelLogoutURI = "https://backend.example/out", "https://payroll.example.com/front?x=1"
 		}, nil},
+		"keys":            {signing(application.JWKS{Keys: []application.JWK{edKey}}, ""), nil},
+		"keys, uri":       {signing(application.JWKS{}, "https://app.example.com/jwks"), nil},
+		"keys, none":      {signing(application.JWKS{}, ""), []string{"jwks"}},
+		"keys, both":      {signing(application.JWKS{Keys: []application.JWK{edKey}}, "https://app.example.com/jwks"), []string{"jwks_uri"}},
+		"keys, in clear":  {signing(application.JWKS{}, "http://app.example.com/jwks"), []string{"jwks_uri"}},
+		"keys, too many":  {signing(application.JWKS{Keys: make([]application.JWK, 21)}, ""), []string{"jwks.keys"}},
+		"keys, one wrong": {signing(application.JWKS{Keys: []application.JWK{edKey, {KeyType: "EC", Curve: "P-256", X: "AA", Y: "AA"}, {KeyType: "oct"}, {}}}, ""), []string{"jwks.keys[1]", "jwks.keys[2]", "jwks.keys[3]"}},
+		"keys, short RSA": {signing(application.JWKS{Keys: []application.JWK{{KeyType: "RSA", N: "vRIP-s6Wdqh3mMKFOw7VzQ", E: "AQAB"}}}, ""), []string{"jwks.keys[0]"}},
+		"keys, use, alg": {func(a *application.Application) {
+			enc, hs, named := edKey, edKey, edKey
+			enc.Use, hs.Alg, named.KeyID = "enc", "HS256", "k"
+			signing(application.JWKS{Keys: []application.JWK{enc, hs, named, named}}, "")(a)
+		}, []string{"jwks.keys[0]", "jwks.keys[1]", "jwks.keys[3].kid"}},
+		"keys, secret": {func(a *application.Application) {
+			a.AuthMethod, a.JWKSURI = application.AuthPrivateKeyJWT, "https://a.example/jwks"
+		}, []string{"secret"}},
+		"keys, basic": {func(a *application.Application) {
+			a.JWKS, a.JWKSURI = &application.JWKS{Keys: []application.JWK{edKey}}, "https://a.example/jwks"
+		}, []string{"jwks", "jwks_uri"}},
 		"consent":         {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
 		"no consent":      {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
 		"pushed requests": {func(a *application.Application) { a.RequirePushedRequests = true }, nil},

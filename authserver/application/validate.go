@@ -77,6 +77,7 @@ func (a Application) Validate() error {
 	a.checkGrantTypes(&p)
 	a.checkScopes(&p)
 	a.checkSettings(&p)
+	a.checkClientKeys(&p)
 	if a.IDTokenAlg != AlgRS256 && a.IDTokenAlg != AlgES256 {
 		p.add("id_token_alg", "must be RS256 or ES256")
 	}
@@ -193,12 +194,12 @@ func (a Application) checkAuthMethod(p *Problems) {
 		if !isSecretHash(a.SecretHash) {
 			p.add("secret", "is needed by auth_method "+string(a.AuthMethod))
 		}
-	case AuthNone:
+	case AuthNone, AuthPrivateKeyJWT:
 		if a.SecretHash != "" {
-			p.add("secret", "must be absent with auth_method none")
+			p.add("secret", "must be absent with auth_method "+string(a.AuthMethod))
 		}
 	default:
-		p.add("auth_method", "must be client_secret_basic, client_secret_post or none")
+		p.add("auth_method", "must be client_secret_basic, client_secret_post, private_key_jwt or none")
 	}
 }
 
@@ -220,7 +221,7 @@ func (a Application) checkGrantTypes(p *Problems) {
 		p.add("grant_types", "refresh_token needs authorization_code")
 	}
 	if slices.Contains(a.GrantTypes, GrantClientCredentials) && a.AuthMethod == AuthNone {
-		p.add("grant_types", "client_credentials needs a client secret")
+		p.add("grant_types", "client_credentials needs a client that authenticates")
 	}
 }
 

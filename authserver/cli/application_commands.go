@@ -144,8 +144,8 @@ func (c applicationSecretCommand) Run(r *run) error {
 		if err != nil {
 			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
-		if a.AuthMethod == application.AuthNone {
-			return fmt.Errorf("application %q is public: it has no secret", c.ClientID)
+		if !a.AuthMethod.UsesSecret() {
+			return fmt.Errorf("application %q has auth_method %s: it has no secret", c.ClientID, a.AuthMethod)
 		}
 		secret := application.GenerateSecret()
 		a.SecretHash = application.HashSecret(secret)

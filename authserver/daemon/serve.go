@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver"
+	"github.com/anteroom-id/anteroom/authserver/clientkeys"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/outbound"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/selfservice"
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -188,6 +190,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 	}
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
+		Assertions: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed,
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: protocolPages{pages},
 		Log: s.log, Now: s.Now,

@@ -19,11 +19,12 @@ type Applications interface {
 	Get(ctx context.Context, id provisioning.ClientID) (application.Application, error)
 }
 
-// credentials are what a client showed at the token endpoint.
+// credentials are what a client showed.
 type credentials struct {
-	id     provisioning.ClientID
-	secret sdk.Secret
-	method application.AuthMethod
+	id        provisioning.ClientID
+	secret    sdk.Secret
+	method    application.AuthMethod
+	assertion *assertion // of private_key_jwt
 }
 
 // credentialsFrom reads the client's credentials (RFC 6749 section 2.3.1). More
@@ -32,7 +33,7 @@ func credentialsFrom(r *http.Request, form url.Values) (credentials, *protocolEr
 	id, secret, basic := r.BasicAuth()
 	switch {
 	case form.Has("client_assertion") || form.Has("client_assertion_type"):
-		return credentials{}, invalidClient()
+		return assertionCredentials(r, form)
 	case basic && form.Get("client_secret") != "":
 		return credentials{}, badRequest(codeInvalidRequest, "The client used more than one way to authenticate.")
 	case basic:
@@ -40,7 +41,7 @@ func credentialsFrom(r *http.Request, form url.Values) (credentials, *protocolEr
 	case r.Header.Get("Authorization") != "":
 		return credentials{}, invalidClient()
 	case form.Get("client_secret") != "":
-		return credentials{provisioning.ClientID(form.Get("client_id")), sdk.Secret(form.Get("client_secret")), application.AuthPost}, nil
+		return credentials{id: provisioning.ClientID(form.Get("client_id")), secret: sdk.Secret(form.Get("client_secret")), method: application.AuthPost}, nil
 	default:
 		return credentials{id: provisioning.ClientID(form.Get("client_id")), method: application.AuthNone}, nil
 	}
@@ -56,12 +57,13 @@ func basicCredentials(id, secret string, form url.Values) (credentials, *protoco
 	if form.Has("client_id") && form.Get("client_id") != id {
 		return credentials{}, badRequest(codeInvalidRequest, "The client_id in the body is not the one that authenticated.")
 	}
-	return credentials{provisioning.ClientID(id), sdk.Secret(secret), application.AuthBasic}, nil
+	return credentials{id: provisioning.ClientID(id), secret: sdk.Secret(secret), method: application.AuthBasic}, nil
 }
 
 // authenticate is the only client authentication: fosite calls it for every
-// token request. All failures look alike and cost alike: an unknown client is
-// compared with a hash that nothing fits.
+// token request, the other endpoints call it themselves. All failures with a secret
+// look alike and cost alike: an unknown client is compared with a hash that nothing
+// fits.
 func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.Values) (fosite.Client, error) {
 	shown, fail := credentialsFrom(r, form)
 	if fail != nil {
@@ -72,15 +74,26 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 		return nil, internalError(err)
 	}
 	known := err == nil && app.Enabled && app.AuthMethod == shown.method
-	hash := p.decoyHash
-	if known && app.AuthMethod != application.AuthNone {
-		hash = app.SecretHash
-	}
-	proven := application.VerifySecret(hash, shown.secret)
-	if !known || app.AuthMethod != application.AuthNone && !proven {
-		return nil, invalidClient()
+	if fail := p.prove(ctx, r.URL.Path, app, known, shown); fail != nil {
+		return nil, fail
 	}
 	c := &client{app: app}
 	unitFrom(ctx).client = c
 	return c, nil
+}
+
+// prove checks what was shown by the method the application is registered with.
+func (p *Provider) prove(ctx context.Context, path string, app application.Application, known bool, shown credentials) *protocolError {
+	if known && shown.method == application.AuthPrivateKeyJWT {
+		return p.verifyAssertion(ctx, path, app, shown.assertion)
+	}
+	hash := p.decoyHash
+	if known && shown.method.UsesSecret() {
+		hash = app.SecretHash
+	}
+	proven := application.VerifySecret(hash, shown.secret)
+	if !known || shown.method != application.AuthNone && !proven {
+		return invalidClient()
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 )
@@ -11,38 +13,41 @@ import (
 // metadata is what the server says of itself (OpenID Connect Discovery 1.0
 // section 3, RFC 8414 section 2). It lists what works and nothing else.
 type metadata struct {
-	Issuer                 string                   `json:"issuer"`
-	AuthorizationEndpoint  string                   `json:"authorization_endpoint"`
-	TokenEndpoint          string                   `json:"token_endpoint"`
-	UserinfoEndpoint       string                   `json:"userinfo_endpoint"`
-	IntrospectionEndpoint  string                   `json:"introspection_endpoint"`
-	RevocationEndpoint     string                   `json:"revocation_endpoint"`
-	EndSessionEndpoint     string                   `json:"end_session_endpoint"`
-	JWKSURI                string                   `json:"jwks_uri"`
-	Scopes                 []string                 `json:"scopes_supported"`
-	ResponseTypes          []string                 `json:"response_types_supported"`
-	ResponseModes          []string                 `json:"response_modes_supported"`
-	GrantTypes             []string                 `json:"grant_types_supported"`
-	SubjectTypes           []string                 `json:"subject_types_supported"`
-	IDTokenAlgs            []keys.Alg               `json:"id_token_signing_alg_values_supported"`
-	AuthMethods            []application.AuthMethod `json:"token_endpoint_auth_methods_supported"`
-	IntrospectionMethods   []application.AuthMethod `json:"introspection_endpoint_auth_methods_supported"`
-	RevocationMethods      []application.AuthMethod `json:"revocation_endpoint_auth_methods_supported"`
-	Claims                 []string                 `json:"claims_supported"`
-	ACRs                   []string                 `json:"acr_values_supported"`
-	Prompts                []string                 `json:"prompt_values_supported"`
-	ChallengeMethods       []string                 `json:"code_challenge_methods_supported"`
-	IssParameter           bool                     `json:"authorization_response_iss_parameter_supported"`
-	ClaimsParameter        bool                     `json:"claims_parameter_supported"`
-	BackchannelLogout      bool                     `json:"backchannel_logout_supported"`
-	BackchannelSession     bool                     `json:"backchannel_logout_session_supported"`
-	FrontchannelLogout     bool                     `json:"frontchannel_logout_supported"`
-	FrontchannelSession    bool                     `json:"frontchannel_logout_session_supported"`
-	RequestParameter       bool                     `json:"request_parameter_supported"`
-	RequestURIParameter    bool                     `json:"request_uri_parameter_supported"`
-	RequestURIRegistration bool                     `json:"require_request_uri_registration"`
-	PushedEndpoint         string                   `json:"pushed_authorization_request_endpoint"`
-	RequirePushed          bool                     `json:"require_pushed_authorization_requests"`
+	Issuer                 string                    `json:"issuer"`
+	AuthorizationEndpoint  string                    `json:"authorization_endpoint"`
+	TokenEndpoint          string                    `json:"token_endpoint"`
+	UserinfoEndpoint       string                    `json:"userinfo_endpoint"`
+	IntrospectionEndpoint  string                    `json:"introspection_endpoint"`
+	RevocationEndpoint     string                    `json:"revocation_endpoint"`
+	EndSessionEndpoint     string                    `json:"end_session_endpoint"`
+	JWKSURI                string                    `json:"jwks_uri"`
+	Scopes                 []string                  `json:"scopes_supported"`
+	ResponseTypes          []string                  `json:"response_types_supported"`
+	ResponseModes          []string                  `json:"response_modes_supported"`
+	GrantTypes             []string                  `json:"grant_types_supported"`
+	SubjectTypes           []string                  `json:"subject_types_supported"`
+	IDTokenAlgs            []keys.Alg                `json:"id_token_signing_alg_values_supported"`
+	AuthMethods            []application.AuthMethod  `json:"token_endpoint_auth_methods_supported"`
+	AuthAlgs               []jose.SignatureAlgorithm `json:"token_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionMethods   []application.AuthMethod  `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgs      []jose.SignatureAlgorithm `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	RevocationMethods      []application.AuthMethod  `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgs         []jose.SignatureAlgorithm `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	Claims                 []string                  `json:"claims_supported"`
+	ACRs                   []string                  `json:"acr_values_supported"`
+	Prompts                []string                  `json:"prompt_values_supported"`
+	ChallengeMethods       []string                  `json:"code_challenge_methods_supported"`
+	IssParameter           bool                      `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameter        bool                      `json:"claims_parameter_supported"`
+	BackchannelLogout      bool                      `json:"backchannel_logout_supported"`
+	BackchannelSession     bool                      `json:"backchannel_logout_session_supported"`
+	FrontchannelLogout     bool                      `json:"frontchannel_logout_supported"`
+	FrontchannelSession    bool                      `json:"frontchannel_logout_session_supported"`
+	RequestParameter       bool                      `json:"request_parameter_supported"`
+	RequestURIParameter    bool                      `json:"request_uri_parameter_supported"`
+	RequestURIRegistration bool                      `json:"require_request_uri_registration"`
+	PushedEndpoint         string                    `json:"pushed_authorization_request_endpoint"`
+	RequirePushed          bool                      `json:"require_pushed_authorization_requests"`
 }
 
 func newMetadata(issuer string, requirePushed bool) metadata {
@@ -63,9 +68,12 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 		GrantTypes:            grantTypes(),
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           keys.Algs(),
-		AuthMethods:           append(secretMethods(), application.AuthNone),
-		IntrospectionMethods:  secretMethods(),
-		RevocationMethods:     append(secretMethods(), application.AuthNone),
+		AuthMethods:           append(provingMethods(), application.AuthNone),
+		AuthAlgs:              application.AssertionAlgs(),
+		IntrospectionMethods:  provingMethods(),
+		IntrospectionAlgs:     application.AssertionAlgs(),
+		RevocationMethods:     append(provingMethods(), application.AuthNone),
+		RevocationAlgs:        application.AssertionAlgs(),
 		Claims: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", claimSID, "name", "given_name", "family_name",
 			"preferred_username", "locale", "email", "email_verified", "phone_number", claimProvisioned,
@@ -80,9 +88,9 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 	}
 }
 
-// secretMethods are how confidential clients authenticate.
-func secretMethods() []application.AuthMethod {
-	return []application.AuthMethod{application.AuthBasic, application.AuthPost}
+// provingMethods are how confidential clients authenticate.
+func provingMethods() []application.AuthMethod {
+	return []application.AuthMethod{application.AuthBasic, application.AuthPost, application.AuthPrivateKeyJWT}
 }
 
 // grantTypes returns what the token endpoint answers.

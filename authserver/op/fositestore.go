@@ -74,10 +74,10 @@ func (s *fositeStore) GetClient(ctx context.Context, id string) (fosite.Client, 
 	return c, nil
 }
 
-// ClientAssertionJWTValid refuses: private_key_jwt is not offered.
+// ClientAssertionJWTValid refuses: client assertions are verified before fosite.
 func (s *fositeStore) ClientAssertionJWTValid(context.Context, string) error { return errUnsupported }
 
-// SetClientAssertionJWT refuses: private_key_jwt is not offered.
+// SetClientAssertionJWT refuses: client assertions are verified before fosite.
 func (s *fositeStore) SetClientAssertionJWT(context.Context, string, time.Time) error {
 	return errUnsupported
 }

@@ -45,7 +45,7 @@ func TestDiscovery(t *testing.T) {
 		"prompt_values_supported":                        []any{"none", "login", "create", "consent", "select_account"},
 		"response_types_supported":                       []any{"code"},
 		"grant_types_supported":                          []any{"authorization_code", "refresh_token", "client_credentials"},
-		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "none"},
+		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		"id_token_signing_alg_values_supported":          []any{"RS256", "ES256"},
 	} {
 		if diff := cmp.Diff(want, got[name]); diff != "" {

@@ -142,6 +142,8 @@ type Options struct {
 	Applications Applications
 	Store        Store
 	Pushed       PushedStore
+	Assertions   AssertionStore
+	ClientKeys   ClientKeys
 	Keys         KeySet
 	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
 	SignIns      SignIns
@@ -190,6 +192,8 @@ type Provider struct {
 	pushed         PushedStore
 	pushedLifetime time.Duration
 	requirePushed  bool
+	assertions     AssertionStore
+	clientKeys     ClientKeys
 	metadata       metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
 	decoyHash string
@@ -208,6 +212,7 @@ func New(o Options) (*Provider, error) {
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer, o.RequirePushed),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
+		assertions: o.Assertions, clientKeys: o.ClientKeys,
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
@@ -220,8 +225,8 @@ func New(o Options) (*Provider, error) {
 func (o Options) check() error {
 	missing := map[string]bool{
 		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
-		"SignOuts": o.SignOuts == nil,
-		"Gate":     o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
+		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "ClientKeys": o.ClientKeys == nil,
+		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil,
 	}
 	var errs []error

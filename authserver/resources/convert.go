@@ -80,7 +80,7 @@ func (a Application) application(current application.Application) application.Ap
 	if a.IDTokenAlg != "" {
 		out.IDTokenAlg = a.IDTokenAlg
 	}
-	if out.AuthMethod == application.AuthNone {
+	if !out.AuthMethod.UsesSecret() {
 		out.SecretHash = ""
 	}
 	return out

@@ -43,9 +43,9 @@ func (p *planner) application(path string, a Application) {
 // clientSecret sets the hash of the wanted application and reports whether it
 // is a new one. A confidential client without any secret gets one made.
 func (p *planner) clientSecret(path string, a Application, wanted *application.Application) bool {
-	if wanted.AuthMethod == application.AuthNone {
+	if !wanted.AuthMethod.UsesSecret() {
 		if a.Secret != nil {
-			p.problems.add(path+"secret", "a public client (auth_method none) has no secret")
+			p.problems.add(path+"secret", "an application with auth_method %s has no secret", wanted.AuthMethod)
 		}
 		return false
 	}

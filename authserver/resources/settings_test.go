@@ -19,6 +19,17 @@ const everySetting = `applications:
   consent: ask
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front
+- client_id: signer
+  redirect_uris: [https://signer.example/cb]
+  auth_method: private_key_jwt
+  jwks:
+    keys:
+    - {kty: EC, kid: a, use: sig, alg: ES256, crv: P-256, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}
+    - {kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}
+- client_id: publisher
+  redirect_uris: [https://publisher.example/cb]
+  auth_method: private_key_jwt
+  jwks_uri: https://publisher.example/jwks
 `
 
 func TestEverySettingOfAnApplication(t *testing.T) {
@@ -26,15 +37,41 @@ func TestEverySettingOfAnApplication(t *testing.T) {
 	if got := apply(t, b, everySetting); !strings.Contains(got, "post_logout_redirect_uris: https://payroll.example/out\n") {
 		t.Errorf("the difference is\n%s", got)
 	}
-	settings := reflect.ValueOf(m.apps["payroll"].Settings)
-	for i := range settings.NumField() {
-		if settings.Field(i).IsZero() {
-			t.Errorf("setting %s did not arrive", settings.Type().Field(i).Name)
+	for i := range reflect.TypeFor[application.Settings]().NumField() {
+		arrived := false
+		for _, app := range m.apps {
+			arrived = arrived || !reflect.ValueOf(app.Settings).Field(i).IsZero()
 		}
+		if !arrived {
+			t.Errorf("setting %s did not arrive", reflect.TypeFor[application.Settings]().Field(i).Name)
+		}
+	}
+	if app := m.apps["signer"]; app.SecretHash != "" || len(app.JWKS.Keys) != 2 {
+		t.Errorf("the application with keys is %+v", app)
 	}
 	appliesAgain(t, b)
 	apply(t, b, "applications: [{client_id: payroll, redirect_uris: [\"https://payroll.example/cb\"]}]")
 	if got := m.apps["payroll"].Settings; !reflect.DeepEqual(got, application.Settings{}) {
 		t.Errorf("settings left out are %+v, want the defaults", got)
+	}
+}
+
+// A private key is not taken for a public one: it is not to be in this file.
+func TestClientKeysAreChecked(t *testing.T) {
+	const app = "applications: [{client_id: a, redirect_uris: [\"https://a/cb\"], auth_method: private_key_jwt, "
+	for text, want := range map[string]string{
+		"jwks: {keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo, d: AA}]}}]": "d",
+		"jwks: {keys: [{kty: oct}]}}]":                           "applications[0].jwks.keys[0]",
+		"secret: {stored: true}, jwks_uri: \"https://a/jwks\"}]": "applications[0].secret",
+		"jwks_uri: \"http://a/jwks\"}]":                          "applications[0].jwks_uri",
+	} {
+		b, _ := newBackend(t)
+		doc, err := Parse([]byte(app + text))
+		if err == nil {
+			_, err = b.Plan(t.Context(), doc)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want a problem of %s", text, err, want)
+		}
 	}
 }
