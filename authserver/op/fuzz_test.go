@@ -92,3 +92,36 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPush pushes any body. A request_uri comes only for a complete request of a
+// client that proved who it is, and never for one that names a request_uri.
+func FuzzPush(f *testing.F) {
+	f.Add(authorizeForm().Encode(), "app", appSecret.Reveal())
+	f.Add(authorizeForm("request_uri", "urn:ietf:params:oauth:request_uri:x").Encode(), "app", appSecret.Reveal())
+	f.Add(authorizeForm("client_id", "native").Encode(), "app", appSecret.Reveal())
+	f.Add(authorizeForm("client_secret", appSecret.Reveal()).Encode()+"&state=2", "", "")
+	f.Add(nativeForm("claims", `{"userinfo":{}}`).Encode(), "", "")
+	f.Add("client_id=%zz", "app", "%zz")
+	s := quiet(f)
+	f.Fuzz(func(t *testing.T, body, id, secret string) {
+		r := httptest.NewRequest(http.MethodPost, op.PathPushed, strings.NewReader(body))
+		r.Header.Set("Content-Type", formURLType)
+		if id != "" {
+			r.SetBasicAuth(id, secret)
+		}
+		w := s.do(r)
+		if w.Code != http.StatusCreated {
+			if w.Code >= 500 || w.Code < 400 || strings.Contains(w.Body.String(), "urn:ietf:params:oauth:request_uri:") || decodeTokens(t, w).Error == "" {
+				t.Fatalf("answer %d %s", w.Code, w.Body)
+			}
+			return
+		}
+		sent, err := url.ParseQuery(body)
+		if err != nil || sent.Has("request_uri") || len(sent.Get("code_challenge")) != 43 || sent.Get("response_type") != "code" {
+			t.Fatalf("a request_uri for %q", body)
+		}
+		if sent.Get("client_id") != "native" && secret != appSecret.Reveal() && sent.Get("client_secret") != appSecret.Reveal() {
+			t.Fatalf("a request_uri for %q without credentials", body)
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package op_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// way is how an application gets a user's token.
+type way struct {
+	auth, mode string
+	pushed     bool
+}
+
+// as posts a form, authenticated with the way's method.
+func (s *server) as(w way, path string, form url.Values) *httptest.ResponseRecorder {
+	switch w.auth {
+	case "client_secret_basic":
+		r := post(path, form)
+		r.SetBasicAuth("app", url.QueryEscape(appSecret.Reveal()))
+		return s.do(r)
+	case "client_secret_post":
+		return s.do(post(path, params(form, "client_id", "app", "client_secret", appSecret.Reveal())))
+	default:
+		return s.do(post(path, params(form, "client_id", "app")))
+	}
+}
+
+// begin sends the authorization request of the way.
+func (s *server) begin(t *testing.T, w way) *httptest.ResponseRecorder {
+	t.Helper()
+	form := authorizeForm("response_mode", w.mode, "scope", "openid offline_access")
+	if !w.pushed {
+		return s.authorize(form)
+	}
+	answer := s.as(w, op.PathPushed, form)
+	var got struct {
+		RequestURI string `json:"request_uri"`
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || got.RequestURI == "" {
+		t.Fatalf("answer = %d %s, want a request_uri", answer.Code, answer.Body)
+	}
+	return s.authorize(url.Values{"client_id": {"app"}, "request_uri": {got.RequestURI}})
+}
+
+// ways returns every way the discovery document offers, and fails for one that
+// nothing here tries.
+func (s *server) ways(t *testing.T) []way {
+	t.Helper()
+	var offered struct {
+		Grants []string `json:"grant_types_supported"`
+		Types  []string `json:"response_types_supported"`
+		Auths  []string `json:"token_endpoint_auth_methods_supported"`
+		Modes  []string `json:"response_modes_supported"`
+	}
+	w := s.do(httptest.NewRequest(http.MethodGet, op.PathDiscovery, nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &offered); err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []struct{ offered, tried []string }{
+		{offered.Grants, []string{"authorization_code", "refresh_token", "client_credentials"}}, // the last has no user
+		{offered.Types, []string{"code"}},
+		{offered.Auths, []string{"client_secret_basic", "client_secret_post", "none"}},
+		{offered.Modes, []string{"query", "form_post"}},
+	} {
+		if !slices.Equal(slices.Sorted(slices.Values(known.offered)), slices.Sorted(slices.Values(known.tried))) {
+			t.Fatalf("offered are %v, tried %v: try every one against the gate", known.offered, known.tried)
+		}
+	}
+	var all []way
+	for _, auth := range offered.Auths {
+		for _, mode := range offered.Modes {
+			all = append(all, way{auth, mode, false}, way{auth, mode, true})
+		}
+	}
+	return all
+}
+
+// Whichever way an application asks, the gate has its word when the code is made,
+// when it is redeemed and when a token is refreshed, and what it refused costs
+// neither the code nor the refresh token.
+func TestEveryWayAsksTheGate(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		for _, w := range s.ways(t) {
+			app := confidential()
+			app.AuthMethod = application.AuthMethod(w.auth)
+			if app.AuthMethod == application.AuthNone {
+				app.SecretHash, app.GrantTypes = "", slices.DeleteFunc(app.GrantTypes, func(g string) bool { return g == application.GrantClientCredentials })
+			}
+			s.apps["app"] = app
+			s.refuseWay(t, w)
+		}
+	})
+}
+
+func (s *server) refuseWay(t *testing.T, w way) {
+	t.Helper()
+	deny := func(denied bool) { s.ledger.set(func(l *ledger) { l.inactive = denied }) }
+	before := s.count(t, "oauth_code")
+	deny(true)
+	if answer := s.begin(t, w); strings.Contains(answer.Header().Get("Location")+answer.Body.String(), "code=") || s.count(t, "oauth_code") != before {
+		t.Errorf("%+v: a code without a permit: %d %v %s", w, answer.Code, answer.Header(), answer.Body)
+	}
+	deny(false)
+	code := s.codeOf(t, w)
+	refresh := s.refuseThenGrant(t, w, codeForm(code), provisioning.GrantCode)
+	s.refuseThenGrant(t, w, refreshForm(refresh), provisioning.GrantRefresh)
+}
+
+// codeOf returns the code of a permitted request, from the address or the form.
+func (s *server) codeOf(t *testing.T, w way) string {
+	t.Helper()
+	answer := s.begin(t, w)
+	text := answer.Header().Get("Location")
+	if w.mode == "form_post" {
+		text = "?" + answer.Body.String()[strings.LastIndexAny(answer.Body.String(), "? \n")+1:]
+	}
+	_, query, _ := strings.Cut(text, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil || values.Get("code") == "" {
+		t.Fatalf("%+v: no code in %d %q %s", w, answer.Code, text, answer.Body)
+	}
+	return values.Get("code")
+}
+
+// refuseThenGrant redeems twice: first the gate refuses, then it permits. It
+// returns the refresh token.
+func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant provisioning.Grant) string {
+	t.Helper()
+	rows := s.count(t, "oauth_access")
+	s.ledger.set(func(l *ledger) { l.inactive, l.decisions = true, nil })
+	refused(t, s.as(w, op.PathToken, form), http.StatusBadRequest, "invalid_grant")
+	s.ledger.set(func(l *ledger) {
+		l.inactive = false
+		if len(l.decisions) != 1 || l.decisions[0].Request.Grant != grant || l.decisions[0].Request.User != alice {
+			t.Errorf("%+v: decisions = %+v, want one about %s", w, l.decisions, grant)
+		}
+	})
+	if n := s.count(t, "oauth_access"); n != rows {
+		t.Errorf("%+v: %d access tokens without a permit", w, n-rows)
+	}
+	return granted(t, s.as(w, op.PathToken, form)).RefreshToken
+}
