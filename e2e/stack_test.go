@@ -130,6 +130,7 @@ targets:
     secret: {env: APP_SECRET}
     scopes: [openid, profile, email, offline_access, provisioning]
     registration: true
+    refresh_grace: 0s # so that reuse is seen at once
     outbound_provisioning:
       - {target: directory, %s}
   - client_id: %s

@@ -3,6 +3,7 @@ package application
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Settings are what an application chooses of the protocol. Each left out is its
@@ -31,6 +32,37 @@ type Settings struct {
 	// FrontchannelLogoutURI is loaded in the browser when a session ends (OpenID
 	// Connect Front-Channel Logout 1.0 section 2).
 	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri,omitempty" json:"frontchannel_logout_uri,omitempty"`
+	// RefreshGrace is how long a refresh token that was used may be used again, such as
+	// "30s", for a client whose answer was lost; "0s" is never, "" takes
+	// DefaultRefreshGrace. See [Settings.Grace].
+	RefreshGrace string `yaml:"refresh_grace,omitempty" json:"refresh_grace,omitempty"`
+}
+
+// The default and the limit of [Settings.RefreshGrace]. Retries come within seconds;
+// for longer, a stolen token would be as good as its successor.
+const (
+	DefaultRefreshGrace = 10 * time.Second
+	maxRefreshGrace     = time.Minute
+)
+
+// Grace returns what RefreshGrace says. One that is not valid gives none.
+func (s Settings) Grace() time.Duration {
+	if s.RefreshGrace == "" {
+		return DefaultRefreshGrace
+	}
+	d, err := parseGrace(s.RefreshGrace)
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+func parseGrace(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > maxRefreshGrace {
+		return 0, fmt.Errorf("must be a duration from 0s to %s, such as 30s", maxRefreshGrace)
+	}
+	return d, nil
 }
 
 // Consent says who decides what an application learns of a user.
@@ -66,6 +98,11 @@ func (a Application) checkSettings(p *Problems) {
 	}
 	if a.RequirePushedRequests && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) {
 		p.add("require_pushed_authorization_requests", "is for applications with the grant type authorization_code")
+	}
+	if a.RefreshGrace != "" {
+		if _, err := parseGrace(a.RefreshGrace); err != nil {
+			p.add("refresh_grace", err.Error())
+		}
 	}
 	if a.BackchannelLogoutURI != "" {
 		if err := checkWebURI(a.BackchannelLogoutURI); err != nil {

@@ -56,7 +56,11 @@ func TestSettings(t *testing.T) {
 		"pushed requests, machine": {func(a *application.Application) {
 			a.RequirePushedRequests, a.GrantTypes = true, []string{"client_credentials"}
 		}, []string{"require_pushed_authorization_requests"}},
-		"PKCE optional": {func(a *application.Application) { a.PKCEOptional = true }, nil},
+		"refresh grace":           {func(a *application.Application) { a.RefreshGrace = "0s" }, nil},
+		"refresh grace, too long": {func(a *application.Application) { a.RefreshGrace = "61s" }, []string{"refresh_grace"}},
+		"refresh grace, negative": {func(a *application.Application) { a.RefreshGrace = "-1s" }, []string{"refresh_grace"}},
+		"refresh grace, no unit":  {func(a *application.Application) { a.RefreshGrace = "10" }, []string{"refresh_grace"}},
+		"PKCE optional":           {func(a *application.Application) { a.PKCEOptional = true }, nil},
 		"PKCE optional, public": {func(a *application.Application) {
 			a.PKCEOptional, a.AuthMethod, a.SecretHash = true, application.AuthNone, ""
 		}, []string{"pkce_optional"}},

@@ -23,11 +23,14 @@ import (
 	"github.com/anteroom-id/anteroom/sdk"
 )
 
-// people is the user service that also ends sessions, which users know nothing
-// of: whoever may not sign in, or has a new password, is signed out everywhere.
+// people is the user service that also ends sessions and tokens, which users know
+// nothing of: whoever may not sign in, or has a new password, is signed out
+// everywhere. After a new password, applications must ask them again; those of a
+// disabled user get nothing either, until that is taken back.
 type people struct {
 	*user.Service
 	sessions *session.Manager
+	tokens   *authstore.OAuth
 	links    authstore.MailTokens
 	factor   *secondfactor.Service
 	mail     *recovery.Service // nil without a mail server
@@ -47,12 +50,15 @@ func (p people) Register(ctx context.Context, u user.User, password sdk.Secret) 
 	return made, nil
 }
 
-// ReplacePassword stores a hash, ends the sessions begun with the old password, and
-// spoils the links that were mailed to replace it.
+// ReplacePassword stores a hash, ends the sessions and tokens begun with the old
+// password, and spoils the links that were mailed to replace it.
 func (p people) ReplacePassword(ctx context.Context, id provisioning.UserID, hash string) error {
 	err := p.Service.ReplacePassword(ctx, id, hash)
 	if err == nil {
 		err = p.links.Drop(ctx, id, recovery.PurposeReset)
+	}
+	if err == nil {
+		_, err = p.tokens.RevokeUser(ctx, id, p.Now())
 	}
 	return p.thenSignOut(ctx, id, err)
 }

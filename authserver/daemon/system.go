@@ -225,7 +225,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 
 func (s *System) buildUsers() people {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
-	s.Users = people{sessions: s.sessions, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
+	s.Users = people{sessions: s.sessions, tokens: s.tokens, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: unlinking{s.Lifecycle, store.Links{DB: s.db}}, Now: s.Now, Log: s.log,
 	}}

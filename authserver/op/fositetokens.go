@@ -74,10 +74,10 @@ func (s *fositeStore) GetRefreshTokenSession(ctx context.Context, signature stri
 		if err != nil {
 			return nil, err
 		}
-		if !token.UsedAt.IsZero() {
+		now := s.now()
+		if !s.mayUse(u, grant, token, now) {
 			return nil, s.replayed(ctx, grant.ID, ErrUsed)
 		}
-		now := s.now()
 		if !grant.RevokedAt.IsZero() || !now.Before(token.ExpiresAt) || !now.Before(grant.ExpiresAt) {
 			return nil, fosite.ErrNotFound.WithDebug("the refresh token expired or was revoked")
 		}
@@ -88,17 +88,33 @@ func (s *fositeStore) GetRefreshTokenSession(ctx context.Context, signature stri
 	return req, nil
 }
 
+// mayUse reports whether the token may be exchanged as far as its family goes. A
+// used one is for its own application alone: in other hands it was stolen.
+func (s *fositeStore) mayUse(u *unit, grant Grant, token RefreshToken, now time.Time) bool {
+	if u.client == nil || u.client.app.ClientID != grant.Client {
+		return token.usable(now, 0)
+	}
+	return token.usable(now, u.client.app.Grace())
+}
+
 // DeleteRefreshTokenSession refuses: used tokens are kept to recognise reuse.
 func (s *fositeStore) DeleteRefreshTokenSession(context.Context, string) error {
 	return errUnsupported
 }
 
 // RotateRefreshToken marks the presented token used. Of several requests with
-// one token, this decides which one wins. The access token that came with it
-// lives on to its end: applications use it until they have the new one.
+// one token, this decides which of them get the next: the first, and within the
+// grace those that repeat it. The access token that came with it lives on to its
+// end: applications use it until they have the new one.
 func (s *fositeStore) RotateRefreshToken(ctx context.Context, _, signature string) error {
-	now := s.now()
-	return s.store.UseRefreshToken(ctx, TokenHash(signature), now, now.Add(keepUsedRefresh))
+	u, now := unitFrom(ctx), s.now()
+	if u.refresh == nil || u.refresh.Hash != TokenHash(signature) || u.client == nil {
+		return errors.New("the refresh token is not the one presented")
+	}
+	return s.store.UseRefreshToken(ctx, RefreshUse{
+		Hash: u.refresh.Hash, Grant: u.refresh.Grant, Generation: u.refresh.Generation,
+		At: now, Keep: now.Add(keepUsedRefresh), Grace: u.client.app.Grace(),
+	})
 }
 
 // RevokeRefreshToken revokes the family.

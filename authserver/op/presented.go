@@ -101,7 +101,7 @@ func (t presented) scopes() []string {
 
 // live reports whether the token can be used: by itself, and by its user.
 func (p *Provider) live(ctx context.Context, t presented) (bool, error) {
-	used := t.refresh != nil && !t.refresh.UsedAt.IsZero()
+	used := t.refresh != nil && !t.refresh.usable(p.now(), 0)
 	if used || !t.grant.RevokedAt.IsZero() || !p.now().Before(t.expiresAt()) {
 		return false, nil
 	}

@@ -85,8 +85,30 @@ type RefreshToken struct {
 	Generation int       // counts rotations from 1
 	Parent     TokenHash // the token it replaced; "" for the first
 	ExpiresAt  time.Time // of this token, by not being used
-	UsedAt     time.Time
+	UsedAt     time.Time // the first time
 	KeepUntil  time.Time // when the row may be deleted
+	Newest     int       // the family's last generation; 0 when it is added
+}
+
+// usable reports whether the token can be exchanged at that time: it is of the
+// newest generation and was not used, or its successor is, and it was first used
+// within the grace. Only one token of a generation is ever used, so the last
+// generation's one parent is the used token before it.
+func (t RefreshToken) usable(at time.Time, grace time.Duration) bool {
+	if t.UsedAt.IsZero() {
+		return t.Generation == t.Newest
+	}
+	return t.Generation+1 == t.Newest && at.Before(t.UsedAt.Add(grace))
+}
+
+// RefreshUse is the exchange of a refresh token for the next.
+type RefreshUse struct {
+	Hash       TokenHash
+	Grant      GrantID
+	Generation int
+	At         time.Time
+	Keep       time.Time     // until when its row is kept
+	Grace      time.Duration // how long after the first time it may be used again
 }
 
 // GrantStore keeps grants. A row without a decision is refused with
@@ -126,9 +148,10 @@ type RefreshTokenStore interface {
 	// RefreshToken returns the token with its grant, also when used, expired or
 	// revoked; ErrNotFound if there is none.
 	RefreshToken(ctx context.Context, hash TokenHash) (Grant, RefreshToken, error)
-	// UseRefreshToken marks the token used and keeps the row until keep, or
-	// returns ErrUsed.
-	UseRefreshToken(ctx context.Context, hash TokenHash, at, keep time.Time) error
+	// UseRefreshToken marks the token used, or returns ErrUsed: it is not of the
+	// newest generation, unless that came of it within the grace, or the grant was
+	// revoked. Of concurrent calls for one family each sees what the one before did.
+	UseRefreshToken(ctx context.Context, u RefreshUse) error
 }
 
 // Store is everything the provider persists.

@@ -104,6 +104,7 @@ func TestCodeDoubleRedemptionUnder8ParallelRequests(t *testing.T) {
 
 func TestRefreshDoubleUseUnder8ParallelRequests(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
+		s.grace("0s")
 		for range 5 {
 			first := granted(t, s.token(codeForm(s.code(t, authorizeForm()))))
 			won := winners(t, parallel(8, func() *httptest.ResponseRecorder { return s.token(refreshForm(first.RefreshToken)) }))
@@ -152,6 +153,7 @@ func TestCodeReplayRevokesFamily(t *testing.T) {
 
 func TestRefreshReuse(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
+		s.grace("0s")
 		first := granted(t, s.token(codeForm(s.code(t, authorizeForm()))))
 		second := granted(t, s.token(refreshForm(first.RefreshToken)))
 		refused(t, s.token(refreshForm(first.RefreshToken)), http.StatusBadRequest, "invalid_grant")

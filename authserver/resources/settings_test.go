@@ -17,6 +17,7 @@ const everySetting = `applications:
   pkce_optional: true
   require_pushed_authorization_requests: true
   consent: ask
+  refresh_grace: 30s
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front
 - client_id: signer

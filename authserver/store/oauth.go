@@ -197,9 +197,10 @@ func (s *OAuth) RefreshToken(ctx context.Context, hash op.TokenHash) (op.Grant, 
 	var parent []byte
 	var expiresAt, usedAt, keepUntil int64
 	grant, err := s.read(ctx, "refresh token", `
-		SELECT `+grantColumns+`, t.decision_id, t.generation, t.parent, t.expires_at, t.used_at, t.keep_until
+		SELECT `+grantColumns+`, t.decision_id, t.generation, t.parent, t.expires_at, t.used_at, t.keep_until,
+			(SELECT MAX(n.generation) FROM oauth_refresh n WHERE n.grant_id = t.grant_id)
 		FROM oauth_refresh t JOIN oauth_grant g ON g.id = t.grant_id WHERE t.hash = $1`, hash,
-		&t.Decision, &t.Generation, &parent, &expiresAt, &usedAt, &keepUntil)
+		&t.Decision, &t.Generation, &parent, &expiresAt, &usedAt, &keepUntil, &t.Newest)
 	if err != nil {
 		return op.Grant{}, op.RefreshToken{}, err
 	}
@@ -208,10 +209,24 @@ func (s *OAuth) RefreshToken(ctx context.Context, hash op.TokenHash) (op.Grant, 
 	return grant, t, nil
 }
 
-// UseRefreshToken marks the token used and keeps its row until keep, or returns
-// op.ErrUsed. Of concurrent calls one succeeds.
-func (s *OAuth) UseRefreshToken(ctx context.Context, hash op.TokenHash, at, keep time.Time) error {
-	n, err := s.DB.Exec(ctx, `UPDATE oauth_refresh SET used_at = $1, keep_until = $2 WHERE hash = $3 AND used_at = 0`,
-		sqldb.Micros(at), sqldb.Micros(keep), []byte(hash))
-	return used("refresh token", n, err)
+// UseRefreshToken marks the token used, or returns op.ErrUsed. The grant's row is
+// written first: whoever is second in a family waits for it, and then sees what
+// became of the first.
+func (s *OAuth) UseRefreshToken(ctx context.Context, u op.RefreshUse) error {
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.DB.Exec(ctx, `UPDATE oauth_grant SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0`, string(u.Grant))
+		if err := used("refresh token", n, err); err != nil {
+			return err
+		}
+		n, err = s.DB.Exec(ctx, `UPDATE oauth_refresh SET used_at = $1, keep_until = $2 WHERE hash = $3 AND used_at = 0
+			AND NOT EXISTS (SELECT 1 FROM oauth_refresh n WHERE n.grant_id = $4 AND n.generation > $5)`,
+			sqldb.Micros(u.At), sqldb.Micros(u.Keep), []byte(u.Hash), string(u.Grant), u.Generation)
+		if err != nil || n == 1 || u.Grace == 0 {
+			return used("refresh token", n, err)
+		}
+		n, err = s.DB.Exec(ctx, `UPDATE oauth_refresh SET keep_until = $1 WHERE hash = $2 AND used_at > $3
+			AND NOT EXISTS (SELECT 1 FROM oauth_refresh n WHERE n.grant_id = $4 AND n.generation > $5)`,
+			sqldb.Micros(u.Keep), []byte(u.Hash), sqldb.Micros(u.At.Add(-u.Grace)), string(u.Grant), u.Generation+1)
+		return used("refresh token", n, err)
+	})
 }
