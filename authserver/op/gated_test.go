@@ -21,7 +21,8 @@ type way struct {
 }
 
 // as posts a form, authenticated with the way's method.
-func (s *server) as(w way, path string, form url.Values) *httptest.ResponseRecorder {
+func (s *server) as(t *testing.T, w way, path string, form url.Values) *httptest.ResponseRecorder {
+	t.Helper()
 	switch w.auth {
 	case "client_secret_basic":
 		r := post(path, form)
@@ -29,6 +30,8 @@ func (s *server) as(w way, path string, form url.Values) *httptest.ResponseRecor
 		return s.do(r)
 	case "client_secret_post":
 		return s.do(post(path, params(form, "client_id", "app", "client_secret", appSecret.Reveal())))
+	case "private_key_jwt":
+		return s.do(post(path, params(form, "client_assertion_type", jwtBearer, "client_assertion", s.assertion(t, nil))))
 	default:
 		return s.do(post(path, params(form, "client_id", "app")))
 	}
@@ -41,7 +44,7 @@ func (s *server) begin(t *testing.T, w way) *httptest.ResponseRecorder {
 	if !w.pushed {
 		return s.authorize(form)
 	}
-	answer := s.as(w, op.PathPushed, form)
+	answer := s.as(t, w, op.PathPushed, form)
 	var got struct {
 		RequestURI string `json:"request_uri"`
 	}
@@ -68,7 +71,7 @@ func (s *server) ways(t *testing.T) []way {
 	for _, known := range []struct{ offered, tried []string }{
 		{offered.Grants, []string{"authorization_code", "refresh_token", "client_credentials"}}, // the last has no user
 		{offered.Types, []string{"code"}},
-		{offered.Auths, []string{"client_secret_basic", "client_secret_post", "none"}},
+		{offered.Auths, []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}},
 		{offered.Modes, []string{"query", "form_post"}},
 	} {
 		if !slices.Equal(slices.Sorted(slices.Values(known.offered)), slices.Sorted(slices.Values(known.tried))) {
@@ -92,7 +95,10 @@ func TestEveryWayAsksTheGate(t *testing.T) {
 		for _, w := range s.ways(t) {
 			app := confidential()
 			app.AuthMethod = application.AuthMethod(w.auth)
-			if app.AuthMethod == application.AuthNone {
+			switch app.AuthMethod {
+			case application.AuthPrivateKeyJWT:
+				app = signer(t)
+			case application.AuthNone:
 				app.SecretHash, app.GrantTypes = "", slices.DeleteFunc(app.GrantTypes, func(g string) bool { return g == application.GrantClientCredentials })
 			}
 			s.apps["app"] = app
@@ -137,7 +143,7 @@ func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant pro
 	t.Helper()
 	rows := s.count(t, "oauth_access")
 	s.ledger.set(func(l *ledger) { l.inactive, l.decisions = true, nil })
-	refused(t, s.as(w, op.PathToken, form), http.StatusBadRequest, "invalid_grant")
+	refused(t, s.as(t, w, op.PathToken, form), http.StatusBadRequest, "invalid_grant")
 	s.ledger.set(func(l *ledger) {
 		l.inactive = false
 		if len(l.decisions) != 1 || l.decisions[0].Request.Grant != grant || l.decisions[0].Request.User != alice {
@@ -147,5 +153,5 @@ func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant pro
 	if n := s.count(t, "oauth_access"); n != rows {
 		t.Errorf("%+v: %d access tokens without a permit", w, n-rows)
 	}
-	return granted(t, s.as(w, op.PathToken, form)).RefreshToken
+	return granted(t, s.as(t, w, op.PathToken, form)).RefreshToken
 }

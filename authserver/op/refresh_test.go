@@ -43,28 +43,28 @@ func TestRefreshGrace(t *testing.T) {
 
 // What ends the family although the grace is not over, or because it is.
 func TestRefreshGraceEnds(t *testing.T) {
-	s := lite(t)
-	for name, reuse := range map[string]func(first, second tokens) *httptest.ResponseRecorder{
-		"grandparent": func(first, second tokens) *httptest.ResponseRecorder {
+	for name, reuse := range map[string]func(s *server, first, second tokens) *httptest.ResponseRecorder{
+		"grandparent": func(s *server, first, second tokens) *httptest.ResponseRecorder {
 			granted(t, s.token(refreshForm(second.RefreshToken)))
 			return s.token(refreshForm(first.RefreshToken))
 		},
-		"another application": func(first, _ tokens) *httptest.ResponseRecorder {
+		"another application": func(s *server, first, _ tokens) *httptest.ResponseRecorder {
 			return s.asOther(op.PathToken, refreshForm(first.RefreshToken))
 		},
-		"strict": func(first, _ tokens) *httptest.ResponseRecorder {
+		"strict": func(s *server, first, _ tokens) *httptest.ResponseRecorder {
 			s.grace("0s")
 			return s.token(refreshForm(first.RefreshToken))
 		},
-		"too late": func(first, _ tokens) *httptest.ResponseRecorder {
+		"too late": func(s *server, first, _ tokens) *httptest.ResponseRecorder {
 			s.clock.advance(time.Minute + time.Second)
 			return s.token(refreshForm(first.RefreshToken))
 		},
 	} {
+		s := lite(t) // its clock moves
 		s.grace("1m")
 		first := granted(t, s.token(codeForm(s.code(t, authorizeForm()))))
 		second := granted(t, s.token(refreshForm(first.RefreshToken)))
-		refused(t, reuse(first, second), http.StatusBadRequest, "invalid_grant")
+		refused(t, reuse(s, first, second), http.StatusBadRequest, "invalid_grant")
 		if s.active(t, second.RefreshToken) || s.active(t, second.AccessToken) {
 			t.Errorf("%s: the family lives on", name)
 		}
