@@ -189,6 +189,11 @@ func TestHeaders(t *testing.T) {
 		if got := strings.Contains(csp, "; frame-src https://app.example"); got != (name == "signing_out") {
 			t.Errorf("%s: policy %q", name, csp)
 		}
+		for header, want := range map[string]string{"Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
 		if strings.Contains(csp, "unsafe") || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: policy %q, caching %q", name, csp, w.Header().Get("Cache-Control"))
 		}
