@@ -14,7 +14,7 @@ RACE    += -gcflags='modernc.org/...=-race=false -d=checkptr=0' -gcflags='compre
 export GORACE ?= atexit_sleep_ms=50
 export CGO_ENABLED ?= 0
 
-.PHONY: build server demo demo-check test fast chaos bench soak fuzz generate setup peers clean
+.PHONY: build server demo demo-check test fast chaos bench soak flows fuzz generate setup peers clean
 
 build: server ## the server and the first-party connectors
 	$(GO) build $(TRIM) -o $(PLUGINS)/ $$(printf './%s ' plugins/connectors/*/anteroom-connector-*)
@@ -53,6 +53,9 @@ bench: ## the figures of docs/performance.md, in one run
 soak: ## 2,000 killed connectors and 1,000,000 calls: nothing may grow
 	CI=true ANTEROOM_SOAK_RESTARTS=$${ANTEROOM_SOAK_RESTARTS:-2000} ANTEROOM_SOAK_CALLS=$${ANTEROOM_SOAK_CALLS:-1000000} \
 		$(GO) test -count 1 -timeout 2h -v -run TestSoak ./plugins
+
+flows: ## 10,000 flows of which half break off: housekeeping leaves no row
+	CI=true ANTEROOM_FLOWS=$${ANTEROOM_FLOWS:-10000} $(GO) test -count 1 -timeout 1h -v -run TestBrokenFlowsLeaveNothing ./authserver/op
 
 fuzz: ## each fuzz target for ten seconds
 	.ci/fuzz 10s
