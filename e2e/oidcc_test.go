@@ -23,6 +23,7 @@ type conformancePlan struct {
 func conformancePlans() []conformancePlan {
 	return []conformancePlan{
 		{"oidcc-basic-certification-test-plan", 38, "", basicModules()},
+		{"oidcc-config-certification-test-plan", 1, "", configModules()},
 		{"oidcc-formpost-basic-certification-test-plan", 38, "form_post", basicModules()},
 		{"oidcc-rp-initiated-logout-certification-test-plan", 11, "", logoutModules()},
 		{"oidcc-backchannel-rp-initiated-logout-certification-test-plan", 2, "", backchannelModules()},
