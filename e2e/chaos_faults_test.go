@@ -44,9 +44,9 @@ func (c *chaos) disturb(t *testing.T) {
 		victim := c.servers[random.IntN(len(c.servers))]
 		switch {
 		case c.sleeps(victim): // it is to wake up
-		case n < 2:
+		case n < 2, n >= 4 && c.lasts <= chaosShort: // sleeps at chosen points have tests of their own
 			c.killServer(t, victim)
-		case n < 4, c.lasts <= chaosShort: // sleeps at chosen points have tests of their own
+		case n < 4:
 			c.killConnector(t, victim)
 		default:
 			c.stopServer(victim, &asleep)
