@@ -49,11 +49,18 @@ func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
 
 // RevokeGrant revokes the family. The first time counts.
 func (s *OAuth) RevokeGrant(ctx context.Context, id op.GrantID, at time.Time) error {
-	_, err := s.DB.Exec(ctx, `UPDATE oauth_grant SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0`, sqldb.Micros(at), string(id))
+	_, err := revoke(ctx, s.DB, at, "id = $2", string(id))
+	return err
+}
+
+// revoke revokes the grants that a condition, with arguments from $2 on, selects,
+// and returns how many. The first time counts.
+func revoke(ctx context.Context, db *sqldb.DB, at time.Time, condition string, args ...any) (int, error) {
+	n, err := db.Exec(ctx, `UPDATE oauth_grant SET revoked_at = $1 WHERE revoked_at = 0 AND `+condition, append([]any{sqldb.Micros(at)}, args...)...)
 	if err != nil {
-		return fmt.Errorf("revoke grant: %w", err)
+		return 0, fmt.Errorf("revoke grants: %w", err)
 	}
-	return nil
+	return int(n), nil
 }
 
 // RevokeUser revokes every family of the user, and returns how many.
@@ -61,11 +68,7 @@ func (s *OAuth) RevokeUser(ctx context.Context, user provisioning.UserID, at tim
 	if user == "" {
 		return 0, nil // that would be every application's own tokens
 	}
-	n, err := s.DB.Exec(ctx, `UPDATE oauth_grant SET revoked_at = $1 WHERE user_id = $2 AND revoked_at = 0`, sqldb.Micros(at), string(user))
-	if err != nil {
-		return 0, fmt.Errorf("revoke grants of user: %w", err)
-	}
-	return int(n), nil
+	return revoke(ctx, s.DB, at, "user_id = $2", string(user))
 }
 
 // AddCode adds a code, or returns op.ErrNoDecision.

@@ -82,11 +82,7 @@ func (s Permissions) Withdraw(ctx context.Context, user provisioning.UserID, cli
 		if _, err := s.DB.Exec(ctx, `DELETE FROM consent WHERE user_id = $1 AND client_id = $2`, user, client); err != nil {
 			return fmt.Errorf("forget consent: %w", err)
 		}
-		_, err := s.DB.Exec(ctx, `UPDATE oauth_grant SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at = 0`,
-			sqldb.Micros(at), user, client)
-		if err != nil {
-			return fmt.Errorf("revoke grants of application: %w", err)
-		}
-		return nil
+		_, err := revoke(ctx, s.DB, at, "user_id = $2 AND client_id = $3", user, client)
+		return err
 	})
 }
