@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/anteroom-id/anteroom/authserver/op"
 )
 
 // Sixty-four flows at once, each with tokens of its own: run with -race.
@@ -67,9 +65,7 @@ func distinct(t *testing.T, all []tokens) []tokens {
 }
 
 // issuedTables are what the endpoints write.
-func issuedTables() []string {
-	return []string{"pushed_request", "oauth_code", "oauth_access", "oauth_refresh", "oauth_grant"}
-}
+func issuedTables() []string { return append(grantTables(), "pushed_request") }
 
 // Half of the flows break off somewhere: when all is over, housekeeping leaves
 // nothing of them. ANTEROOM_FLOWS says how many; make flows takes 10,000.
@@ -137,10 +133,9 @@ func (s *server) breakOff(t *testing.T, flows int) (broken int) {
 
 // walk takes the first steps of a flow.
 func (s *server) walk(t *testing.T, steps int) {
-	w := way{auth: "client_secret_basic", mode: "query", pushed: true}
 	form := authorizeForm("scope", "openid offline_access")
 	if steps == 1 {
-		if answer := s.as(t, w, op.PathPushed, form); answer.Code != http.StatusCreated {
+		if answer := s.push(form); answer.Code != http.StatusCreated {
 			t.Errorf("push = %d %s", answer.Code, answer.Body)
 		}
 		return

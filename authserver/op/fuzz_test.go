@@ -57,6 +57,16 @@ func FuzzAuthorize(f *testing.F) {
 	})
 }
 
+// send posts a body as it is, with Basic authentication if there is an id.
+func (s *server) send(path, body, id, secret string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", formURLType)
+	if id != "" {
+		r.SetBasicAuth(id, secret)
+	}
+	return s.do(r)
+}
+
 // FuzzToken sends any body. Nobody has a code here, so nothing may come of it
 // but an error, except a client's own token.
 func FuzzToken(f *testing.F) {
@@ -68,12 +78,7 @@ func FuzzToken(f *testing.F) {
 	f.Add("grant_type=authorization_code&code=a&code=b&client_assertion=x", "native", "%zz")
 	s := quiet(f)
 	f.Fuzz(func(t *testing.T, body, id, secret string) {
-		r := httptest.NewRequest(http.MethodPost, op.PathToken, strings.NewReader(body))
-		r.Header.Set("Content-Type", formURLType)
-		if id != "" {
-			r.SetBasicAuth(id, secret)
-		}
-		w := s.do(r)
+		w := s.send(op.PathToken, body, id, secret)
 		got := decodeTokens(t, w)
 		if w.Code == http.StatusOK {
 			if secret != appSecret.Reveal() && !strings.Contains(body, appSecret.Reveal()) || got.RefreshToken != "" || got.IDToken != "" {
@@ -104,12 +109,7 @@ func FuzzPush(f *testing.F) {
 	f.Add("client_id=%zz", "app", "%zz")
 	s := quiet(f)
 	f.Fuzz(func(t *testing.T, body, id, secret string) {
-		r := httptest.NewRequest(http.MethodPost, op.PathPushed, strings.NewReader(body))
-		r.Header.Set("Content-Type", formURLType)
-		if id != "" {
-			r.SetBasicAuth(id, secret)
-		}
-		w := s.do(r)
+		w := s.send(op.PathPushed, body, id, secret)
 		if w.Code != http.StatusCreated {
 			if w.Code >= 500 || w.Code < 400 || strings.Contains(w.Body.String(), "urn:ietf:params:oauth:request_uri:") || decodeTokens(t, w).Error == "" {
 				t.Fatalf("answer %d %s", w.Code, w.Body)

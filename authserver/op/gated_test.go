@@ -44,14 +44,7 @@ func (s *server) begin(t *testing.T, w way) *httptest.ResponseRecorder {
 	if !w.pushed {
 		return s.authorize(form)
 	}
-	answer := s.as(t, w, op.PathPushed, form)
-	var got struct {
-		RequestURI string `json:"request_uri"`
-	}
-	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil || got.RequestURI == "" {
-		t.Fatalf("answer = %d %s, want a request_uri", answer.Code, answer.Body)
-	}
-	return s.authorize(url.Values{"client_id": {"app"}, "request_uri": {got.RequestURI}})
+	return s.authorize(continued(t, s.as(t, w, op.PathPushed, form)))
 }
 
 // ways returns every way the discovery document offers, and fails for one that

@@ -24,7 +24,13 @@ func (s *server) push(form url.Values) *httptest.ResponseRecorder {
 // pushed returns the parameters that continue a request which was pushed.
 func (s *server) pushed(t testing.TB, form url.Values) url.Values {
 	t.Helper()
-	w := s.push(form)
+	return continued(t, s.push(form))
+}
+
+// continued checks the answer to a push and returns the parameters that continue
+// the request.
+func continued(t testing.TB, w *httptest.ResponseRecorder) url.Values {
+	t.Helper()
 	var got struct {
 		RequestURI string `json:"request_uri"`
 		ExpiresIn  int    `json:"expires_in"`

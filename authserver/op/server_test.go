@@ -519,11 +519,16 @@ func (s *server) count(t testing.TB, table string) int {
 	return n
 }
 
+// grantTables are those of what is issued for a grant.
+func grantTables() []string {
+	return []string{"oauth_grant", "oauth_code", "oauth_access", "oauth_refresh"}
+}
+
 // rows returns how many rows there are of everything that can be issued.
 func (s *server) rows(t testing.TB) string {
 	t.Helper()
 	var all []string
-	for _, table := range []string{"oauth_grant", "oauth_code", "oauth_access", "oauth_refresh"} {
+	for _, table := range grantTables() {
 		all = append(all, strconv.Itoa(s.count(t, table)))
 	}
 	return strings.Join(all, " ")
