@@ -21,7 +21,7 @@ func configModules() []conformanceModule {
 // Discovery 1.0 section 3 and RFC 8414 section 2 do. The module wants https of every
 // endpoint: here they must begin with the issuer, which is https outside loopback.
 func discoveryVerification(t *testing.T, s *suite) {
-	document := s.published(t, s.issuer+"/.well-known/openid-configuration")
+	document := s.discover(t)
 	if document["issuer"] != s.issuer {
 		t.Errorf("issuer = %v, want %s", document["issuer"], s.issuer)
 	}

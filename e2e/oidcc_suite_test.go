@@ -157,16 +157,7 @@ func (s *suite) applyText(t *testing.T, text string) {
 
 func (s *suite) discover(t *testing.T) map[string]any {
 	t.Helper()
-	res, err := http.Get(s.issuer + "/.well-known/openid-configuration")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	var metadata map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&metadata); err != nil {
-		t.Fatal(err)
-	}
-	return metadata
+	return s.published(t, s.issuer+"/.well-known/openid-configuration")
 }
 
 // endpoint returns an endpoint's address from the metadata.
