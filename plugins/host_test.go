@@ -138,10 +138,18 @@ func TestPinnedDescriptionNeedsNoProcess(t *testing.T) {
 
 func TestCallWithoutDeadlineGetsOne(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.CallTimeout = 1500 * time.Millisecond }, "good")
-	c := b.open(t, target("good"))
-	ask(t, c, "x")
-	_, err := c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "hang"})
+	b := newBench(t, func(o *Options) { o.CallTimeout = time.Second }, "good")
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // the process may take its time to start
+	defer cancel()
+	c, err := b.Open(ctx, target("good"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if _, err := c.Target().Lookup(ctx, sdk.LookupRequest{Key: "id", Value: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Target().Lookup(t.Context(), sdk.LookupRequest{Key: "id", Value: "hang"})
 	if e := sdk.AsError(err); e == nil || e.Kind != sdk.KindTransient || e.Effect != sdk.EffectNone {
 		t.Errorf("Lookup = %v, want it given up", err)
 	}
