@@ -23,8 +23,9 @@ type Application struct {
 	SecretHash string
 	GrantTypes []string // "authorization_code", "refresh_token", "client_credentials"
 	Scopes     []string // what it may ask for
-	// IDTokenAlg is RS256 (the default, OpenID Connect Core 1.0 section 3.1.3.7)
-	// or ES256.
+	// IDTokenAlg signs its ID and logout tokens: RS256 (the default, OpenID Connect
+	// Core 1.0 section 3.1.3.7), ES256 or EdDSA. Client metadata call it
+	// id_token_signed_response_alg.
 	IDTokenAlg string
 	// InitiateLoginURI is where a lost user is sent back to; may be "".
 	InitiateLoginURI string

@@ -59,6 +59,7 @@ func TestValidate(t *testing.T) {
 			a.GrantTypes, a.AuthMethod, a.SecretHash = []string{"client_credentials"}, "none", ""
 		}, []string{"grant_types"}},
 		"scope":    {func(a *application.Application) { a.Scopes = []string{"openid", "a b", "openid"} }, []string{"scopes[1]", "scopes[2]"}},
+		"Ed25519":  {func(a *application.Application) { a.IDTokenAlg = application.AlgEdDSA }, nil},
 		"alg":      {func(a *application.Application) { a.IDTokenAlg = "none" }, []string{"id_token_alg"}},
 		"initiate": {func(a *application.Application) { a.InitiateLoginURI = "javascript:alert(1)" }, []string{"initiate_login_uri"}},
 		"everything at once": {func(a *application.Application) { *a = application.Application{} }, []string{

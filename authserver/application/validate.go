@@ -19,10 +19,11 @@ const (
 	GrantClientCredentials = "client_credentials"
 )
 
-// The algorithms an ID token may be signed with.
+// The algorithms that ID and logout tokens may be signed with.
 const (
 	AlgRS256 = "RS256"
 	AlgES256 = "ES256"
+	AlgEdDSA = "EdDSA" // Ed25519
 )
 
 // New returns an application with the defaults: a confidential web application
@@ -78,8 +79,8 @@ func (a Application) Validate() error {
 	a.checkScopes(&p)
 	a.checkSettings(&p)
 	a.checkClientKeys(&p)
-	if a.IDTokenAlg != AlgRS256 && a.IDTokenAlg != AlgES256 {
-		p.add("id_token_alg", "must be RS256 or ES256")
+	if !slices.Contains([]string{AlgRS256, AlgES256, AlgEdDSA}, a.IDTokenAlg) {
+		p.add("id_token_alg", "must be RS256, ES256 or EdDSA")
 	}
 	if a.InitiateLoginURI != "" {
 		if err := checkWebURI(a.InitiateLoginURI); err != nil {

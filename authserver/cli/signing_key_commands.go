@@ -53,7 +53,7 @@ func (r *run) printSigningKeys(ctx context.Context, s *daemon.System) error {
 }
 
 type keyRotateCommand struct {
-	Alg keys.Alg `help:"Only this algorithm: ${enum}." enum:"RS256,ES256,all" default:"all"`
+	Alg keys.Alg `help:"Only this algorithm: ${enum}." enum:"RS256,ES256,EdDSA,all" default:"all"`
 }
 
 // Run makes the next signing keys and prints all.

@@ -3,12 +3,16 @@ package keys
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -17,14 +21,24 @@ import (
 // Alg is a signature algorithm (RFC 7518 section 3.1).
 type Alg string
 
-// The algorithms that sign ID tokens.
+// The algorithms that sign tokens.
 const (
 	RS256 Alg = "RS256" // 2048 bit
 	ES256 Alg = "ES256"
+	EdDSA Alg = "EdDSA" // Ed25519 (RFC 8037 section 3.1)
 )
 
 // Algs returns the algorithms every server has a key for.
-func Algs() []Alg { return []Alg{RS256, ES256} }
+func Algs() []Alg { return []Alg{RS256, ES256, EdDSA} }
+
+// NewHash returns the hash of the algorithm, with which at_hash and c_hash are made
+// (OpenID Connect Core 1.0 section 3.1.3.6). Ed25519 has SHA-512 inside.
+func (a Alg) NewHash() hash.Hash {
+	if a == EdDSA {
+		return sha512.New()
+	}
+	return sha256.New()
+}
 
 const rsaBits = 2048
 
@@ -58,6 +72,9 @@ func generatePrivate(alg Alg) (crypto.Signer, error) {
 		return rsa.GenerateKey(rand.Reader, rsaBits)
 	case ES256:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case EdDSA:
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
 	default:
 		return nil, fmt.Errorf("algorithm %q is not supported", alg)
 	}

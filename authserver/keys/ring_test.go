@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func signAs(t testing.TB, r *keys.Ring, typ keys.Type, alg keys.Alg) string {
 
 func kidOf(t testing.TB, token string) string {
 	t.Helper()
-	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func kidOf(t testing.TB, token string) string {
 	return signed.Signatures[0].Header.KeyID
 }
 
-func TestRingSignsWithBothAlgorithms(t *testing.T) {
+func TestRingSignsWithEveryAlgorithm(t *testing.T) {
 	w := newWorld(t)
 	r := w.ring(t)
 	for _, alg := range keys.Algs() {
@@ -206,34 +207,41 @@ func TestInstancesAgreeOnKeys(t *testing.T) {
 func TestRotation(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.ring(t), w.ring(t)
-	old := sign(t, a, keys.ES256)
-	if err := a.Rotate(t.Context(), keys.ES256, time.Hour, 2*time.Hour); err != nil {
-		t.Fatal(err)
+	old, algs := map[keys.Alg]string{}, keys.Algs()
+	for _, alg := range algs {
+		old[alg] = sign(t, a, alg)
+		if err := a.Rotate(t.Context(), alg, time.Hour, 2*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if kidOf(t, sign(t, a, alg)) != kidOf(t, old[alg]) {
+			t.Errorf("%s: the next key signs before its time", alg)
+		}
 	}
-	if got := len(a.Public().Keys); got != 3 {
-		t.Errorf("published after the rotation = %d, want 3", got)
-	}
-	if kidOf(t, sign(t, a, keys.ES256)) != kidOf(t, old) {
-		t.Error("the next key signs before its time")
+	if got := len(a.Public().Keys); got != 2*len(algs) {
+		t.Errorf("published after the rotation = %d, want %d", got, 2*len(algs))
 	}
 	w.now = w.now.Add(time.Hour)
-	fresh := sign(t, a, keys.ES256)
-	if kidOf(t, fresh) == kidOf(t, old) {
-		t.Error("the old key still signs")
-	}
-	for _, r := range []*keys.Ring{a, b} {
-		for _, token := range []string{old, fresh} {
-			if _, err := r.VerifyHint(t.Context(), token); err != nil {
-				t.Errorf("Verify during the rotation = %v", err)
+	for _, alg := range algs {
+		fresh := sign(t, a, alg)
+		if kidOf(t, fresh) == kidOf(t, old[alg]) {
+			t.Errorf("%s: the old key still signs", alg)
+		}
+		for _, r := range []*keys.Ring{a, b} {
+			for _, token := range []string{old[alg], fresh} {
+				if _, err := r.VerifyHint(t.Context(), token); err != nil {
+					t.Errorf("%s: Verify during the rotation = %v", alg, err)
+				}
 			}
 		}
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	if _, err := a.VerifyHint(t.Context(), old); err != nil {
-		t.Errorf("VerifyHint with a retired key = %v; want a hint to be good for ever", err)
+	for _, alg := range algs {
+		if _, err := a.VerifyHint(t.Context(), old[alg]); err != nil {
+			t.Errorf("%s: VerifyHint with a retired key = %v; want a hint to be good for ever", alg, err)
+		}
 	}
-	if got := len(a.Public().Keys); got != 2 {
-		t.Errorf("published after the retirement = %d, want 2", got)
+	if got := len(a.Public().Keys); got != len(algs) {
+		t.Errorf("published after the retirement = %d, want %d", got, len(algs))
 	}
 }
 
@@ -254,10 +262,10 @@ func TestOlder(t *testing.T) {
 	if err := r.Rotate(t.Context(), keys.ES256, time.Hour, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Older(time.Hour); len(got) != 1 || got[0] != keys.RS256 {
-		t.Errorf("Older after a rotation = %v, want RS256: one is enough", got)
+	if got := r.Older(time.Hour); !slices.Equal(got, []keys.Alg{keys.RS256, keys.EdDSA}) {
+		t.Errorf("Older after a rotation = %v, want the others: one is enough", got)
 	}
-	if all := r.Keys(); len(all) != 3 || all[2].Generation != 2 || !all[2].ActiveAt.Equal(w.now.Add(time.Hour)) {
+	if all := r.Keys(); len(all) != 4 || all[3].Generation != 2 || !all[3].ActiveAt.Equal(w.now.Add(time.Hour)) {
 		t.Errorf("Keys = %+v", all)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // BenchmarkCodeFlow is an authorization with a session and its code exchange,
 // on SQLite on disk, with two transactions synced to it.
 func BenchmarkCodeFlow(b *testing.B) {
-	for _, alg := range []string{"ES256", "RS256"} {
+	for _, alg := range []string{"ES256", "RS256", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
 			s := lite(b)
 			app := s.apps["app"]

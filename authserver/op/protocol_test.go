@@ -46,7 +46,7 @@ func TestDiscovery(t *testing.T) {
 		"response_types_supported":                       []any{"code"},
 		"grant_types_supported":                          []any{"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
-		"id_token_signing_alg_values_supported":          []any{"RS256", "ES256"},
+		"id_token_signing_alg_values_supported":          []any{"RS256", "ES256", "EdDSA"},
 	} {
 		if diff := cmp.Diff(want, got[name]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -61,8 +61,8 @@ func TestPublishedKeysHaveNoPrivatePart(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &set); err != nil {
 		t.Fatal(err)
 	}
-	if len(set.Keys) != 2 {
-		t.Fatalf("keys = %d, want 2", len(set.Keys))
+	if len(set.Keys) != 3 {
+		t.Fatalf("keys = %d, want 3", len(set.Keys))
 	}
 	for _, k := range set.Keys {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} {

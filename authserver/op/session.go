@@ -1,11 +1,14 @@
 package op
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/handler/openid"
 	"github.com/ory/fosite/token/jwt"
+
+	"github.com/anteroom-id/anteroom/authserver/keys"
 )
 
 // session is what fosite knows of the user of a request. It is never stored as
@@ -40,6 +43,13 @@ func (s *session) setUser(g Grant) {
 		s.claims.Add(claimSID, g.SID)
 	}
 	s.claims.AuthTime = g.AuthTime.UTC().Truncate(time.Second)
+}
+
+// signWith makes fosite compute at_hash with the hash of that algorithm. Fosite reads
+// the bits of it from the end of a name like RS256, which EdDSA does not have. The
+// header goes no further: our signer writes its own.
+func (s *session) signWith(alg keys.Alg) {
+	s.headers.Add("alg", fmt.Sprintf("xx%d", alg.NewHash().Size()*8))
 }
 
 // SetExpiresAt sets when a token of that type expires.

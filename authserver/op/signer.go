@@ -3,7 +3,6 @@ package op
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,10 +93,11 @@ func (s *signer) Validate(ctx context.Context, token string) (string, error) {
 	return s.GetSignature(ctx, token)
 }
 
-// Hash returns the SHA-256 of in: both our algorithms use it.
-func (s *signer) Hash(_ context.Context, in []byte) ([]byte, error) {
-	sum := sha256.Sum256(in)
-	return sum[:], nil
+// Hash returns the hash of in that belongs to the algorithm.
+func (s *signer) Hash(ctx context.Context, in []byte) ([]byte, error) {
+	h := algFrom(ctx).NewHash()
+	_, _ = h.Write(in) // never fails (package hash)
+	return h.Sum(nil), nil
 }
 
 // GetSignature returns the third part of a compact JWS.
@@ -110,4 +110,6 @@ func (s *signer) GetSignature(_ context.Context, token string) (string, error) {
 }
 
 // GetSigningMethodLength returns the length of the hash, in bytes.
-func (s *signer) GetSigningMethodLength(context.Context) int { return sha256.Size }
+func (s *signer) GetSigningMethodLength(ctx context.Context) int {
+	return algFrom(ctx).NewHash().Size()
+}

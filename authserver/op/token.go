@@ -14,6 +14,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -84,6 +85,9 @@ func (p *Provider) settle(req *fosite.AccessRequest, u *unit) *protocolError {
 	grantType := req.GetRequestForm().Get("grant_type")
 	if !u.client.may(grantType) {
 		return badRequest(codeUnauthorizedClient, "The application may not use this grant_type.")
+	}
+	if sess, ok := req.Session.(*session); ok {
+		sess.signWith(keys.Alg(u.client.app.IDTokenAlg))
 	}
 	if u.grant != nil {
 		if exp := req.Session.GetExpiresAt(fosite.AccessToken); exp.After(u.grant.ExpiresAt) {
