@@ -32,6 +32,9 @@ type Settings struct {
 	// FrontchannelLogoutURI is loaded in the browser when a session ends (OpenID
 	// Connect Front-Channel Logout 1.0 section 2).
 	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri,omitempty" json:"frontchannel_logout_uri,omitempty"`
+	// UserinfoAlg is what signs the answers of the userinfo endpoint, one of
+	// [SigningAlgs]; "" leaves them plain JSON (OpenID Connect Core 1.0 section 5.3.2).
+	UserinfoAlg string `yaml:"userinfo_signed_response_alg,omitempty" json:"userinfo_signed_response_alg,omitempty"`
 	// RefreshGrace is how long a refresh token that was used may be used again, such as
 	// "30s", for a client whose answer was lost; "0s" is never, "" takes
 	// DefaultRefreshGrace. See [Settings.Grace].
@@ -98,6 +101,9 @@ func (a Application) checkSettings(p *Problems) {
 	}
 	if a.RequirePushedRequests && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) {
 		p.add("require_pushed_authorization_requests", "is for applications with the grant type authorization_code")
+	}
+	if a.UserinfoAlg != "" {
+		p.checkSigningAlg("userinfo_signed_response_alg", a.UserinfoAlg)
 	}
 	if a.RefreshGrace != "" {
 		if _, err := parseGrace(a.RefreshGrace); err != nil {

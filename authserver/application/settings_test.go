@@ -56,6 +56,9 @@ func TestSettings(t *testing.T) {
 		"pushed requests, machine": {func(a *application.Application) {
 			a.RequirePushedRequests, a.GrantTypes = true, []string{"client_credentials"}
 		}, []string{"require_pushed_authorization_requests"}},
+		"userinfo":                {func(a *application.Application) { a.UserinfoAlg = "ES256" }, nil},
+		"userinfo, unsigned":      {func(a *application.Application) { a.UserinfoAlg = "none" }, []string{"userinfo_signed_response_alg"}},
+		"userinfo, shared key":    {func(a *application.Application) { a.UserinfoAlg = "HS256" }, []string{"userinfo_signed_response_alg"}},
 		"refresh grace":           {func(a *application.Application) { a.RefreshGrace = "0s" }, nil},
 		"refresh grace, too long": {func(a *application.Application) { a.RefreshGrace = "61s" }, []string{"refresh_grace"}},
 		"refresh grace, negative": {func(a *application.Application) { a.RefreshGrace = "-1s" }, []string{"refresh_grace"}},

@@ -19,13 +19,6 @@ const (
 	GrantClientCredentials = "client_credentials"
 )
 
-// The algorithms that ID and logout tokens may be signed with.
-const (
-	AlgRS256 = "RS256"
-	AlgES256 = "ES256"
-	AlgEdDSA = "EdDSA" // Ed25519
-)
-
 // New returns an application with the defaults: a confidential web application
 // with the code flow. Redirect URIs and the secret are still missing.
 func New(id provisioning.ClientID, name string) Application {
@@ -79,9 +72,7 @@ func (a Application) Validate() error {
 	a.checkScopes(&p)
 	a.checkSettings(&p)
 	a.checkClientKeys(&p)
-	if !slices.Contains([]string{AlgRS256, AlgES256, AlgEdDSA}, a.IDTokenAlg) {
-		p.add("id_token_alg", "must be RS256, ES256 or EdDSA")
-	}
+	p.checkSigningAlg("id_token_alg", a.IDTokenAlg)
 	if a.InitiateLoginURI != "" {
 		if err := checkWebURI(a.InitiateLoginURI); err != nil {
 			p.add("initiate_login_uri", err.Error())

@@ -27,6 +27,7 @@ type metadata struct {
 	GrantTypes             []string                  `json:"grant_types_supported"`
 	SubjectTypes           []string                  `json:"subject_types_supported"`
 	IDTokenAlgs            []keys.Alg                `json:"id_token_signing_alg_values_supported"`
+	UserinfoAlgs           []string                  `json:"userinfo_signing_alg_values_supported"`
 	AuthMethods            []application.AuthMethod  `json:"token_endpoint_auth_methods_supported"`
 	AuthAlgs               []jose.SignatureAlgorithm `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionMethods   []application.AuthMethod  `json:"introspection_endpoint_auth_methods_supported"`
@@ -68,6 +69,7 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 		GrantTypes:            grantTypes(),
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           keys.Algs(),
+		UserinfoAlgs:          application.SigningAlgs(),
 		AuthMethods:           append(provingMethods(), application.AuthNone),
 		AuthAlgs:              application.AssertionAlgs(),
 		IntrospectionMethods:  provingMethods(),

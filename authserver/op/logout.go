@@ -75,6 +75,7 @@ type hintClaims struct {
 	Subject  provisioning.UserID `json:"sub"`
 	Audience audience            `json:"aud"`
 	SID      string              `json:"sid"`
+	Expires  *float64            `json:"exp"`
 }
 
 // audience is one string or a list of them (RFC 7519 section 4.1.3).
@@ -91,7 +92,7 @@ func (a *audience) UnmarshalJSON(text []byte) error {
 }
 
 // readHint verifies an id_token_hint. It may have expired, and its key may be one
-// that no longer signs.
+// that no longer signs. Signed userinfo has no exp: that is how the two differ.
 func (p *Provider) readHint(ctx context.Context, hint string) (hintClaims, *protocolError) {
 	bad := badRequest(codeInvalidRequest, "The id_token_hint is not an ID token of this server.")
 	payload, err := p.keys.VerifyHint(ctx, hint)
@@ -102,7 +103,7 @@ func (p *Provider) readHint(ctx context.Context, hint string) (hintClaims, *prot
 		return hintClaims{}, internalError(err)
 	}
 	var claims hintClaims
-	if json.Unmarshal(payload, &claims) != nil || claims.Issuer != p.issuer || claims.Subject == "" || len(claims.Audience) == 0 {
+	if json.Unmarshal(payload, &claims) != nil || claims.Issuer != p.issuer || claims.Subject == "" || len(claims.Audience) == 0 || claims.Expires == nil {
 		return hintClaims{}, bad
 	}
 	return claims, nil

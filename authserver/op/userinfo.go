@@ -2,14 +2,18 @@ package op
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/ory/fosite"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -21,12 +25,42 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 		p.bearerError(w, r, fail)
 		return
 	}
-	claims, err := p.userClaims(r.Context(), token)
+	grant, claims, err := p.userClaims(r.Context(), token)
+	if err == nil {
+		err = p.writeUserinfo(w, r, grant.Client, claims)
+	}
 	if err != nil {
 		p.bearerError(w, r, toProtocol(err))
-		return
 	}
-	p.writeJSON(w, r, http.StatusOK, claims)
+}
+
+// writeUserinfo answers as the application wants it: as JSON or as a signed JWT
+// (section 5.3.2). That one has no exp, without which it passes for no ID token.
+func (p *Provider) writeUserinfo(w http.ResponseWriter, r *http.Request, client provisioning.ClientID, claims map[string]any) error {
+	app, err := p.apps.Get(r.Context(), client)
+	if errors.Is(err, application.ErrNotFound) || err == nil && !app.Enabled {
+		return invalidToken()
+	}
+	if err != nil {
+		return internalError(err)
+	}
+	if app.UserinfoAlg == "" {
+		p.writeJSON(w, r, http.StatusOK, claims)
+		return nil
+	}
+	claims["iss"], claims["aud"] = p.issuer, client
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return internalError(err)
+	}
+	token, err := p.keys.Sign(keys.TypeIDToken, keys.Alg(app.UserinfoAlg), payload)
+	if err != nil {
+		return internalError(err)
+	}
+	w.Header().Set("Content-Type", "application/jwt")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = io.WriteString(w, token) // an error means the client is gone
+	return nil
 }
 
 // bearerToken reads the access token from the header or the form body, never
@@ -57,31 +91,31 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, *protocolError
 	}
 }
 
-// userClaims returns what the token's scopes let its holder know.
-func (p *Provider) userClaims(ctx context.Context, token string) (map[string]any, error) {
+// userClaims returns what the token's scopes let its holder know, and its grant.
+func (p *Provider) userClaims(ctx context.Context, token string) (Grant, map[string]any, error) {
 	grant, access, err := p.accessToken(ctx, token)
 	if err != nil {
-		return nil, err
+		return Grant{}, nil, err
 	}
 	if grant.User == "" || !slices.Contains(access.Scopes, scopeOpenID) {
-		return nil, &protocolError{Code: codeInsufficientScope, Status: http.StatusForbidden, Description: "The access token has not the scope openid."}
+		return Grant{}, nil, &protocolError{Code: codeInsufficientScope, Status: http.StatusForbidden, Description: "The access token has not the scope openid."}
 	}
 	profile, err := p.users.Profile(ctx, grant.User)
 	if errors.Is(err, provisioning.ErrUserNotFound) || err == nil && !profile.Active {
-		return nil, invalidToken()
+		return Grant{}, nil, invalidToken()
 	}
 	if err != nil {
-		return nil, internalError(err)
+		return Grant{}, nil, internalError(err)
 	}
 	claims := profileClaims(profile, access.Scopes, requested(grant.Claims, inUserinfo))
 	if slices.Contains(access.Scopes, scopeProvisioning) {
 		accounts, err := p.accounts.Provisioned(ctx, grant.Client, grant.User)
 		if err != nil {
-			return nil, internalError(err)
+			return Grant{}, nil, internalError(err)
 		}
 		claims[claimProvisioned] = accounts
 	}
-	return claims, nil
+	return grant, claims, nil
 }
 
 // accessToken returns a token that is valid now, with its grant.
