@@ -23,7 +23,8 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // The bounds of a client assertion.
 const (
 	// maxAssertionLife is how far ahead its exp may be: its jti is kept that long.
-	maxAssertionLife = 10 * time.Minute
+	// Libraries make assertions good for up to an hour.
+	maxAssertionLife = time.Hour
 	// assertionSkew is how much the client's clock may differ.
 	assertionSkew     = 30 * time.Second
 	maxAssertionBytes = 8 << 10
@@ -96,8 +97,8 @@ func parseAssertion(text string) (*assertion, error) {
 	switch {
 	case c.Subject == "" || c.Issuer != c.Subject:
 		return nil, errors.New("iss and sub must be the client_id")
-	case len(c.Audience) != 1: // one for several servers could be used by one at another
-		return nil, errors.New("aud must have one value")
+	case len(c.Audience) == 0:
+		return nil, errors.New("aud is missing")
 	case c.ID == "" || len(c.ID) > maxJTIBytes:
 		return nil, errors.New("jti is missing or too long")
 	case c.Expires == nil:
@@ -123,8 +124,8 @@ func (p *Provider) verifyAssertion(ctx context.Context, path string, app applica
 	if !signedBy(keys, a) {
 		return badAssertion("no key of the application verifies it")
 	}
-	if recipients := []string{p.issuer, p.issuer + PathToken, p.issuer + path}; !slices.Contains(recipients, a.claims.Audience[0]) {
-		return badAssertion("aud must be the issuer or the token endpoint")
+	if !p.alone(path, a.claims.Audience) {
+		return badAssertion("aud must be the issuer or the token endpoint, and nobody else")
 	}
 	expires, err := a.claims.valid(p.now())
 	if err != nil {
@@ -138,6 +139,13 @@ func (p *Provider) verifyAssertion(ctx context.Context, path string, app applica
 		return internalError(err)
 	}
 	return nil
+}
+
+// alone reports whether the audience is this server under any of its names, and no
+// other: who is named beside us could use the assertion here.
+func (p *Provider) alone(path string, audience []string) bool {
+	names := []string{p.issuer, p.issuer + PathToken, p.issuer + path}
+	return !slices.ContainsFunc(audience, func(name string) bool { return !slices.Contains(names, name) })
 }
 
 func (p *Provider) assertionKeys(ctx context.Context, app application.Application, kid string) ([]jose.JSONWebKey, error) {
@@ -174,7 +182,7 @@ func (c assertionClaims) valid(now time.Time) (time.Time, error) {
 		return expires, errors.New("it has expired")
 	}
 	if expires.After(now.Add(maxAssertionLife + assertionSkew)) {
-		return expires, errors.New("exp is more than ten minutes ahead")
+		return expires, errors.New("exp is more than an hour ahead")
 	}
 	for _, from := range []*float64{c.NotBefore, c.IssuedAt} {
 		if from == nil {
