@@ -93,7 +93,7 @@ func (d *deployment) command(t *testing.T, args ...string) string {
 }
 
 func environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "SCIM_TOKEN=" + scimToken, "APP_SECRET=" + appSecret}
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "SCIM_TOKEN=" + scimToken, "APP_SECRET=" + appSecret, "USER_PASSWORD=" + password}
 }
 
 // process is a running `anteroom serve`.

@@ -135,16 +135,22 @@ func signIn(t *testing.T, b *browser.Browser, authorizeURL, login string) *brows
 	return page
 }
 
-// arrive follows the wait page, as its meta refresh would, until the browser is
-// sent to the application.
+// arrive follows the wait page until the browser is sent to the application.
 func arrive(t *testing.T, b *browser.Browser, page *browser.Page) *url.URL {
 	t.Helper()
-	eventually(t, fmt.Sprintf("the application (last page %q)", page.Title), func() bool {
-		if page.Location != nil {
+	page = settle(t, b, page)
+	if page.Location == nil {
+		t.Fatalf("page %q at %s does not go on by itself: %s", page.Title, page.URL, page.Text)
+	}
+	return page.Location
+}
+
+// settle follows the wait page, as its meta refresh would, until there is another.
+func settle(t *testing.T, b *browser.Browser, page *browser.Page) *browser.Page {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the end of page %q", page.Title), func() bool {
+		if page.Location != nil || page.Refresh == 0 {
 			return true
-		}
-		if page.Refresh == 0 {
-			t.Fatalf("page %q at %s does not go on by itself: %s", page.Title, page.URL, page.Text)
 		}
 		next, err := b.Get(t.Context(), page.URL.String())
 		if err != nil {
@@ -153,7 +159,7 @@ func arrive(t *testing.T, b *browser.Browser, page *browser.Page) *url.URL {
 		page = next
 		return page.Location != nil
 	})
-	return page.Location
+	return page
 }
 
 var (

@@ -276,7 +276,7 @@ func openIDClient(issuer string, flags ...string) client {
 		if prompt != "" {
 			flags = append(flags, "--prompt", prompt)
 		}
-		rp := peers.StartRelyingParty(t, app, flags...)
+		rp := peers.StartRelyingParty(t, peers.OpenIDClient, app, flags...)
 		return attempt{rp.AuthorizeURL, func(t *testing.T, callback *url.URL) map[string]any {
 			result := rp.Finish(t, callback.String())
 			if result.Error != nil || result.Refreshed == nil || !result.Refreshed.HasRefreshToken {

@@ -1,6 +1,6 @@
-// Package peers starts foreign programs for tests: SCIM servers, a relying party
-// and a client of Salesforce that run on Node and were not written by this
-// project.
+// Package peers starts foreign programs for tests: SCIM servers, relying parties, an
+// OpenID provider and a client of Salesforce that run on Node and are on libraries
+// that were not written by this project.
 //
 // Their scripts and pinned dependencies are beside this file; "npm ci" in this
 // folder installs them. Without Node or the dependencies a test that needs a

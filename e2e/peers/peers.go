@@ -2,7 +2,6 @@ package peers
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,13 +33,19 @@ type Server struct {
 // Start runs the named SCIM server, empty, until the test ends.
 func Start(t testing.TB, name string) Server {
 	t.Helper()
-	p := start(t, name+".mjs", "0", "--until-stdin-ends")
-	line := p.readLine(t)
+	return Server{BaseURL: serve(t, name+".mjs"), Token: token}
+}
+
+// serve starts a script that listens at a port of its own and returns its address.
+func serve(t testing.TB, script string, args ...string) string {
+	t.Helper()
+	args = append(append([]string{"0"}, args...), "--until-stdin-ends")
+	line := start(t, script, args...).readLine(t)
 	address, ok := strings.CutPrefix(line, "ready ")
 	if !ok {
-		t.Fatalf("start %s: it said %q", name, line)
+		t.Fatalf("start %s: it said %q", script, line)
 	}
-	return Server{BaseURL: address, Token: token}
+	return address
 }
 
 // process is a Node process that ends with the test.
@@ -146,82 +151,4 @@ func folder() (string, error) {
 		}
 		dir = parent
 	}
-}
-
-// RelyingParty is openid-client, waiting for the end of a sign-in.
-type RelyingParty struct {
-	// AuthorizeURL is where the user's browser has to go.
-	AuthorizeURL string
-	process      process
-}
-
-// Result is what the relying party got.
-type Result struct {
-	Claims    map[string]any `json:"claims"` // of the ID token
-	UserInfo  map[string]any `json:"userinfo"`
-	Granted   Granted        `json:"granted"`
-	Refreshed *Refreshed     `json:"refreshed"` // nil without a refresh token
-	Error     *Error         `json:"error"`
-}
-
-// Granted is a token response without the tokens.
-type Granted struct {
-	TokenType       string `json:"token_type"`
-	ExpiresIn       int    `json:"expires_in"` // seconds
-	Scope           string `json:"scope"`
-	HasRefreshToken bool   `json:"has_refresh_token"`
-	HasIDToken      bool   `json:"has_id_token"`
-}
-
-// Refreshed is the answer to a refresh.
-type Refreshed struct {
-	Granted
-	Claims map[string]any `json:"claims"`
-}
-
-// Error is why the relying party did not accept the sign-in.
-type Error struct {
-	Name             string `json:"name"`
-	Code             string `json:"code"`
-	Message          string `json:"message"`
-	OAuthError       string `json:"oauth_error"`
-	OAuthDescription string `json:"oauth_error_description"`
-	Cause            string `json:"cause"`
-}
-
-// Client is how the relying party is registered.
-type Client struct {
-	Issuer, ID, RedirectURI string
-	Secret                  string // "" for a public client
-}
-
-// StartRelyingParty runs discovery and begins a sign-in. Flags are those of
-// openid-client.mjs: --state, --scope, --prompt, --no-refresh.
-func StartRelyingParty(t testing.TB, c Client, flags ...string) *RelyingParty {
-	t.Helper()
-	args := append([]string{c.Issuer, c.ID, c.Secret, c.RedirectURI}, flags...)
-	p := start(t, "openid-client.mjs", args...)
-	line := p.readLine(t)
-	var message struct {
-		AuthorizeURL string `json:"authorize_url"`
-	}
-	if err := json.Unmarshal([]byte(line), &message); err != nil || message.AuthorizeURL == "" {
-		t.Fatalf("start relying party: it said %s", line)
-	}
-	return &RelyingParty{AuthorizeURL: message.AuthorizeURL, process: p}
-}
-
-// Finish gives it the address the browser was sent to at the end and returns
-// what it made of it.
-func (r *RelyingParty) Finish(t testing.TB, callbackURL string) Result {
-	t.Helper()
-	if err := json.NewEncoder(r.process.stdin).Encode(map[string]string{"callback_url": callbackURL}); err != nil {
-		t.Fatalf("finish sign-in: %v", err)
-	}
-	line := r.process.readLine(t)
-	var result Result
-	if err := json.Unmarshal([]byte(line), &result); err != nil {
-		t.Fatalf("finish sign-in: it said %s", line)
-	}
-	return result
 }

@@ -80,7 +80,7 @@ func (p *provider) token(w http.ResponseWriter, r *http.Request) {
 // begin starts a sign-in and returns the request it would send the browser with.
 func begin(t *testing.T, p *provider, flags ...string) (*peers.RelyingParty, url.Values) {
 	t.Helper()
-	rp := peers.StartRelyingParty(t, peers.Client{
+	rp := peers.StartRelyingParty(t, peers.OpenIDClient, peers.Client{
 		Issuer: p.URL, ID: "demo", Secret: "s3cret", RedirectURI: "http://127.0.0.1:1/callback",
 	}, flags...)
 	u, err := url.Parse(rp.AuthorizeURL)

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// realClient is an application on a library that nobody here wrote.
+type realClient struct {
+	foreign
+	id       string                    // its client_id, and the login of its user
+	settings func(r *realWorld) string // more YAML of its registration
+	// start returns its redirect URI, and how its user signs in.
+	start func(t *testing.T, r *realWorld, id string) (redirect string, signIn library)
+}
+
+// library signs the user of an application in.
+type library func(t *testing.T, v *visitor) told
+
+// told is what an application heard of its user, and how it signs them out.
+type told struct {
+	claims, userinfo, refreshed map[string]any // refreshed are those of the next ID token
+	signOut                     string         // where it sends the browser, with the state "s"
+	// verify returns whose session a logout token ends; nil if the library has
+	// nothing for it.
+	verify func(rawLogoutToken string) (subject, session string, err error)
+}
+
+func realClients() []realClient {
+	return []realClient{
+		{foreign{"coreos/go-oidc", "back-channel logout", []string{"github.com/coreos/go-oidc/v3", "golang.org/x/oauth2"}}, "go-oidc", hearing(withSecret), headless(signInGoOIDC)},
+		{foreign{"openid-client", "", []string{"openid-client"}}, "openid-client", withSecret, headless(signInOpenIDClient(appSecret, "--state"))},
+		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
+		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests", []string{"oauth4webapi"}}, "oauth4webapi", pushing(withKey), headless(signInOAuth4WebAPI)},
+		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
+		{foreign{"Auth.js, with a key", "`private_key_jwt`", []string{"@auth/core"}}, "auth-js-key", withKey, startAuthJS(true)},
+	}
+}
+
+// Settings of applications.
+func withSecret(*realWorld) string { return "secret: {env: APP_SECRET}" }
+
+func public(*realWorld) string { return "auth_method: none" }
+
+func withKey(r *realWorld) string {
+	return fmt.Sprintf("auth_method: private_key_jwt\n    jwks: {keys: [%s]}", marshal(r.key.Public()))
+}
+
+// pushing is an application that must push its requests.
+func pushing(settings func(*realWorld) string) func(*realWorld) string {
+	return func(r *realWorld) string {
+		return settings(r) + "\n    require_pushed_authorization_requests: true"
+	}
+}
+
+// hearing is an application that is told of logouts.
+func hearing(settings func(*realWorld) string) func(*realWorld) string {
+	return func(r *realWorld) string { return settings(r) + "\n    backchannel_logout_uri: " + r.back }
+}
+
+// headless is an application that nobody listens at: the test takes the answer there.
+func headless(s library) func(*testing.T, *realWorld, string) (string, library) {
+	return func(*testing.T, *realWorld, string) (string, library) { return appCallback, s }
+}
+
+// Clients that nobody here wrote live a whole life with one server, as it is
+// shipped: their users sign in, with an account in the directory before there is a
+// code, are asked about, refreshed and signed out.
+func TestRealClients(t *testing.T) {
+	long(t)
+	t.Parallel()
+	r := newRealWorld(t)
+	clients, signIns := realClients(), map[string]library{}
+	applications, users := "applications:", "\nusers:"
+	for _, c := range clients {
+		redirect, s := c.start(t, r, c.id)
+		signIns[c.id] = s
+		applications += registration(c.id, redirect, c.settings(r))
+		users += fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}}", c.id)
+	}
+	r.begin(t, applications+users)
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) { r.live(t, c.id, signIns[c.id]) })
+	}
+}
+
+// afterLogout is where applications have the browser sent once its user signed out.
+const afterLogout = "http://127.0.0.1:9/out"
+
+// registration is the YAML of an application of that name.
+func registration(id, redirect, settings string) string {
+	return fmt.Sprintf(`
+  - client_id: %s
+    redirect_uris: [%q]
+    post_logout_redirect_uris: [%q]
+    scopes: [openid, profile, email, offline_access, provisioning]
+    outbound_provisioning: [{target: directory, blocking: true}]
+    %s`, id, redirect, afterLogout, settings)
+}
+
+// live is the whole life of a client with one user.
+func (r *realWorld) live(t *testing.T, id string, s library) {
+	v := r.visitor(t, id, id)
+	got := s(t, v)
+	v.checkAccount(t, got)
+	if !v.signedIn(t) {
+		t.Error("no session after the sign-in")
+	}
+	page := v.open(t, got.signOut)
+	if page.Location == nil || page.Location.String() != afterLogout+"?state=s" {
+		t.Errorf("signing out ends at %s (%d): %s", page.URL, page.Status, page.Text)
+	}
+	if v.signedIn(t) {
+		t.Error("there still is a session after signing out")
+	}
+	if got.verify != nil {
+		v.checkLogoutToken(t, got)
+	}
+}
+
+// checkAccount checks that the gate held the user up until their account was there,
+// and that the application heard of it each time.
+func (v *visitor) checkAccount(t *testing.T, got told) {
+	t.Helper()
+	sub, _ := got.claims["sub"].(string)
+	if len(v.atRedirect) != 1 || v.atRedirect[0]["externalId"] != sub {
+		t.Fatalf("the directory had %v when the browser was sent back, want one account of %q", v.atRedirect, sub)
+	}
+	account := map[string]any{"directory": map[string]any{"id": v.atRedirect[0]["id"], "state": "in_sync"}}
+	for name, claims := range map[string]map[string]any{"ID token": got.claims, "userinfo": got.userinfo, "ID token after a refresh": got.refreshed} {
+		if diff := cmp.Diff(account, claims["provisioned"]); diff != "" || claims["sub"] != sub {
+			t.Errorf("%s: sub %v, claim provisioned (-want +got):\n%s", name, claims["sub"], diff)
+		}
+	}
+}
+
+func (v *visitor) checkLogoutToken(t *testing.T, got told) {
+	t.Helper()
+	select {
+	case raw := <-v.heard:
+		subject, session, err := got.verify(raw)
+		if err != nil || subject != got.claims["sub"] || session != got.claims["sid"] || session == "" {
+			t.Errorf("logout token of %s, session %s (%v), want %s, %s", subject, session, err, got.claims["sub"], got.claims["sid"])
+		}
+	case <-time.After(patience):
+		t.Error("the application hears nothing of the logout")
+	}
+}

@@ -1,0 +1,90 @@
+// A headless relying party on oauth4webapi that has no secret: it signs its
+// requests with its own key (private_key_jwt) and pushes its authorization request.
+//
+// Usage: node oauth4webapi.mjs ISSUER CLIENT_ID '' REDIRECT_URI --key JWK
+//          [--scope "openid profile"] [--after-logout URI]
+//
+// What it prints and reads is as for openid-client.mjs. The key is a private one
+// for ES256.
+import { webcrypto } from "node:crypto";
+import { parseArgs } from "node:util";
+import * as oauth from "oauth4webapi";
+import { granted, print, readCallback, run } from "./relyingparty.mjs";
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    key: { type: "string" },
+    scope: { type: "string", default: "openid profile email offline_access" },
+    "after-logout": { type: "string" },
+  },
+});
+const [issuer, clientId, , redirectUri] = positionals;
+const http = { [oauth.allowInsecureRequests]: issuer.startsWith("http://") };
+
+async function privateKey(text) {
+  const jwk = JSON.parse(text);
+  const key = await webcrypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+  return { key, kid: jwk.kid };
+}
+
+function logoutURL(as, tokens) {
+  const url = new URL(as.end_session_endpoint);
+  url.searchParams.set("id_token_hint", tokens.id_token);
+  url.searchParams.set("post_logout_redirect_uri", flags["after-logout"]);
+  url.searchParams.set("state", "s");
+  return url.href;
+}
+
+await run(async () => {
+  const as = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), http));
+  const client = { client_id: clientId };
+  const authentication = oauth.PrivateKeyJwt(await privateKey(flags.key));
+  const verifier = oauth.generateRandomCodeVerifier();
+  const state = oauth.generateRandomState();
+  const nonce = oauth.generateRandomNonce();
+  const request = new URLSearchParams({
+    response_type: "code",
+    redirect_uri: redirectUri,
+    scope: flags.scope,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: "S256",
+    state,
+    nonce,
+  });
+  const pushed = await oauth.processPushedAuthorizationResponse(
+    as,
+    client,
+    await oauth.pushedAuthorizationRequest(as, client, authentication, request, http),
+  );
+  const authorize = new URL(as.authorization_endpoint);
+  authorize.search = new URLSearchParams({ client_id: clientId, request_uri: pushed.request_uri });
+  print({ authorize_url: authorize.href });
+
+  const answer = oauth.validateAuthResponse(as, client, await readCallback(), state);
+  const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, http);
+  const tokens = await oauth.processAuthorizationCodeResponse(as, client, response, {
+    expectedNonce: nonce,
+    requireIdToken: true,
+  });
+  await oauth.validateApplicationLevelSignature(as, response, http);
+  const claims = oauth.getValidatedIdTokenClaims(tokens);
+  const userinfo = await oauth.processUserInfoResponse(
+    as,
+    client,
+    claims.sub,
+    await oauth.userInfoRequest(as, client, tokens.access_token, http),
+  );
+  const again = await oauth.processRefreshTokenResponse(
+    as,
+    client,
+    await oauth.refreshTokenGrantRequest(as, client, authentication, tokens.refresh_token, http),
+  );
+  return {
+    claims,
+    userinfo,
+    granted: granted(tokens),
+    refreshed: { ...granted(again), claims: oauth.getValidatedIdTokenClaims(again) },
+    logout_url: logoutURL(as, tokens),
+  };
+});

@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/anteroom-id/anteroom/authserver/demo/browser"
+)
+
+// realWorld is a server process for clients and upstreams that nobody here wrote.
+type realWorld struct {
+	*deployment
+	address string
+	key     jose.JSONWebKey // of all applications that have one
+	back    string          // where applications hear of logouts
+	heard   chan string     // the logout tokens
+}
+
+// newRealWorld returns one that does not listen yet.
+func newRealWorld(t *testing.T) *realWorld {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	r := &realWorld{
+		deployment: deploy(t, "http://"+address, ""), address: address,
+		key:   jose.JSONWebKey{Key: key, KeyID: "the-key", Algorithm: "ES256"},
+		heard: make(chan string, 1),
+	}
+	back := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		r.heard <- req.PostFormValue("logout_token")
+	}))
+	t.Cleanup(back.Close)
+	r.back = back.URL
+	return r
+}
+
+// begin applies the resources and starts the server.
+func (r *realWorld) begin(t *testing.T, resources string) {
+	t.Helper()
+	r.write(t, "more.yaml", resources)
+	r.command(t, "apply", "-f", r.path("more.yaml"))
+	r.serve(t, r.address)
+}
+
+// visitor is a user with a browser.
+type visitor struct {
+	*realWorld
+	client, login string
+	browser       *browser.Browser
+	// atRedirect are the user's accounts when the browser was last sent on with a
+	// code: they must be in the directory then, not soon.
+	atRedirect []map[string]any
+}
+
+func (r *realWorld) visitor(t *testing.T, client, login string) *visitor {
+	v := &visitor{realWorld: r, client: client, login: login, browser: newBrowser()}
+	stop := v.browser.Stop
+	v.browser.Stop = func(u *url.URL) bool {
+		if u.Query().Has("code") {
+			v.atRedirect = upstream{r.proxy.URL, scimToken}.find(t, login)
+		}
+		return stop(u)
+	}
+	return v
+}
+
+func (v *visitor) open(t *testing.T, address string) *browser.Page {
+	t.Helper()
+	page, err := v.browser.Get(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func (v *visitor) submit(t *testing.T, page *browser.Page, action string, fill map[string]string) *browser.Page {
+	t.Helper()
+	page, err := v.browser.Submit(t.Context(), page, action, fill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// authenticate gives login and password and waits for the account.
+func (v *visitor) authenticate(t *testing.T, page *browser.Page) *browser.Page {
+	t.Helper()
+	return settle(t, v.browser, v.submit(t, page, "/sign-in", map[string]string{"login": v.login, "password": password}))
+}
+
+// arrive goes through an authorization request and returns where the browser is sent.
+func (v *visitor) arrive(t *testing.T, authorizeURL string) *url.URL {
+	t.Helper()
+	return arrive(t, v.browser, v.authenticate(t, v.open(t, authorizeURL)))
+}
+
+// signedIn reports whether the browser has a session, as another application sees it.
+func (v *visitor) signedIn(t *testing.T) bool {
+	t.Helper()
+	page := v.open(t, newRelyingPartyOf(t, v.issuer, otherAppID).request(promptNone).url)
+	if page.Location == nil {
+		t.Fatalf("prompt=none shows %q", page.Title)
+	}
+	return page.Location.Query().Get("error") != "login_required"
+}
+
+func marshal(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // of keys and texts
+	}
+	return string(text)
+}
