@@ -17,6 +17,9 @@ type Settings struct {
 	// RequirePushedRequests refuses authorization requests that were not pushed (RFC
 	// 9126 section 6).
 	RequirePushedRequests bool `yaml:"require_pushed_authorization_requests,omitempty" json:"require_pushed_authorization_requests,omitempty"`
+	// DPoPBoundAccessTokens refuses to issue bearer tokens: the application must send a
+	// DPoP proof with every token request (RFC 9449 section 5.2).
+	DPoPBoundAccessTokens bool `yaml:"dpop_bound_access_tokens,omitempty" json:"dpop_bound_access_tokens,omitempty"`
 	// JWKS and JWKSURI are the application's public keys, or where it publishes them;
 	// private_key_jwt needs one of the two.
 	JWKS    *JWKS  `yaml:"jwks,omitempty" json:"jwks,omitempty"`

@@ -70,6 +70,7 @@ func (c applicationShowCommand) Run(r *run) error {
 			row(w, "auth_method:", a.AuthMethod)
 			row(w, "redirect_uris:", strings.Join(a.RedirectURIs, " "))
 			row(w, "scopes:", strings.Join(a.Scopes, " "))
+			row(w, "dpop_bound_access_tokens:", yes(a.DPoPBoundAccessTokens))
 			row(w, "registration:", yes(a.Registration))
 			row(w, "enabled:", yes(a.Enabled))
 			for _, b := range bindings {

@@ -190,7 +190,7 @@ func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.R
 	}
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
-		Assertions: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
+		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed,
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: protocolPages{pages},
 		Log: s.log, Now: s.Now,

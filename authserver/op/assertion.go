@@ -25,8 +25,8 @@ const (
 	// maxAssertionLife is how far ahead its exp may be: its jti is kept that long.
 	// Libraries make assertions good for up to an hour.
 	maxAssertionLife = time.Hour
-	// assertionSkew is how much the client's clock may differ.
-	assertionSkew     = 30 * time.Second
+	// clockSkew is how much the client's clock may differ.
+	clockSkew         = 30 * time.Second
 	maxAssertionBytes = 8 << 10
 	maxJTIBytes       = 256
 )
@@ -131,7 +131,7 @@ func (p *Provider) verifyAssertion(ctx context.Context, path string, app applica
 	if err != nil {
 		return badAssertion(err.Error())
 	}
-	err = p.assertions.UseAssertion(ctx, a.claims.hash(), expires.Add(assertionSkew))
+	err = p.assertions.UseAssertion(ctx, a.claims.hash(), expires.Add(clockSkew))
 	if errors.Is(err, ErrUsed) {
 		return badAssertion("its jti was used before")
 	}
@@ -178,17 +178,17 @@ func signedBy(keys []jose.JSONWebKey, a *assertion) bool {
 // valid checks the times and returns exp.
 func (c assertionClaims) valid(now time.Time) (time.Time, error) {
 	expires, ok := numericDate(c.Expires)
-	if !ok || !now.Before(expires.Add(assertionSkew)) {
+	if !ok || !now.Before(expires.Add(clockSkew)) {
 		return expires, errors.New("it has expired")
 	}
-	if expires.After(now.Add(maxAssertionLife + assertionSkew)) {
+	if expires.After(now.Add(maxAssertionLife + clockSkew)) {
 		return expires, errors.New("exp is more than an hour ahead")
 	}
 	for _, from := range []*float64{c.NotBefore, c.IssuedAt} {
 		if from == nil {
 			continue
 		}
-		if at, ok := numericDate(from); !ok || at.After(now.Add(assertionSkew)) {
+		if at, ok := numericDate(from); !ok || at.After(now.Add(clockSkew)) {
 			return expires, errors.New("nbf or iat is in the future")
 		}
 	}

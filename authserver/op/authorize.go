@@ -180,7 +180,7 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 // validate applies our rules, then fosite's, to a request that begins and again
 // before its code is made.
 func (p *Provider) validate(ctx context.Context, a authorization) (*fosite.AuthorizeRequest, error) {
-	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkTexts, checkResponse, checkPKCE} {
+	for _, check := range []func(authorization) *protocolError{checkUnsupported, checkTexts, checkResponse, checkPKCE, checkJKT} {
 		if fail := check(a); fail != nil {
 			return nil, fail
 		}
@@ -233,9 +233,6 @@ func checkResponse(a authorization) *protocolError {
 	}
 }
 
-// challengeBytes is the length of a base64url SHA-256.
-const challengeBytes = 43
-
 // checkPKCE requires S256 of everybody (RFC 9700 section 2.1.1) but the confidential
 // applications whose admin said otherwise. Fosite checks this only when it issues,
 // after the user has signed in.
@@ -248,11 +245,17 @@ func checkPKCE(a authorization) *protocolError {
 		return badRequest(codeInvalidRequest, "The parameter code_challenge is missing: PKCE is required.")
 	case a.form.Get("code_challenge_method") != methodS256:
 		return badRequest(codeInvalidRequest, "The only code_challenge_method is S256.")
-	case len(challenge) != challengeBytes || strings.ContainsFunc(challenge, notBase64URL):
+	case !isSHA256(challenge):
 		return badRequest(codeInvalidRequest, "The code_challenge is not a base64url SHA-256.")
 	default:
 		return nil
 	}
+}
+
+// isSHA256 reports whether the text can be a SHA-256, base64url without padding.
+func isSHA256(text string) bool {
+	const length = 43
+	return len(text) == length && !strings.ContainsFunc(text, notBase64URL)
 }
 
 func notBase64URL(r rune) bool {

@@ -70,6 +70,7 @@ type unit struct {
 	code     *Code
 	refresh  *RefreshToken
 	decision provisioning.DecisionID // on the code or refresh token presented
+	jkt      string                  // of the key that the tokens will be bound to; "" for bearer tokens
 }
 
 func withUnit(ctx context.Context, u *unit) context.Context {

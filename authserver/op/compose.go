@@ -72,7 +72,7 @@ func newConfig(issuer string, times Lifetimes, hmacKey []byte, authenticate fosi
 		ResponseModeHandlerExtension:       &fosite.DefaultResponseModeHandler{},
 		FormPostHTMLTemplate:               template.New("unused"),
 		OmitRedirectScopeParam:             true,
-		SanitationWhiteList:                []string{"redirect_uri", "nonce", "code_challenge", "code_challenge_method"},
+		SanitationWhiteList:                []string{"redirect_uri", "nonce", "code_challenge", "code_challenge_method", paramJKT},
 		JWTScopeClaimKey:                   jwt.JWTScopeFieldString,
 		ClientSecretsHasher:                noHasher{},
 		GlobalSecret:                       hmacKey,

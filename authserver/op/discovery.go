@@ -38,6 +38,7 @@ type metadata struct {
 	ACRs                   []string                  `json:"acr_values_supported"`
 	Prompts                []string                  `json:"prompt_values_supported"`
 	ChallengeMethods       []string                  `json:"code_challenge_methods_supported"`
+	ProofAlgs              []jose.SignatureAlgorithm `json:"dpop_signing_alg_values_supported"`
 	IssParameter           bool                      `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter        bool                      `json:"claims_parameter_supported"`
 	BackchannelLogout      bool                      `json:"backchannel_logout_supported"`
@@ -82,6 +83,7 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 		},
 		Prompts:          acceptedPrompts(),
 		ChallengeMethods: []string{methodS256},
+		ProofAlgs:        proofAlgs(),
 		IssParameter:     true,
 		ClaimsParameter:  true,
 		ACRs:             []string{acrNone},

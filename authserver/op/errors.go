@@ -19,6 +19,7 @@ const (
 	codeInvalidGrant            = "invalid_grant"
 	codeInvalidScope            = "invalid_scope"
 	codeInvalidToken            = "invalid_token"
+	codeInvalidDPoPProof        = "invalid_dpop_proof" // RFC 9449 section 5
 	codeInsufficientScope       = "insufficient_scope"
 	codeUnauthorizedClient      = "unauthorized_client"
 	codeUnsupportedGrantType    = "unsupported_grant_type"

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/anteroom-id/anteroom/authserver/op"
 )
 
 // Sixty-four flows at once, each with tokens of its own: run with -race.
@@ -65,7 +67,7 @@ func distinct(t *testing.T, all []tokens) []tokens {
 }
 
 // issuedTables are what the endpoints write.
-func issuedTables() []string { return append(grantTables(), "pushed_request") }
+func issuedTables() []string { return append(grantTables(), "pushed_request", "dpop_proof") }
 
 // Half of the flows break off somewhere: when all is over, housekeeping leaves
 // nothing of them. ANTEROOM_FLOWS says how many; make flows takes 10,000.
@@ -131,16 +133,23 @@ func (s *server) breakOff(t *testing.T, flows int) (broken int) {
 	return broken
 }
 
-// walk takes the first steps of a flow.
+// walk takes the first steps of a flow, every other time with tokens that are bound to a
+// key.
 func (s *server) walk(t *testing.T, steps int) {
 	form := authorizeForm("scope", "openid offline_access")
+	proofs := func(string) []string { return nil }
+	if rand.IntN(2) == 0 {
+		h := newHolder(t)
+		proofs = func(path string) []string { return []string{h.proof(t, s, http.MethodPost, path, nil, nil)} }
+	}
+	push := func() *httptest.ResponseRecorder { return s.proving(op.PathPushed, form, proofs(op.PathPushed)...) }
 	if steps == 1 {
-		if answer := s.push(form); answer.Code != http.StatusCreated {
+		if answer := push(); answer.Code != http.StatusCreated {
 			t.Errorf("push = %d %s", answer.Code, answer.Body)
 		}
 		return
 	}
-	location, err := url.Parse(s.authorize(s.pushed(t, form)).Header().Get("Location"))
+	location, err := url.Parse(s.authorize(continued(t, push())).Header().Get("Location"))
 	code := location.Query().Get("code")
 	if err != nil || code == "" {
 		t.Errorf("no code in %s (%v)", location, err)
@@ -149,14 +158,14 @@ func (s *server) walk(t *testing.T, steps int) {
 	if steps == 2 {
 		return
 	}
-	got := decodeTokens(t, s.token(codeForm(code)))
+	got := decodeTokens(t, s.proving(op.PathToken, codeForm(code), proofs(op.PathToken)...))
 	if got.RefreshToken == "" {
 		t.Errorf("redeem: %+v", got)
 	}
 	if steps == 3 {
 		return
 	}
-	if next := decodeTokens(t, s.token(refreshForm(got.RefreshToken))); next.RefreshToken == "" {
+	if next := decodeTokens(t, s.proving(op.PathToken, refreshForm(got.RefreshToken), proofs(op.PathToken)...)); next.RefreshToken == "" {
 		t.Errorf("refresh: %+v", next)
 	}
 }

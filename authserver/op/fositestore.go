@@ -96,7 +96,7 @@ func (s *fositeStore) CreateAuthorizeCodeSession(ctx context.Context, signature 
 	}
 	return s.store.AddCode(ctx, Code{
 		Hash: TokenHash(signature), Grant: grant.ID, Decision: grant.Decision,
-		RedirectURI: form.Get("redirect_uri"), Nonce: form.Get("nonce"), Challenge: challenge,
+		RedirectURI: form.Get("redirect_uri"), Nonce: form.Get("nonce"), Challenge: challenge, JKT: form.Get(paramJKT),
 		ExpiresAt: now.Add(s.times.Code), KeepUntil: now.Add(s.times.Code + keepUsedCode),
 	})
 }

@@ -19,14 +19,15 @@ const (
 // CreateAccessTokenSession adds an access token, and its grant when nothing was
 // presented that has one (client_credentials).
 func (s *fositeStore) CreateAccessTokenSession(ctx context.Context, signature string, req fosite.Requester) error {
-	if unitFrom(ctx).grant == nil {
+	u := unitFrom(ctx)
+	if u.grant == nil {
 		if _, err := s.addGrant(ctx, req, s.now()); err != nil {
 			return err
 		}
 	}
 	return s.store.AddAccessToken(ctx, AccessToken{
 		Hash: TokenHash(signature), Grant: GrantID(req.GetID()),
-		Decision: provisioning.PermitFrom(ctx).Decision(), Scopes: req.GetGrantedScopes(),
+		Decision: provisioning.PermitFrom(ctx).Decision(), Scopes: req.GetGrantedScopes(), JKT: u.jkt,
 		ExpiresAt: req.GetSession().GetExpiresAt(fosite.AccessToken),
 	})
 }
@@ -41,7 +42,9 @@ func (s *fositeStore) GetAccessTokenSession(context.Context, string, fosite.Sess
 func (s *fositeStore) DeleteAccessTokenSession(context.Context, string) error { return errUnsupported }
 
 // CreateRefreshTokenSession adds a refresh token, the next generation when one
-// was presented. No token outlives its grant.
+// was presented. No token outlives its grant. A public client's is bound to its key;
+// any other client proves who it is by itself, and may change its key (RFC 9449
+// section 5).
 func (s *fositeStore) CreateRefreshTokenSession(ctx context.Context, signature, _ string, req fosite.Requester) error {
 	u := unitFrom(ctx)
 	if u.grant == nil {
@@ -57,6 +60,9 @@ func (s *fositeStore) CreateRefreshTokenSession(ctx context.Context, signature, 
 	}
 	if u.refresh != nil {
 		token.Generation, token.Parent = u.refresh.Generation+1, u.refresh.Hash
+	}
+	if u.client == nil || u.client.IsPublic() {
+		token.JKT = u.jkt
 	}
 	return s.store.AddRefreshToken(ctx, token)
 }

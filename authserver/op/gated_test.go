@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -18,23 +20,28 @@ import (
 type way struct {
 	auth, mode string
 	pushed     bool
+	dpop       jose.SignatureAlgorithm // "" for bearer tokens
 }
 
 // as posts a form, authenticated with the way's method.
 func (s *server) as(t *testing.T, w way, path string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
+	var r *http.Request
 	switch w.auth {
 	case "client_secret_basic":
-		r := post(path, form)
+		r = post(path, form)
 		r.SetBasicAuth("app", url.QueryEscape(appSecret.Reveal()))
-		return s.do(r)
 	case "client_secret_post":
-		return s.do(post(path, params(form, "client_id", "app", "client_secret", appSecret.Reveal())))
+		r = post(path, params(form, "client_id", "app", "client_secret", appSecret.Reveal()))
 	case "private_key_jwt":
-		return s.do(post(path, params(form, "client_assertion_type", jwtBearer, "client_assertion", s.assertion(t, nil))))
+		r = post(path, params(form, "client_assertion_type", jwtBearer, "client_assertion", s.assertion(t, nil)))
 	default:
-		return s.do(post(path, params(form, "client_id", "app")))
+		r = post(path, params(form, "client_id", "app"))
 	}
+	if w.dpop != "" {
+		r.Header.Set("DPoP", holderOf(w.dpop).proof(t, s, http.MethodPost, path, nil, nil))
+	}
+	return s.do(r)
 }
 
 // begin sends the authorization request of the way.
@@ -56,6 +63,7 @@ func (s *server) ways(t *testing.T) []way {
 		Types  []string `json:"response_types_supported"`
 		Auths  []string `json:"token_endpoint_auth_methods_supported"`
 		Modes  []string `json:"response_modes_supported"`
+		Proofs []string `json:"dpop_signing_alg_values_supported"`
 	}
 	w := s.do(httptest.NewRequest(http.MethodGet, op.PathDiscovery, nil))
 	if err := json.Unmarshal(w.Body.Bytes(), &offered); err != nil {
@@ -66,15 +74,19 @@ func (s *server) ways(t *testing.T) []way {
 		{offered.Types, []string{"code"}},
 		{offered.Auths, []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}},
 		{offered.Modes, []string{"query", "form_post"}},
+		{offered.Proofs, []string{"ES256", "RS256", "PS256", "EdDSA"}}, // tried with one way to authenticate each
 	} {
 		if !slices.Equal(slices.Sorted(slices.Values(known.offered)), slices.Sorted(slices.Values(known.tried))) {
 			t.Fatalf("offered are %v, tried %v: try every one against the gate", known.offered, known.tried)
 		}
 	}
 	var all []way
-	for _, auth := range offered.Auths {
+	for i, auth := range offered.Auths {
 		for _, mode := range offered.Modes {
-			all = append(all, way{auth, mode, false}, way{auth, mode, true})
+			all = append(all, way{auth: auth, mode: mode}, way{auth: auth, mode: mode, pushed: true})
+		}
+		for _, pushed := range []bool{false, true} {
+			all = append(all, way{auth, "query", pushed, jose.SignatureAlgorithm(offered.Proofs[i%len(offered.Proofs)])})
 		}
 	}
 	return all
@@ -146,5 +158,9 @@ func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant pro
 	if n := s.count(t, "oauth_access"); n != rows {
 		t.Errorf("%+v: %d access tokens without a permit", w, n-rows)
 	}
-	return granted(t, s.as(t, w, op.PathToken, form)).RefreshToken
+	got := granted(t, s.as(t, w, op.PathToken, form))
+	if (got.TokenType == "DPoP") != (w.dpop != "") {
+		t.Errorf("%+v: the token type is %s", w, got.TokenType)
+	}
+	return got.RefreshToken
 }

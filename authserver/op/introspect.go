@@ -18,6 +18,13 @@ type introspection struct {
 	Expires   int64                 `json:"exp,omitempty"`
 	Subject   string                `json:"sub,omitempty"` // the user, or the client that acts for itself
 	Issuer    string                `json:"iss,omitempty"`
+	Confirms  *confirmation         `json:"cnf,omitempty"` // of a token that is bound to a key
+}
+
+// confirmation names the key that whoever presents the token must have (RFC 7800
+// section 3.1, RFC 9449 section 6.2).
+type confirmation struct {
+	JKT string `json:"jkt"`
 }
 
 // introspect is the introspection endpoint (RFC 7662). Only clients that prove
@@ -66,7 +73,10 @@ func (p *Provider) describeToken(t presented) introspection {
 		answer.Subject = string(t.grant.Client)
 	}
 	if t.access != nil {
-		answer.TokenType = bearer
+		answer.TokenType = tokenType(t.access.JKT)
+	}
+	if jkt := t.boundTo(); jkt != "" {
+		answer.Confirms = &confirmation{jkt}
 	}
 	return answer
 }

@@ -19,6 +19,9 @@ const (
 	maxParamBytes = 4 << 10 // of one parameter; an id_token_hint is the longest
 )
 
+// paramJKT is the thumbprint of the key that a code is for (RFC 9449 section 10).
+const paramJKT = "dpop_jkt"
+
 const formType = "application/x-www-form-urlencoded"
 
 // authorizeParams are the parameters of an authorization request that mean
@@ -27,7 +30,7 @@ func authorizeParams() []string {
 	return []string{
 		"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt",
 		"max_age", "code_challenge", "code_challenge_method", "login_hint", "ui_locales", "id_token_hint",
-		"acr_values", "display", "claims", "request", "request_uri", "registration",
+		"acr_values", "display", "claims", "request", "request_uri", "registration", paramJKT,
 	}
 }
 

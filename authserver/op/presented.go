@@ -91,6 +91,14 @@ func (t presented) expiresAt() time.Time {
 	return end
 }
 
+// boundTo is the thumbprint of the key the token is bound to, "" if it is to none.
+func (t presented) boundTo() string {
+	if t.access != nil {
+		return t.access.JKT
+	}
+	return t.refresh.JKT
+}
+
 // scopes are the token's, which may be fewer than its grant's.
 func (t presented) scopes() []string {
 	if t.access != nil {

@@ -50,6 +50,7 @@ const (
 	claimProvisioned      = "provisioned"
 	claimSID              = "sid"
 	bearer                = "Bearer"
+	schemeDPoP            = "DPoP"
 	headerWWWAuthenticate = "WWW-Authenticate"
 )
 
@@ -143,6 +144,7 @@ type Options struct {
 	Store        Store
 	Pushed       PushedStore
 	Assertions   AssertionStore
+	Proofs       ProofStore
 	ClientKeys   ClientKeys
 	Keys         KeySet
 	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
@@ -193,6 +195,7 @@ type Provider struct {
 	pushedLifetime time.Duration
 	requirePushed  bool
 	assertions     AssertionStore
+	proofs         ProofStore
 	clientKeys     ClientKeys
 	metadata       metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
@@ -212,7 +215,7 @@ func New(o Options) (*Provider, error) {
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer, o.RequirePushed),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
-		assertions: o.Assertions, clientKeys: o.ClientKeys,
+		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys,
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
@@ -225,7 +228,7 @@ func New(o Options) (*Provider, error) {
 func (o Options) check() error {
 	missing := map[string]bool{
 		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
-		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "ClientKeys": o.ClientKeys == nil,
+		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "Proofs": o.Proofs == nil, "ClientKeys": o.ClientKeys == nil,
 		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil,
 	}

@@ -71,22 +71,33 @@ type pushedAnswer struct {
 // of an error here and now.
 func (p *Provider) push(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	a, err := p.readPushed(w, r)
-	if err == nil {
-		_, fail := p.checkAuthorization(r.Context(), a)
-		if fail != nil {
-			err = fail
-		}
-	}
-	var answer pushedAnswer
-	if err == nil {
-		answer, err = p.keepPushed(r.Context(), a)
-	}
+	answer, err := p.takePushed(w, r)
 	if err != nil {
 		p.endpointError(w, r, err)
 		return
 	}
 	p.writeJSON(w, r, http.StatusCreated, answer)
+}
+
+func (p *Provider) takePushed(w http.ResponseWriter, r *http.Request) (pushedAnswer, error) {
+	a, err := p.readPushed(w, r)
+	if err != nil {
+		return pushedAnswer{}, err
+	}
+	shown, fail := p.readProof(r)
+	if fail == nil {
+		fail = bindPushed(a.form, shown)
+	}
+	if fail == nil {
+		_, fail = p.checkAuthorization(r.Context(), a)
+	}
+	if fail == nil && shown != nil {
+		fail = p.useProof(r.Context(), shown)
+	}
+	if fail != nil {
+		return pushedAnswer{}, fail
+	}
+	return p.keepPushed(r.Context(), a)
 }
 
 // readPushed authenticates the client and returns its request with the redirect

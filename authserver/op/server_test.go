@@ -325,7 +325,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 		rows: map[flow.ID]flow.SignIn{}, answers: map[flow.ID]string{}, ended: map[flow.ID]bool{},
 	}
 	o := op.Options{
-		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
+		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
 		Hold: time.Millisecond,

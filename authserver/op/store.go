@@ -59,6 +59,7 @@ type Code struct {
 	RedirectURI string // as requested; "" if it was left out
 	Nonce       string
 	Challenge   string // RFC 7636, S256; NoChallenge if there deliberately is none
+	JKT         string // thumbprint of the key it is for (RFC 9449 section 10); "" if it is for any
 	ExpiresAt   time.Time
 	UsedAt      time.Time
 	KeepUntil   time.Time // when the row may be deleted
@@ -74,6 +75,7 @@ type AccessToken struct {
 	Grant     GrantID
 	Decision  provisioning.DecisionID
 	Scopes    []string // perhaps fewer than the grant's
+	JKT       string   // thumbprint of the key it is bound to (RFC 9449 section 6); "" for a bearer token
 	ExpiresAt time.Time
 }
 
@@ -84,6 +86,7 @@ type RefreshToken struct {
 	Decision   provisioning.DecisionID
 	Generation int       // counts rotations from 1
 	Parent     TokenHash // the token it replaced; "" for the first
+	JKT        string    // thumbprint of the key it is bound to; "" for a client that authenticates (RFC 9449 section 5)
 	ExpiresAt  time.Time // of this token, by not being used
 	UsedAt     time.Time // the first time
 	KeepUntil  time.Time // when the row may be deleted

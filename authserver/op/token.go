@@ -28,9 +28,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.tokenError(w, r, toProtocol(err), reference)
 		return
 	}
-	body := resp.ToMap()
-	body["token_type"] = bearer
-	p.writeJSON(w, r, http.StatusOK, body)
+	p.writeJSON(w, r, http.StatusOK, resp.ToMap())
 }
 
 // grant answers a token request. What fosite reads comes first, then one
@@ -45,6 +43,10 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference strin
 	if fail := checkTokenForm(form, r.URL.RawQuery); fail != nil {
 		return nil, fail
 	}
+	shown, fail := p.readProof(r)
+	if fail != nil {
+		return nil, fail
+	}
 	u := &unit{}
 	ctx := withUnit(r.Context(), u)
 	req, err := p.fosite.NewAccessRequest(ctx, r, newSession())
@@ -56,6 +58,9 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference strin
 		return nil, internalError(errors.New("fosite returned another kind of request"))
 	}
 	if fail := p.settle(own, u); fail != nil {
+		return nil, fail
+	}
+	if fail := p.bind(ctx, u, shown); fail != nil {
 		return nil, fail
 	}
 	return p.gated(ctx, own, u, reference)
@@ -231,6 +236,9 @@ func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit,
 			return err
 		}
 		resp, err = p.fosite.NewAccessResponse(provisioning.WithPermit(ctx, permit), req)
+		if err == nil {
+			resp.SetTokenType(tokenType(u.jkt))
+		}
 		return err
 	})
 	if errors.Is(err, ErrUsed) && u.grant != nil {

@@ -16,6 +16,7 @@ const everySetting = `applications:
   post_logout_redirect_uris: [https://payroll.example/out]
   pkce_optional: true
   require_pushed_authorization_requests: true
+  dpop_bound_access_tokens: true
   consent: ask
   refresh_grace: 30s
   backchannel_logout_uri: https://payroll.example/back

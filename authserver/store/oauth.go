@@ -74,9 +74,9 @@ func (s *OAuth) RevokeUser(ctx context.Context, user provisioning.UserID, at tim
 // AddCode adds a code, or returns op.ErrNoDecision.
 func (s *OAuth) AddCode(ctx context.Context, c op.Code) error {
 	return s.insert(ctx, "code", c.Decision, `
-		INSERT INTO oauth_code (hash, grant_id, decision_id, redirect_uri, nonce, challenge, expires_at, keep_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		[]byte(c.Hash), string(c.Grant), string(c.Decision), c.RedirectURI, c.Nonce, c.Challenge,
+		INSERT INTO oauth_code (hash, grant_id, decision_id, redirect_uri, nonce, challenge, jkt, expires_at, keep_until)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		[]byte(c.Hash), string(c.Grant), string(c.Decision), c.RedirectURI, c.Nonce, c.Challenge, c.JKT,
 		sqldb.Micros(c.ExpiresAt), sqldb.Micros(c.KeepUntil))
 }
 
@@ -123,9 +123,9 @@ func (s *OAuth) Code(ctx context.Context, hash op.TokenHash) (op.Grant, op.Code,
 	c := op.Code{Hash: hash}
 	var expiresAt, usedAt, keepUntil int64
 	grant, err := s.read(ctx, "code", `
-		SELECT `+grantColumns+`, c.decision_id, c.redirect_uri, c.nonce, c.challenge, c.expires_at, c.used_at, c.keep_until
+		SELECT `+grantColumns+`, c.decision_id, c.redirect_uri, c.nonce, c.challenge, c.jkt, c.expires_at, c.used_at, c.keep_until
 		FROM oauth_code c JOIN oauth_grant g ON g.id = c.grant_id WHERE c.hash = $1`, hash,
-		&c.Decision, &c.RedirectURI, &c.Nonce, &c.Challenge, &expiresAt, &usedAt, &keepUntil)
+		&c.Decision, &c.RedirectURI, &c.Nonce, &c.Challenge, &c.JKT, &expiresAt, &usedAt, &keepUntil)
 	if err != nil {
 		return op.Grant{}, op.Code{}, err
 	}
@@ -154,8 +154,8 @@ func used(what string, n int64, err error) error {
 // AddAccessToken adds an access token, or returns op.ErrNoDecision.
 func (s *OAuth) AddAccessToken(ctx context.Context, t op.AccessToken) error {
 	return s.insert(ctx, "access token", t.Decision, `
-		INSERT INTO oauth_access (hash, grant_id, decision_id, scopes, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		[]byte(t.Hash), string(t.Grant), string(t.Decision), strings.Join(t.Scopes, " "), sqldb.Micros(t.ExpiresAt))
+		INSERT INTO oauth_access (hash, grant_id, decision_id, scopes, jkt, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		[]byte(t.Hash), string(t.Grant), string(t.Decision), strings.Join(t.Scopes, " "), t.JKT, sqldb.Micros(t.ExpiresAt))
 }
 
 // AccessToken returns the token with its grant, or op.ErrNotFound.
@@ -164,9 +164,9 @@ func (s *OAuth) AccessToken(ctx context.Context, hash op.TokenHash) (op.Grant, o
 	var scopes string
 	var expiresAt int64
 	grant, err := s.read(ctx, "access token", `
-		SELECT `+grantColumns+`, t.decision_id, t.scopes, t.expires_at
+		SELECT `+grantColumns+`, t.decision_id, t.scopes, t.jkt, t.expires_at
 		FROM oauth_access t JOIN oauth_grant g ON g.id = t.grant_id WHERE t.hash = $1`, hash,
-		&t.Decision, &scopes, &expiresAt)
+		&t.Decision, &scopes, &t.JKT, &expiresAt)
 	if err != nil {
 		return op.Grant{}, op.AccessToken{}, err
 	}
@@ -189,9 +189,9 @@ func (s *OAuth) AddRefreshToken(ctx context.Context, t op.RefreshToken) error {
 		parent = []byte(t.Parent)
 	}
 	return s.insert(ctx, "refresh token", t.Decision, `
-		INSERT INTO oauth_refresh (hash, grant_id, decision_id, generation, parent, expires_at, keep_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		[]byte(t.Hash), string(t.Grant), string(t.Decision), t.Generation, parent, sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.KeepUntil))
+		INSERT INTO oauth_refresh (hash, grant_id, decision_id, generation, parent, jkt, expires_at, keep_until)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		[]byte(t.Hash), string(t.Grant), string(t.Decision), t.Generation, parent, t.JKT, sqldb.Micros(t.ExpiresAt), sqldb.Micros(t.KeepUntil))
 }
 
 // RefreshToken returns the token with its grant, or op.ErrNotFound.
@@ -200,10 +200,10 @@ func (s *OAuth) RefreshToken(ctx context.Context, hash op.TokenHash) (op.Grant, 
 	var parent []byte
 	var expiresAt, usedAt, keepUntil int64
 	grant, err := s.read(ctx, "refresh token", `
-		SELECT `+grantColumns+`, t.decision_id, t.generation, t.parent, t.expires_at, t.used_at, t.keep_until,
+		SELECT `+grantColumns+`, t.decision_id, t.generation, t.parent, t.jkt, t.expires_at, t.used_at, t.keep_until,
 			(SELECT MAX(n.generation) FROM oauth_refresh n WHERE n.grant_id = t.grant_id)
 		FROM oauth_refresh t JOIN oauth_grant g ON g.id = t.grant_id WHERE t.hash = $1`, hash,
-		&t.Decision, &t.Generation, &parent, &expiresAt, &usedAt, &keepUntil, &t.Newest)
+		&t.Decision, &t.Generation, &parent, &t.JKT, &expiresAt, &usedAt, &keepUntil, &t.Newest)
 	if err != nil {
 		return op.Grant{}, op.RefreshToken{}, err
 	}

@@ -33,7 +33,7 @@ func oauthGrant(id string) op.Grant {
 func oauthCode(g op.Grant) op.Code {
 	return op.Code{
 		Hash: op.HashToken("code of " + string(g.ID)), Grant: g.ID, Decision: "decision-2", RedirectURI: "https://app.example/cb",
-		Nonce: "n", Challenge: "c", ExpiresAt: oauthNow.Add(time.Minute), KeepUntil: oauthNow.Add(time.Hour),
+		Nonce: "n", Challenge: "c", JKT: "code's key", ExpiresAt: oauthNow.Add(time.Minute), KeepUntil: oauthNow.Add(time.Hour),
 	}
 }
 
@@ -41,9 +41,9 @@ func TestOAuthRowsComeBackAsTheyWere(t *testing.T) {
 	eachOAuth(t, func(t *testing.T, s *store.OAuth) {
 		g := oauthGrant("g")
 		code := oauthCode(g)
-		access := op.AccessToken{Hash: op.HashToken("a"), Grant: "g", Decision: "decision-3", Scopes: []string{"email"}, ExpiresAt: oauthNow.Add(time.Hour)}
+		access := op.AccessToken{Hash: op.HashToken("a"), Grant: "g", Decision: "decision-3", Scopes: []string{"email"}, JKT: "access token's key", ExpiresAt: oauthNow.Add(time.Hour)}
 		refresh := op.RefreshToken{
-			Hash: op.HashToken("r"), Grant: "g", Decision: "decision-4", Generation: 2, Parent: op.HashToken("p"),
+			Hash: op.HashToken("r"), Grant: "g", Decision: "decision-4", Generation: 2, Parent: op.HashToken("p"), JKT: "refresh token's key",
 			ExpiresAt: oauthNow.Add(time.Hour), KeepUntil: oauthNow.Add(2 * time.Hour),
 		}
 		must(t, s.AddGrant(t.Context(), g))
