@@ -21,7 +21,7 @@ func signInOAuth4WebAPI(t *testing.T, v *visitor) told {
 func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...string) told {
 	t.Helper()
 	app := peers.Client{Issuer: v.issuer, ID: v.client, Secret: secret, RedirectURI: appCallback}
-	flags = append(flags, "--scope", "openid profile email offline_access provisioning", "--after-logout", afterLogout)
+	flags = append(flags, "--scope", everyScope, "--after-logout", afterLogout)
 	rp := peers.StartRelyingParty(t, script, app, flags...)
 	got := rp.Finish(t, v.arrive(t, rp.AuthorizeURL).String())
 	if got.Error != nil || got.Refreshed == nil || !got.Refreshed.HasRefreshToken {

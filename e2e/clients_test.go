@@ -32,6 +32,8 @@ type told struct {
 func realClients() []realClient {
 	return []realClient{
 		{foreign{"coreos/go-oidc", "back-channel logout", []string{"github.com/coreos/go-oidc/v3", "golang.org/x/oauth2"}}, "go-oidc", hearing(withSecret), headless(signInGoOIDC)},
+		{foreign{"zitadel/oidc", "", []string{"github.com/zitadel/oidc/v3"}}, "zitadel", withSecret, startZitadel(appSecret, zitadelSecret)},
+		{foreign{"zitadel/oidc, with a key", "`private_key_jwt`", []string{"github.com/zitadel/oidc/v3"}}, "zitadel-key", withKey, startZitadel("", zitadelKey)},
 		{foreign{"openid-client", "", []string{"openid-client"}}, "openid-client", withSecret, headless(signInOpenIDClient(appSecret, "--state"))},
 		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
 		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests", []string{"oauth4webapi"}}, "oauth4webapi", pushing(withKey), headless(signInOAuth4WebAPI)},
@@ -86,6 +88,8 @@ func TestRealClients(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { r.live(t, c.id, signIns[c.id]) })
 	}
 }
+
+const everyScope = "openid profile email offline_access provisioning"
 
 // afterLogout is where applications have the browser sent once its user signed out.
 const afterLogout = "http://127.0.0.1:9/out"
