@@ -40,7 +40,7 @@ func startAuthJS(withKey bool) func(*testing.T, *realWorld, string) (string, lib
 		}
 		base := peers.StartAuthJS(t, peers.Client{Issuer: r.issuer, ID: id, Secret: appSecret}, flags...)
 		return peers.AuthJSCallback(base), func(t *testing.T, v *visitor) told {
-			v.authenticate(t, v.submit(t, v.open(t, base+"/signin"), "/signin/anteroom", nil))
+			settle(t, v.browser, v.authenticate(t, v.submit(t, v.open(t, base+"/signin"), "/signin/anteroom", nil)))
 			var session struct{ Claims, UserInfo, Refreshed map[string]any }
 			page := v.open(t, base+"/session")
 			if err := json.Unmarshal([]byte(page.HTML), &session); err != nil || session.Claims == nil {

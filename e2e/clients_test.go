@@ -68,24 +68,29 @@ func headless(s library) func(*testing.T, *realWorld, string) (string, library) 
 	return func(*testing.T, *realWorld, string) (string, library) { return appCallback, s }
 }
 
-// Clients that nobody here wrote live a whole life with one server, as it is
-// shipped: their users sign in, with an account in the directory before there is a
-// code, are asked about, refreshed and signed out.
-func TestRealClients(t *testing.T) {
+// Clients and providers that nobody here wrote meet one server, as it is shipped.
+// Each client lives a whole life: its user signs in, with an account in the directory
+// before there is a code, is asked about, refreshed and signed out. Through each
+// provider somebody signs in twice.
+func TestInteroperability(t *testing.T) {
 	long(t)
 	t.Parallel()
 	r := newRealWorld(t)
-	clients, signIns := realClients(), map[string]library{}
+	clients, libraries := realClients(), map[string]library{}
 	applications, users := "applications:", "\nusers:"
 	for _, c := range clients {
-		redirect, s := c.start(t, r, c.id)
-		signIns[c.id] = s
+		redirect, l := c.start(t, r, c.id)
+		libraries[c.id] = l
 		applications += registration(c.id, redirect, c.settings(r))
 		users += fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}}", c.id)
 	}
-	r.begin(t, applications+users)
+	upstreams := realUpstreams()
+	r.begin(t, applications+users+startUpstreams(t, r, upstreams))
 	for _, c := range clients {
-		t.Run(c.name, func(t *testing.T) { r.live(t, c.id, signIns[c.id]) })
+		t.Run("application/"+c.name, func(t *testing.T) { r.live(t, c.id, libraries[c.id]) })
+	}
+	for _, u := range upstreams {
+		t.Run("upstream/"+u.name, func(t *testing.T) { u.comeTwice(t, r) })
 	}
 }
 
@@ -106,9 +111,9 @@ func registration(id, redirect, settings string) string {
 }
 
 // live is the whole life of a client with one user.
-func (r *realWorld) live(t *testing.T, id string, s library) {
+func (r *realWorld) live(t *testing.T, id string, l library) {
 	v := r.visitor(t, id, id)
-	got := s(t, v)
+	got := l(t, v)
 	v.checkAccount(t, got)
 	if !v.signedIn(t) {
 		t.Error("no session after the sign-in")

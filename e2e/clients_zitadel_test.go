@@ -46,7 +46,7 @@ func (app *zitadelApp) signIn(t *testing.T, v *visitor, options []rp.Option) tol
 	}
 	app.Handle("/login", rp.AuthURLHandler(func() string { return "state-" + v.client }, provider))
 	app.Handle("/callback", rp.CodeExchangeHandler(rp.UserinfoCallback(app.welcome), provider))
-	page := v.authenticate(t, v.open(t, app.base+"/login"))
+	page := v.enter(t, app.base+"/login")
 	if app.tokens == nil {
 		t.Fatalf("the application answers %d: %s", page.Status, page.Text)
 	}

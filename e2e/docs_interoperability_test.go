@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -21,22 +22,24 @@ func (f foreign) row(versions map[string]string) string {
 	for _, name := range f.packages {
 		packages = append(packages, fmt.Sprintf("`%s` %s", name, versions[name]))
 	}
-	return fmt.Sprintf("| %s | %s | %s |\n", f.name, strings.Join(packages, ", "), f.shows)
+	return fmt.Sprintf("| %s | %s | %s |\n", f.name, cmp.Or(strings.Join(packages, ", "), "this version"), f.shows)
 }
 
 // The page names everything that is run, in the version that is run, and nothing
 // else.
 func TestDocsInteroperability(t *testing.T) {
 	doc, versions := readDoc(t, "docs/interoperability.md"), pinned(t)
-	rows := 0
+	applications, upstreams := "| application on | packages | also |\n|---|---|---|\n", "| provider | packages | also |\n|---|---|---|\n"
 	for _, c := range realClients() {
-		rows++
-		if row := c.row(versions); !strings.Contains(doc, "\n"+row) {
-			t.Errorf("docs/interoperability.md lacks\n%s", row)
-		}
+		applications += c.row(versions)
 	}
-	if n := len(regexp.MustCompile("(?m)^\\| [^|]+ \\| `").FindAllString(doc, -1)); n != rows {
-		t.Errorf("docs/interoperability.md has %d rows, want %d", n, rows)
+	for _, u := range realUpstreams() {
+		upstreams += u.row(versions)
+	}
+	for _, table := range []string{applications, upstreams} {
+		if !strings.Contains(doc, "\n\n"+table+"\n") {
+			t.Errorf("docs/interoperability.md lacks the table\n%s", table)
+		}
 	}
 }
 

@@ -61,10 +61,13 @@ type visitor struct {
 	// atRedirect are the user's accounts when the browser was last sent on with a
 	// code: they must be in the directory then, not soon.
 	atRedirect []map[string]any
+	// authenticate fills in what it takes to be signed in, from the sign-in page on.
+	authenticate func(t *testing.T, page *browser.Page) *browser.Page
 }
 
 func (r *realWorld) visitor(t *testing.T, client, login string) *visitor {
 	v := &visitor{realWorld: r, client: client, login: login, browser: newBrowser()}
+	v.authenticate = v.givePassword
 	stop := v.browser.Stop
 	v.browser.Stop = func(u *url.URL) bool {
 		if u.Query().Has("code") {
@@ -93,10 +96,16 @@ func (v *visitor) submit(t *testing.T, page *browser.Page, action string, fill m
 	return page
 }
 
-// authenticate gives login and password and waits for the account.
-func (v *visitor) authenticate(t *testing.T, page *browser.Page) *browser.Page {
+func (v *visitor) givePassword(t *testing.T, page *browser.Page) *browser.Page {
 	t.Helper()
-	return settle(t, v.browser, v.submit(t, page, "/sign-in", map[string]string{"login": v.login, "password": password}))
+	return v.submit(t, page, "/sign-in", map[string]string{"login": v.login, "password": password})
+}
+
+// enter opens a page of an application that leads to the sign-in, signs in and waits
+// for the account.
+func (v *visitor) enter(t *testing.T, address string) *browser.Page {
+	t.Helper()
+	return settle(t, v.browser, v.authenticate(t, v.open(t, address)))
 }
 
 // arrive goes through an authorization request and returns where the browser is sent.
