@@ -17,6 +17,7 @@ const everySetting = `applications:
   pkce_optional: true
   require_pushed_authorization_requests: true
   dpop_bound_access_tokens: true
+  userinfo_signed_response_alg: ES256
   consent: ask
   refresh_grace: 30s
   backchannel_logout_uri: https://payroll.example/back
