@@ -20,12 +20,10 @@ type Consents interface {
 }
 
 const (
-	pathConsent   = "/consent"
-	paramAnswer   = "answer"
-	paramUser     = "user" // who was asked
-	answerAllow   = "allow"
-	scopeItself   = "openid" // says nothing about a person but who they are
-	scopeTextsKey = "consent.scope."
+	pathConsent = "/consent"
+	paramAnswer = "answer"
+	paramUser   = "user" // who was asked
+	answerAllow = "allow"
 )
 
 // remembered reports whether the user let the application have all it asks for.
@@ -56,13 +54,9 @@ func (d *Driver) showConsent(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read user: %w", err)
 	}
 	texts := d.Pages.Texts(r, s.Request.UILocales)
-	page := web.ConsentPage{Form: d.form(r, pathConsent, s.ID), App: app.Name, Login: u.Login, User: string(u.ID)}
-	for _, scope := range s.Request.Asks {
-		if scope != scopeItself {
-			page.Asks = append(page.Asks, texts.Or(scopeTextsKey+scope, scope))
-		}
-	}
-	d.Pages.Consent(w, texts, page)
+	d.Pages.Consent(w, texts, web.ConsentPage{
+		Form: d.form(r, pathConsent, s.ID), App: app.Name, Login: u.Login, User: string(u.ID), Asks: texts.Asks(s.Request.Asks),
+	})
 	return nil
 }
 

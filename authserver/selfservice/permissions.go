@@ -21,7 +21,6 @@ type Permissions interface {
 const (
 	pathPermissions = "/account/applications"
 	fieldClient     = "client_id" // whose permission to withdraw
-	scopeItself     = "openid"    // says nothing about a person but who they are
 )
 
 func (p Pages) showPermissions(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -31,13 +30,9 @@ func (p Pages) showPermissions(w http.ResponseWriter, r *http.Request, v visit) 
 	}
 	page := web.PermissionsPage{Form: v.formTo(pathPermissions)}
 	for _, a := range all {
-		row := web.PermissionRow{Client: string(a.Client), App: a.Name, Since: clockText(a.Since)}
-		for _, scope := range a.Scopes {
-			if scope != scopeItself {
-				row.Asks = append(row.Asks, v.texts.Or("consent.scope."+scope, scope))
-			}
-		}
-		page.Permissions = append(page.Permissions, row)
+		page.Permissions = append(page.Permissions, web.PermissionRow{
+			Client: string(a.Client), App: a.Name, Since: clockText(a.Since), Asks: v.texts.Asks(a.Scopes),
+		})
 	}
 	p.Pages.Permissions(w, v.texts, page)
 	return nil

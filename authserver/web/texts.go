@@ -51,6 +51,20 @@ func (t Texts) Or(key, unknown string, args ...any) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
+// scopeItself says nothing about a person but who they are.
+const scopeItself = "openid"
+
+// Asks returns what scopes let an application do or know.
+func (t Texts) Asks(scopes []string) []string {
+	var asks []string
+	for _, scope := range scopes {
+		if scope != scopeItself {
+			asks = append(asks, t.Or("consent.scope."+scope, scope))
+		}
+	}
+	return asks
+}
+
 // Has reports whether the key has a text.
 func (t Texts) Has(key string) bool {
 	_, own := t.own[key]
