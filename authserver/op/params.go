@@ -74,6 +74,17 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *protocolErro
 	return r.PostForm, nil
 }
 
+// checkBody refuses a form that can be read in two ways, and parameters beside it.
+func checkBody(form url.Values, query string) *protocolError {
+	if name := repeated(form); name != "" {
+		return badRequest(codeInvalidRequest, "The parameter "+describe(name)+" is repeated.")
+	}
+	if query != "" {
+		return badRequest(codeInvalidRequest, "Parameters belong into the body.")
+	}
+	return nil
+}
+
 // repeated returns the first parameter that is there more than once, in
 // alphabetical order, or "". Whoever reads such a request may read another
 // value than the one that was checked.

@@ -107,12 +107,10 @@ func (p *Provider) readPushed(w http.ResponseWriter, r *http.Request) (authoriza
 	if fail != nil {
 		return authorization{}, fail
 	}
-	switch name := repeated(values); {
-	case name != "":
-		return authorization{}, badRequest(codeInvalidRequest, "The parameter "+describe(name)+" is repeated.")
-	case r.URL.RawQuery != "":
-		return authorization{}, badRequest(codeInvalidRequest, "Parameters belong into the body.")
-	case values.Has("request_uri"): // section 2.1
+	if fail := checkBody(values, r.URL.RawQuery); fail != nil {
+		return authorization{}, fail
+	}
+	if values.Has("request_uri") { // section 2.1
 		return authorization{}, badRequest(codeInvalidRequest, "A pushed request must not have the parameter request_uri.")
 	}
 	found, err := p.authenticate(r.Context(), r, values)

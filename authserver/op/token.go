@@ -67,11 +67,8 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference strin
 }
 
 func checkTokenForm(form url.Values, query string) *protocolError {
-	if name := repeated(form); name != "" {
-		return badRequest(codeInvalidRequest, "The parameter "+describe(name)+" is repeated.")
-	}
-	if query != "" {
-		return badRequest(codeInvalidRequest, "Parameters belong into the body.")
+	if fail := checkBody(form, query); fail != nil {
+		return fail
 	}
 	switch grantType := form.Get("grant_type"); {
 	case grantType == "":
