@@ -151,8 +151,31 @@ func (s *Service) rehash(ctx context.Context, id provisioning.UserID, old string
 // Allow counts that the address asks for an action that costs us or others
 // something, or returns *ThrottledError.
 func (s *Service) Allow(ctx context.Context, action, address string) error {
-	return s.takeGuess(ctx, []limit{{key: throttleKey("action", action, network(address)), budget: actionBudget()}})
+	return s.TakeTry(ctx, Try{Action: action, Address: address})
 }
+
+// Try is one try at an action whose tries are few.
+type Try struct {
+	Action  string
+	Address string // the client's IP address
+	// User is who is signed in, "" if nobody is. Tries of a user count against them
+	// alone, so that nobody else in their network can use them up.
+	User provisioning.UserID
+}
+
+func (t Try) limits() []limit {
+	key := throttleKey("action", t.Action, network(t.Address))
+	if t.User != "" {
+		key = throttleKey("action of user", t.Action, string(t.User))
+	}
+	return []limit{{key: key, budget: actionBudget()}}
+}
+
+// TakeTry counts a try, or returns *ThrottledError.
+func (s *Service) TakeTry(ctx context.Context, t Try) error { return s.takeGuess(ctx, t.limits()) }
+
+// ForgiveTry takes a try back: it was right.
+func (s *Service) ForgiveTry(ctx context.Context, t Try) error { return s.forgive(ctx, t.limits()) }
 
 // TakeCode counts a try at the user's second factor, or returns *ThrottledError. Who
 // gets here has the password, so that no stranger can use the tries up.
