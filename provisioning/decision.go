@@ -25,6 +25,7 @@ const (
 	GrantCode              Grant = "authorization_code"
 	GrantRefresh           Grant = "refresh_token"
 	GrantClientCredentials Grant = "client_credentials"
+	GrantDevice            Grant = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
 )
 
 // Request asks the gate about one authorization.

@@ -21,7 +21,7 @@ type Application struct {
 	// SecretHash is "" for a public client. Generated secrets have 256 random
 	// bits, so a fast hash suffices.
 	SecretHash string
-	GrantTypes []string // "authorization_code", "refresh_token", "client_credentials"
+	GrantTypes []string // those of the Grant constants
 	Scopes     []string // what it may ask for
 	// IDTokenAlg signs its ID and logout tokens: RS256 (the default, OpenID Connect
 	// Core 1.0 section 3.1.3.7), ES256 or EdDSA. Client metadata call it

@@ -17,6 +17,7 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628
 )
 
 // New returns an application with the defaults: a confidential web application
@@ -196,7 +197,7 @@ func (a Application) checkAuthMethod(p *Problems) {
 }
 
 func (a Application) checkGrantTypes(p *Problems) {
-	known := []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}
+	known := []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}
 	if len(a.GrantTypes) == 0 {
 		p.add("grant_types", "must name at least one")
 	}
@@ -209,8 +210,8 @@ func (a Application) checkGrantTypes(p *Problems) {
 			p.add(field, "is there twice")
 		}
 	}
-	if slices.Contains(a.GrantTypes, GrantRefreshToken) && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) {
-		p.add("grant_types", "refresh_token needs authorization_code")
+	if slices.Contains(a.GrantTypes, GrantRefreshToken) && !slices.Contains(a.GrantTypes, GrantAuthorizationCode) && !slices.Contains(a.GrantTypes, GrantDeviceCode) {
+		p.add("grant_types", "refresh_token needs authorization_code or "+GrantDeviceCode)
 	}
 	if slices.Contains(a.GrantTypes, GrantClientCredentials) && a.AuthMethod == AuthNone {
 		p.add("grant_types", "client_credentials needs a client that authenticates")

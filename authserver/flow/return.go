@@ -24,6 +24,23 @@ func (d *Driver) Ask(w http.ResponseWriter, r *http.Request, path, loginHint str
 	return nil
 }
 
+// Enter begins a sign-in for a page of ours that speaks for an application, and
+// sends the browser to where it goes on. It is stored even if no page is needed:
+// package op resumes it.
+func (d *Driver) Enter(w http.ResponseWriter, r *http.Request, req AuthorizeRequest) error {
+	s, _, err := d.Begin(w, r, req)
+	if err != nil {
+		return err
+	}
+	if s.Version == 0 {
+		if err := d.SignIns.Insert(r.Context(), *s); err != nil {
+			return err
+		}
+	}
+	d.toResume(w, r, *s)
+	return nil
+}
+
 // goBack ends a sign-in for a page of ours. One that is over leads there too: the
 // page looks for itself whether the user may see it.
 func (d *Driver) goBack(w http.ResponseWriter, r *http.Request) error {

@@ -27,6 +27,10 @@ type AuthorizeRequest struct {
 	// Pushed names the pushed request this one is, for package op; nil if it was not
 	// pushed.
 	Pushed []byte
+	// Device names the device's request that this one is for, for package op; nil for
+	// an application's own. It has neither Form nor RedirectURI: the answer is for the
+	// device to fetch.
+	Device []byte
 	// Return is a path of this server, for a sign-in that no application asked for:
 	// the user wants a page of ours. Such a sign-in has no Client, is never issued,
 	// and ends by going there.

@@ -120,6 +120,9 @@ type GrantStore interface {
 	// AddGrant returns ErrGrantExists when the id is taken; the transaction is
 	// lost then.
 	AddGrant(ctx context.Context, g Grant) error
+	// Grant returns the grant, also when expired or revoked; ErrNotFound if there is
+	// none.
+	Grant(ctx context.Context, id GrantID) (Grant, error)
 	// RevokeGrant revokes the whole family; doing it again changes nothing.
 	RevokeGrant(ctx context.Context, id GrantID, at time.Time) error
 }

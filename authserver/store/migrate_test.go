@@ -39,6 +39,8 @@ var rowsOf = map[int]string{
 	15: `INSERT INTO oauth_refresh (hash, grant_id, decision_id, generation, parent, expires_at, keep_until)
 			VALUES ('h1', 'g1', 'd1', 2, 'h0', 1700000000000022, 1700000000000023)`,
 	16: `INSERT INTO dpop_proof (hash, expires_at) VALUES ('h1', 1700000000000024)`,
+	17: `INSERT INTO device_request (hash, user_code, client_id, scopes, network, poll_interval, status, error, grant_id, decision_id, created_at, expires_at, keep_until)
+			VALUES ('h1', 'c1', 'app', 'openid', '192.0.2.0/24', 5000000, 'approved', '', 'g1', 'd1', 1700000000000024, 1700000000000025, 1700000000000026)`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -62,7 +64,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

@@ -47,6 +47,11 @@ func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
 	return err
 }
 
+// Grant returns the grant, or op.ErrNotFound.
+func (s *OAuth) Grant(ctx context.Context, id op.GrantID) (op.Grant, error) {
+	return scanGrant("grant", s.DB.QueryRow(ctx, `SELECT `+grantColumns+` FROM oauth_grant g WHERE g.id = $1`, string(id)))
+}
+
 // RevokeGrant revokes the family. The first time counts.
 func (s *OAuth) RevokeGrant(ctx context.Context, id op.GrantID, at time.Time) error {
 	_, err := revoke(ctx, s.DB, at, "id = $2", string(id))
@@ -107,8 +112,12 @@ func (r *grantRow) value() op.Grant {
 
 // read scans one row; the grant's columns come first.
 func (s *OAuth) read(ctx context.Context, what, query string, hash op.TokenHash, rest ...any) (op.Grant, error) {
+	return scanGrant(what, s.DB.QueryRow(ctx, query, []byte(hash)), rest...)
+}
+
+func scanGrant(what string, from row, rest ...any) (op.Grant, error) {
 	var g grantRow
-	err := s.DB.QueryRow(ctx, query, []byte(hash)).Scan(append(g.into(), rest...)...)
+	err := from.Scan(append(g.into(), rest...)...)
 	if sqldb.IsNoRows(err) {
 		return op.Grant{}, op.ErrNotFound
 	}

@@ -24,6 +24,7 @@ func (s *OAuth) DeleteExpired(ctx context.Context, now time.Time, limit int) (in
 		{"pushed_request", "hash", "keep_until"},
 		{"client_assertion", "hash", "expires_at"},
 		{"dpop_proof", "hash", "expires_at"},
+		{"device_request", "hash", "keep_until"},
 		{"oauth_grant", "id", "expires_at"}, // last: it takes what is left of its family along
 	} {
 		query := fmt.Sprintf(`DELETE FROM %[1]s WHERE %[2]s IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < $1 LIMIT $2)`,

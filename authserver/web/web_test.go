@@ -89,6 +89,12 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	write("consent", func(w http.ResponseWriter) {
 		v.Consent(w, en, web.ConsentPage{Form: form(), App: hostile, Login: hostile, Asks: []string{hostile}})
 	})
+	write("device", func(w http.ResponseWriter) {
+		v.Device(w, en, 422, web.DevicePage{Action: "/device", Code: hostile, Problem: hostile, SignIn: "/device/sign-in"})
+	})
+	write("device_confirm", func(w http.ResponseWriter) {
+		v.DeviceConfirm(w, en, web.DeviceConfirmPage{Form: form(), App: hostile, Code: hostile, Login: hostile, Asks: []string{hostile}, Network: hostile, Minutes: 2})
+	})
 	write("code", func(w http.ResponseWriter) {
 		v.Code(w, en, 200, web.CodePage{Form: form(), Restart: "/sign-in", Field: web.Field{Name: "code", Label: hostile, Type: "text", Problem: hostile}})
 	})
@@ -182,7 +188,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code", "device_confirm"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}
