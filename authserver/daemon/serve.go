@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver"
 	"github.com/anteroom-id/anteroom/authserver/clientkeys"
+	"github.com/anteroom-id/anteroom/authserver/device"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
@@ -147,7 +148,12 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if s.ring, err = s.loadRing(ctx); err != nil {
 		return nil, err
 	}
-	provider, err := s.provider(ctx, driver, pages)
+	tokenKey, err := s.secrets.Get(ctx, keys.SecretTokens)
+	if err != nil {
+		return nil, err
+	}
+	codes := device.Codes{Key: tokenKey}
+	provider, err := s.provider(driver, pages, tokenKey, codes)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +162,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	}
 	self := s.selfService(driver)
 	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
-	families := []authserver.Mounter{pages, driver, self, provider, contact}
+	families := []authserver.Mounter{pages, driver, self, provider, contact, s.devicePages(driver, codes)}
 	if s.recovery != nil {
 		families = append(families, s.recoveryPages(driver))
 	}
@@ -183,17 +189,20 @@ func (s *System) selfService(driver *flow.Driver) selfservice.Pages {
 
 var errPanicked = errors.New("the handler panicked; see the log")
 
-func (s *System) provider(ctx context.Context, driver *flow.Driver, pages *web.Renderer) (*op.Provider, error) {
-	tokenKey, err := s.secrets.Get(ctx, keys.SecretTokens)
-	if err != nil {
-		return nil, err
+func (s *System) devicePages(driver *flow.Driver, codes device.Codes) device.Pages {
+	return device.Pages{
+		Codes: codes, Requests: store.Devices{DB: s.db}, SignIns: driver, Limits: s.Users, Users: s.Users, Applications: s.Applications,
+		Sessions: s.sessions, Pages: driver.Pages, Address: driver.Address, Log: s.log, Now: s.Now,
 	}
+}
+
+func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []byte, codes device.Codes) (*op.Provider, error) {
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed,
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: protocolPages{pages},
-		Log: s.log, Now: s.Now,
+		Devices: store.Devices{DB: s.db}, UserCodes: codes, Address: driver.Address, Log: s.log, Now: s.Now,
 	})
 }
 

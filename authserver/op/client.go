@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ory/fosite"
 
@@ -60,16 +61,30 @@ func (c *client) GetAudience() fosite.Arguments { return nil }
 // may reports whether the client may use the grant type.
 func (c *client) may(grantType string) bool { return c.GetGrantTypes().Has(grantType) }
 
+// maySee reports whether the client may ask for all of the scopes.
+func (c *client) maySee(scopes []string) bool {
+	return !slices.ContainsFunc(scopes, func(scope string) bool { return !slices.Contains(c.app.Scopes, scope) })
+}
+
+// grantable returns the scopes that are granted of those requested. A refresh token
+// is for applications that can use one.
+func (c *client) grantable(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool {
+		return scope == scopeOfflineAccess && !c.may(application.GrantRefreshToken)
+	})
+}
+
 type unitKey struct{}
 
 // unit is what one HTTP request has found out so far, so that fosite's many
 // lookups of the same thing cost one query.
 type unit struct {
 	client   *client
-	grant    *Grant // of the code or refresh token presented
+	grant    *Grant // of the code, refresh token or device code presented
 	code     *Code
 	refresh  *RefreshToken
-	decision provisioning.DecisionID // on the code or refresh token presented
+	device   []byte                  // hash of the device code presented
+	decision provisioning.DecisionID // on what was presented
 	jkt      string                  // of the key that the tokens will be bound to; "" for bearer tokens
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/ory/fosite/handler/pkce"
 	"github.com/ory/fosite/token/hmac"
 	"github.com/ory/fosite/token/jwt"
+
+	"github.com/anteroom-id/anteroom/authserver/device"
 )
 
 // Lifetimes says how long codes and tokens are good for.
@@ -87,7 +89,7 @@ func newChokePoint(config *fosite.Config) *chokePoint {
 
 // newFosite puts the handlers together by hand: what is listed here is all that
 // the server can answer.
-func newFosite(config *fosite.Config, store *fositeStore, core *chokePoint, s jwt.Signer) *fosite.Fosite {
+func newFosite(config *fosite.Config, store *fositeStore, devices device.Store, core *chokePoint, s jwt.Signer) *fosite.Fosite {
 	idTokens := &openid.IDTokenHandleHelper{
 		IDTokenStrategy: &idTokenChokePoint{&openid.DefaultStrategy{Signer: s, Config: config}},
 	}
@@ -115,6 +117,7 @@ func newFosite(config *fosite.Config, store *fositeStore, core *chokePoint, s jw
 			HandleHelper: &oauth2.HandleHelper{AccessTokenStrategy: core, AccessTokenStorage: store, Config: config},
 			Config:       config,
 		},
+		&deviceGrant{store: store, requests: devices, core: core, idTokens: idTokens, config: config},
 	}
 	return fosite.NewOAuth2Provider(store, config)
 }

@@ -50,6 +50,7 @@ type metadata struct {
 	RequestURIRegistration bool                      `json:"require_request_uri_registration"`
 	PushedEndpoint         string                    `json:"pushed_authorization_request_endpoint"`
 	RequirePushed          bool                      `json:"require_pushed_authorization_requests"`
+	DeviceEndpoint         string                    `json:"device_authorization_endpoint"`
 }
 
 func newMetadata(issuer string, requirePushed bool) metadata {
@@ -64,6 +65,7 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 		JWKSURI:               issuer + PathKeys,
 		PushedEndpoint:        issuer + PathPushed,
 		RequirePushed:         requirePushed,
+		DeviceEndpoint:        issuer + PathDevice,
 		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         responseModes(),
@@ -99,7 +101,7 @@ func provingMethods() []application.AuthMethod {
 
 // grantTypes returns what the token endpoint answers.
 func grantTypes() []string {
-	return []string{application.GrantAuthorizationCode, application.GrantRefreshToken, application.GrantClientCredentials}
+	return []string{application.GrantAuthorizationCode, application.GrantRefreshToken, application.GrantClientCredentials, application.GrantDeviceCode}
 }
 
 func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {

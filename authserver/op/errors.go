@@ -31,6 +31,10 @@ const (
 	codeRequestURINotSupported  = "request_uri_not_supported"
 	codeInvalidRequestURI       = "invalid_request_uri"
 	codeRegistrationUnsupported = "registration_not_supported"
+	codeAccessDenied            = "access_denied"
+	codeAuthorizationPending    = "authorization_pending" // this and the next two of RFC 8628 section 3.5
+	codeSlowDown                = "slow_down"
+	codeExpiredToken            = "expired_token"
 	codeUnmetRequirements       = "unmet_authentication_requirements" // of the OpenID extension of that name
 )
 

@@ -70,7 +70,7 @@ func (s *server) ways(t *testing.T) []way {
 		t.Fatal(err)
 	}
 	for _, known := range []struct{ offered, tried []string }{
-		{offered.Grants, []string{"authorization_code", "refresh_token", "client_credentials"}}, // the last has no user
+		{offered.Grants, []string{"authorization_code", "refresh_token", "client_credentials", deviceGrantType}}, // client_credentials has no user
 		{offered.Types, []string{"code"}},
 		{offered.Auths, []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}},
 		{offered.Modes, []string{"query", "form_post"}},
@@ -122,8 +122,22 @@ func (s *server) refuseWay(t *testing.T, w way) {
 	}
 	deny(false)
 	code := s.codeOf(t, w)
-	refresh := s.refuseThenGrant(t, w, codeForm(code), provisioning.GrantCode)
-	s.refuseThenGrant(t, w, refreshForm(refresh), provisioning.GrantRefresh)
+	refresh := s.refuseThenGrant(t, w, codeForm(code), provisioning.GrantCode, "invalid_grant")
+	s.refuseThenGrant(t, w, refreshForm(refresh), provisioning.GrantRefresh, "invalid_grant")
+	if w.pushed || w.mode != "query" {
+		return // a device has neither
+	}
+	asked := s.deviceAsks(t, s.as(t, w, op.PathDevice, url.Values{"scope": {"openid offline_access"}}))
+	deny(true)
+	before = s.count(t, "oauth_grant")
+	if answer := s.allowDevice(t, asked); answer.Code < http.StatusBadRequest || s.count(t, "oauth_grant") != before {
+		t.Errorf("%+v: a device was allowed without a permit: %d %v", w, answer.Code, answer.Header())
+	}
+	deny(false)
+	refused(t, s.as(t, w, op.PathToken, deviceForm(asked)), http.StatusBadRequest, "authorization_pending")
+	s.allowDevice(t, asked)
+	refresh = s.refuseThenGrant(t, w, deviceForm(asked), provisioning.GrantDevice, "access_denied")
+	s.refuseThenGrant(t, w, refreshForm(refresh), provisioning.GrantRefresh, "invalid_grant")
 }
 
 // codeOf returns the code of a permitted request, from the address or the form.
@@ -144,11 +158,11 @@ func (s *server) codeOf(t *testing.T, w way) string {
 
 // refuseThenGrant redeems twice: first the gate refuses, then it permits. It
 // returns the refresh token.
-func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant provisioning.Grant) string {
+func (s *server) refuseThenGrant(t *testing.T, w way, form url.Values, grant provisioning.Grant, refusal string) string {
 	t.Helper()
 	rows := s.count(t, "oauth_access")
 	s.ledger.set(func(l *ledger) { l.inactive, l.decisions = true, nil })
-	refused(t, s.as(t, w, op.PathToken, form), http.StatusBadRequest, "invalid_grant")
+	refused(t, s.as(t, w, op.PathToken, form), http.StatusBadRequest, refusal)
 	s.ledger.set(func(l *ledger) {
 		l.inactive = false
 		if len(l.decisions) != 1 || l.decisions[0].Request.Grant != grant || l.decisions[0].Request.User != alice {

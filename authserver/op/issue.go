@@ -104,7 +104,7 @@ func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn)
 		if err != nil {
 			return err
 		}
-		answer, err = p.mintCode(provisioning.WithPermit(ctx, permit), s)
+		answer, err = p.mintAnswer(provisioning.WithPermit(ctx, permit), s)
 		if err != nil {
 			return err
 		}
@@ -121,6 +121,15 @@ func (p *Provider) issue(w http.ResponseWriter, r *http.Request, s *flow.SignIn)
 	}
 	p.sendAnswer(w, r, answer)
 	return nil
+}
+
+// mintAnswer returns what the browser is sent on with: a code to the application, or
+// word that its device may fetch tokens.
+func (p *Provider) mintAnswer(ctx context.Context, s *flow.SignIn) (string, error) {
+	if s.Request.Device != nil {
+		return p.approveDevice(ctx, s)
+	}
+	return p.mintCode(ctx, s)
 }
 
 // mintCode returns the answer with a fresh code. The request is rebuilt from
@@ -182,13 +191,9 @@ func checkFresh(s *flow.SignIn) *protocolError {
 	return nil
 }
 
-// grantScopes grants what was requested; validation allowed it. A refresh token
-// is for applications that can use one.
+// grantScopes grants what was requested; validation allowed it.
 func grantScopes(ar *fosite.AuthorizeRequest, c *client) {
-	for _, scope := range ar.GetRequestedScopes() {
-		if scope == scopeOfflineAccess && !c.may(application.GrantRefreshToken) {
-			continue
-		}
+	for _, scope := range c.grantable(ar.GetRequestedScopes()) {
 		ar.GrantScope(scope)
 	}
 }
@@ -203,6 +208,9 @@ func (p *Provider) fail(w http.ResponseWriter, r *http.Request, s *flow.SignIn, 
 // end sends an error to the application, once. If the application no longer
 // takes answers there, the user sees a page.
 func (p *Provider) end(w http.ResponseWriter, r *http.Request, s *flow.SignIn, fail *protocolError) error {
+	if s.Request.Device != nil {
+		return p.endDevice(w, r, s, fail)
+	}
 	if err := p.signIns.Ended(r.Context(), s); err != nil {
 		return err
 	}

@@ -44,7 +44,8 @@ func TestDiscovery(t *testing.T) {
 		"code_challenge_methods_supported":               []any{"S256"},
 		"prompt_values_supported":                        []any{"none", "login", "create", "consent", "select_account"},
 		"response_types_supported":                       []any{"code"},
-		"grant_types_supported":                          []any{"authorization_code", "refresh_token", "client_credentials"},
+		"grant_types_supported":                          []any{"authorization_code", "refresh_token", "client_credentials", deviceGrantType},
+		"device_authorization_endpoint":                  issuer + "/oauth2/device_authorization",
 		"token_endpoint_auth_methods_supported":          []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		"id_token_signing_alg_values_supported":          []any{"RS256", "ES256", "EdDSA"},
 	} {

@@ -15,6 +15,7 @@ import (
 	"github.com/ory/fosite"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/device"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -28,6 +29,7 @@ const (
 	PathToken          = "/oauth2/token"
 	PathUserinfo       = "/oauth2/userinfo"
 	PathPushed         = "/oauth2/par"
+	PathDevice         = "/oauth2/device_authorization"
 	PathIntrospect     = "/oauth2/introspect"
 	PathRevoke         = "/oauth2/revoke"
 	PathLogout         = "/oauth2/logout"
@@ -145,6 +147,8 @@ type Options struct {
 	Pushed       PushedStore
 	Assertions   AssertionStore
 	Proofs       ProofStore
+	Devices      device.Store
+	UserCodes    device.Codes // the same as the page's for user codes
 	ClientKeys   ClientKeys
 	Keys         KeySet
 	TokenKey     []byte // 32 bytes, HMAC of codes and tokens
@@ -156,6 +160,8 @@ type Options struct {
 	Pages        Pages
 	Log          *slog.Logger
 	Now          func() time.Time
+	// Address returns the client's IP address, whatever proxies are in front.
+	Address func(*http.Request) string
 	// AdminClient is Anteroom's own application, which no target may lock out.
 	AdminClient provisioning.ClientID
 	// PushedLifetime is how long a pushed request can be begun; 0 takes
@@ -196,6 +202,9 @@ type Provider struct {
 	requirePushed  bool
 	assertions     AssertionStore
 	proofs         ProofStore
+	devices        device.Store
+	userCodes      device.Codes
+	address        func(*http.Request) string
 	clientKeys     ClientKeys
 	metadata       metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
@@ -215,13 +224,13 @@ func New(o Options) (*Provider, error) {
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer, o.RequirePushed),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
-		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys,
+		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys, devices: o.Devices, userCodes: o.UserCodes, address: o.Address,
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
 	config := newConfig(o.Issuer, o.Lifetimes, o.TokenKey, p.authenticate)
 	p.strategy = newChokePoint(config)
-	p.fosite = newFosite(config, p.store, p.strategy, &signer{keys: o.Keys, now: o.Now})
+	p.fosite = newFosite(config, p.store, o.Devices, p.strategy, &signer{keys: o.Keys, now: o.Now})
 	return p, nil
 }
 
@@ -230,7 +239,7 @@ func (o Options) check() error {
 		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
 		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "Proofs": o.Proofs == nil, "ClientKeys": o.ClientKeys == nil,
 		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
-		"Log": o.Log == nil, "Now": o.Now == nil,
+		"Log": o.Log == nil, "Now": o.Now == nil, "Devices": o.Devices == nil, "UserCodes": len(o.UserCodes.Key) == 0, "Address": o.Address == nil,
 	}
 	var errs []error
 	for name, is := range missing {
@@ -268,6 +277,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)
 	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
 	mux.HandleFunc("POST "+PathPushed, p.push)
+	mux.HandleFunc("POST "+PathDevice, p.authorizeDevice)
 	mux.HandleFunc("POST "+PathIntrospect, p.introspect)
 	mux.HandleFunc("POST "+PathRevoke, p.revoke)
 	mux.HandleFunc("GET "+PathLogout, p.logout)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/clientkeys"
+	"github.com/anteroom-id/anteroom/authserver/device"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
@@ -295,7 +296,7 @@ func confidential() application.Application {
 	app := application.New("app", "The application")
 	app.RedirectURIs = []string{callback}
 	app.SecretHash = application.HashSecret(appSecret)
-	app.GrantTypes = append(app.GrantTypes, application.GrantClientCredentials)
+	app.GrantTypes = append(app.GrantTypes, application.GrantClientCredentials, application.GrantDeviceCode)
 	app.Scopes = append(app.Scopes, "provisioning", "reports")
 	app.PostLogoutRedirectURIs = []string{afterLogout, afterLogout + "?x=1"}
 	return app
@@ -328,7 +329,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
-		Hold: time.Millisecond,
+		Hold: time.Millisecond, Devices: store.Devices{DB: db}, UserCodes: device.Codes{Key: []byte("user codes")}, Address: func(*http.Request) string { return "192.0.2.77" },
 	}
 	for _, change := range changes {
 		change(&o)

@@ -159,11 +159,12 @@ func (p *Provider) gated(ctx context.Context, req *fosite.AccessRequest, u *unit
 	if err != nil {
 		return nil, err
 	}
-	return resp, p.refusal(decision)
+	return resp, p.refusal(ask.Grant, decision)
 }
 
-// refusal is what the client is told of a decision; nil for a permit.
-func (p *Provider) refusal(d provisioning.Decision) error {
+// refusal is what the client is told of a decision; nil for a permit. Devices have
+// a word of their own for it (RFC 8628 section 3.5).
+func (p *Provider) refusal(grant provisioning.Grant, d provisioning.Decision) error {
 	switch d.Verdict {
 	case provisioning.VerdictPermit:
 		return nil
@@ -173,7 +174,11 @@ func (p *Provider) refusal(d provisioning.Decision) error {
 			Description: "An account the application needs is being prepared. Try again with the same code or token.",
 		}
 	default:
-		return badRequest(codeInvalidGrant, "The user may no longer use this application.")
+		code := codeInvalidGrant
+		if grant == provisioning.GrantDevice {
+			code = codeAccessDenied
+		}
+		return badRequest(code, "The user may no longer use this application.")
 	}
 }
 
