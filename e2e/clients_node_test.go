@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/anteroom-id/anteroom/e2e/peers"
@@ -13,19 +15,29 @@ func signInOpenIDClient(secret string, flags ...string) library {
 	}
 }
 
-func signInOAuth4WebAPI(t *testing.T, v *visitor) told {
-	return v.signInScript(t, peers.OAuth4WebAPI, "", "--key", marshal(v.key))
+func signInOAuth4WebAPI(flags ...string) library {
+	return func(t *testing.T, v *visitor) told {
+		return v.signInScript(t, peers.OAuth4WebAPI, "", append(flags, "--key", marshal(v.key))...)
+	}
 }
+
+const boundTokens = "--dpop"
 
 // signInScript signs in to a script that prints what it got.
 func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...string) told {
 	t.Helper()
 	app := peers.Client{Issuer: v.issuer, ID: v.client, Secret: secret, RedirectURI: appCallback}
-	flags = append(flags, "--scope", everyScope, "--after-logout", afterLogout)
-	rp := peers.StartRelyingParty(t, script, app, flags...)
+	rp := peers.StartRelyingParty(t, script, app, append(flags, "--scope", everyScope, "--after-logout", afterLogout)...)
 	got := rp.Finish(t, v.arrive(t, rp.AuthorizeURL).String())
 	if got.Error != nil || got.Refreshed == nil || !got.Refreshed.HasRefreshToken {
 		t.Fatalf("%s got %+v, error %+v", script, got, got.Error)
+	}
+	tokenType := "bearer"
+	if slices.Contains(flags, boundTokens) {
+		tokenType = "dpop"
+	}
+	if first, next := got.Granted.TokenType, got.Refreshed.TokenType; !strings.EqualFold(first, tokenType) || !strings.EqualFold(next, tokenType) {
+		t.Errorf("token type %s and, refreshed, %s, want %s", first, next, tokenType)
 	}
 	return told{claims: got.Claims, userinfo: got.UserInfo, refreshed: got.Refreshed.Claims, signOut: got.LogoutURL}
 }

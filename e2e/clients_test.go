@@ -36,7 +36,9 @@ func realClients() []realClient {
 		{foreign{"zitadel/oidc, with a key", "`private_key_jwt`", []string{"github.com/zitadel/oidc/v3"}}, "zitadel-key", withKey, startZitadel("", zitadelKey)},
 		{foreign{"openid-client", "", []string{"openid-client"}}, "openid-client", withSecret, headless(signInOpenIDClient(appSecret, "--state"))},
 		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
-		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests", []string{"oauth4webapi"}}, "oauth4webapi", pushing(withKey), headless(signInOAuth4WebAPI)},
+		{foreign{"openid-client, public with DPoP", "no secret, DPoP", []string{"openid-client"}}, "openid-client-dpop", bound(public), headless(signInOpenIDClient("", boundTokens))},
+		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests", []string{"oauth4webapi"}}, "oauth4webapi", pushing(withKey), headless(signInOAuth4WebAPI())},
+		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens))},
 		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
 		{foreign{"Auth.js, with a key", "`private_key_jwt`", []string{"@auth/core"}}, "auth-js-key", withKey, startAuthJS(true)},
 	}
@@ -56,6 +58,11 @@ func pushing(settings func(*realWorld) string) func(*realWorld) string {
 	return func(r *realWorld) string {
 		return settings(r) + "\n    require_pushed_authorization_requests: true"
 	}
+}
+
+// bound is an application whose tokens must be bound to a key of its.
+func bound(settings func(*realWorld) string) func(*realWorld) string {
+	return func(r *realWorld) string { return settings(r) + "\n    dpop_bound_access_tokens: true" }
 }
 
 // hearing is an application that is told of logouts.

@@ -2,10 +2,10 @@
 // requests with its own key (private_key_jwt) and pushes its authorization request.
 //
 // Usage: node oauth4webapi.mjs ISSUER CLIENT_ID '' REDIRECT_URI --key JWK
-//          [--scope "openid profile"] [--after-logout URI]
+//          [--scope "openid profile"] [--after-logout URI] [--dpop]
 //
 // What it prints and reads is as for openid-client.mjs. The key is a private one
-// for ES256.
+// for ES256. With --dpop its tokens are bound to another key, made for the sign-in.
 import { webcrypto } from "node:crypto";
 import { parseArgs } from "node:util";
 import * as oauth from "oauth4webapi";
@@ -17,6 +17,7 @@ const { values: flags, positionals } = parseArgs({
     key: { type: "string" },
     scope: { type: "string", default: "openid profile email offline_access" },
     "after-logout": { type: "string" },
+    dpop: { type: "boolean", default: false },
   },
 });
 const [issuer, clientId, , redirectUri] = positionals;
@@ -39,6 +40,8 @@ function logoutURL(as, tokens) {
 await run(async () => {
   const as = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), http));
   const client = { client_id: clientId };
+  const DPoP = flags.dpop ? oauth.DPoP(client, await oauth.generateKeyPair("ES256")) : undefined;
+  const options = { ...http, DPoP };
   const authentication = oauth.PrivateKeyJwt(await privateKey(flags.key));
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
@@ -55,14 +58,14 @@ await run(async () => {
   const pushed = await oauth.processPushedAuthorizationResponse(
     as,
     client,
-    await oauth.pushedAuthorizationRequest(as, client, authentication, request, http),
+    await oauth.pushedAuthorizationRequest(as, client, authentication, request, options),
   );
   const authorize = new URL(as.authorization_endpoint);
   authorize.search = new URLSearchParams({ client_id: clientId, request_uri: pushed.request_uri });
   print({ authorize_url: authorize.href });
 
   const answer = oauth.validateAuthResponse(as, client, await readCallback(), state);
-  const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, http);
+  const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, options);
   const tokens = await oauth.processAuthorizationCodeResponse(as, client, response, {
     expectedNonce: nonce,
     requireIdToken: true,
@@ -73,12 +76,12 @@ await run(async () => {
     as,
     client,
     claims.sub,
-    await oauth.userInfoRequest(as, client, tokens.access_token, http),
+    await oauth.userInfoRequest(as, client, tokens.access_token, options),
   );
   const again = await oauth.processRefreshTokenResponse(
     as,
     client,
-    await oauth.refreshTokenGrantRequest(as, client, authentication, tokens.refresh_token, http),
+    await oauth.refreshTokenGrantRequest(as, client, authentication, tokens.refresh_token, options),
   );
   return {
     claims,

@@ -3,13 +3,14 @@
 //
 // Usage: node openid-client.mjs ISSUER CLIENT_ID CLIENT_SECRET REDIRECT_URI
 //          [--state] [--scope "openid profile"] [--prompt VALUE] [--no-refresh]
-//          [--after-logout URI]
+//          [--after-logout URI] [--dpop]
 //
 // It prints {"authorize_url": …}, reads {"callback_url": …} with the address the
 // browser was sent to at the end, and prints one result: {"claims", "userinfo",
 // "granted", "refreshed", "logout_url"} or {"error"} (exit status 1). No state
 // parameter is sent unless --state is given: with PKCE the library does without,
-// and servers must cope. An empty CLIENT_SECRET makes it a public client.
+// and servers must cope. An empty CLIENT_SECRET makes it a public client. With
+// --dpop its tokens are bound to a key that it makes for the sign-in.
 import { parseArgs } from "node:util";
 import * as client from "openid-client";
 import { granted, print, readCallback, run } from "./relyingparty.mjs";
@@ -22,6 +23,7 @@ const { values: flags, positionals } = parseArgs({
     prompt: { type: "string" },
     "no-refresh": { type: "boolean", default: false },
     "after-logout": { type: "string" },
+    dpop: { type: "boolean", default: false },
   },
 });
 const [issuer, clientId, clientSecret, redirectUri] = positionals;
@@ -31,6 +33,9 @@ await run(async () => {
   const configuration = await client.discovery(new URL(issuer), clientId, undefined, authentication, {
     execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [],
   });
+  const options = flags.dpop
+    ? { DPoP: client.getDPoPHandle(configuration, await client.randomDPoPKeyPair("ES256")) }
+    : undefined;
   const verifier = client.randomPKCECodeVerifier();
   const nonce = client.randomNonce();
   const state = flags.state ? client.randomState() : undefined;
@@ -45,19 +50,16 @@ await run(async () => {
   };
   print({ authorize_url: client.buildAuthorizationUrl(configuration, parameters).href });
 
-  const tokens = await client.authorizationCodeGrant(configuration, await readCallback(), {
-    pkceCodeVerifier: verifier,
-    expectedNonce: nonce,
-    expectedState: state,
-  });
+  const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce, expectedState: state };
+  const tokens = await client.authorizationCodeGrant(configuration, await readCallback(), checks, undefined, options);
   const claims = tokens.claims();
   const result = {
     claims,
-    userinfo: await client.fetchUserInfo(configuration, tokens.access_token, claims.sub),
+    userinfo: await client.fetchUserInfo(configuration, tokens.access_token, claims.sub, options),
     granted: granted(tokens),
   };
   if (tokens.refresh_token && !flags["no-refresh"]) {
-    const refreshed = await client.refreshTokenGrant(configuration, tokens.refresh_token);
+    const refreshed = await client.refreshTokenGrant(configuration, tokens.refresh_token, undefined, options);
     result.refreshed = { ...granted(refreshed), claims: refreshed.claims() };
   }
   if (flags["after-logout"]) {
