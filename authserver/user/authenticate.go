@@ -192,6 +192,21 @@ func codeLimit(id provisioning.UserID) []limit {
 	return []limit{{key: throttleKey("code", string(id)), budget: codeBudget(), pair: true}}
 }
 
+// TakePasskey counts a try with a passkey from the address, or returns *ThrottledError.
+// Nobody guesses a signature; this bounds what trying costs us.
+func (s *Service) TakePasskey(ctx context.Context, address string) error {
+	return s.takeGuess(ctx, passkeyLimit(address))
+}
+
+// ForgivePasskey takes the try back: it was right.
+func (s *Service) ForgivePasskey(ctx context.Context, address string) error {
+	return s.forgive(ctx, passkeyLimit(address))
+}
+
+func passkeyLimit(address string) []limit {
+	return []limit{{key: throttleKey("passkey", network(address)), budget: addressBudget()}}
+}
+
 // SetPassword gives the user a new password. Errors: provisioning.ErrUserNotFound
 // or [Problems]. Connectors never hear of it.
 func (s *Service) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {
