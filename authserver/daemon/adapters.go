@@ -33,6 +33,7 @@ type people struct {
 	tokens   *authstore.OAuth
 	links    authstore.MailTokens
 	factor   *secondfactor.Service
+	keys     authstore.Passkeys
 	mail     *recovery.Service // nil without a mail server
 	log      *slog.Logger
 }
@@ -76,6 +77,9 @@ func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
 	err := p.Service.Delete(ctx, id)
 	if err == nil {
 		err = p.factor.Remove(ctx, id)
+	}
+	if err == nil {
+		_, err = p.keys.RemoveAllOf(ctx, id)
 	}
 	return p.thenSignOut(ctx, id, err)
 }

@@ -104,8 +104,9 @@ func (s *System) cleaners() map[string]cleaner {
 			n, err := store.Participants{DB: s.db}.Sweep(ctx, limit)
 			return int(n), err
 		},
-		"mailed links":       sweep(store.MailTokens{DB: s.db}.Sweep),
-		"trips to upstreams": sweep(store.Attempts{DB: s.db}.Sweep),
+		"challenges for passkeys": sweep(store.PasskeyChallenges{DB: s.db}.Sweep),
+		"mailed links":            sweep(store.MailTokens{DB: s.db}.Sweep),
+		"trips to upstreams":      sweep(store.Attempts{DB: s.db}.Sweep),
 		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)
 		}),

@@ -141,7 +141,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	s.Users.mail = s.recovery
 	known := session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now}
 	driver := &flow.Driver{
-		Known: known, SecondFactor: s.SecondFactor,
+		Known: known, SecondFactor: s.SecondFactor, Passkeys: s.passkeySignIns(),
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
 		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Upstreams: s.federated(), Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
@@ -178,7 +178,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 
 func (s *System) selfService(driver *flow.Driver) selfservice.Pages {
 	o := selfservice.Options{
-		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Permissions: store.Permissions{DB: s.db}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
+		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Passkeys: s.ownPasskeys(), Permissions: store.Permissions{DB: s.db}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
 		Address: driver.Address, Now: s.Now, Log: s.log,
 	}
 	if s.recovery != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/logout"
 	"github.com/anteroom-id/anteroom/authserver/metrics"
+	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
@@ -37,6 +38,7 @@ type System struct {
 	Pins         store.Pins // what an admin has pinned; a lock file may decide instead
 	Users        people
 	SecondFactor *secondfactor.Service
+	Passkeys     *passkey.Service // nil if browsers make none for the issuer
 	Upstreams    store.Upstreams
 	Targets      *pstore.Targets
 	Bindings     *pstore.Bindings
@@ -190,7 +192,10 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	s.Lifecycle = provisioning.NewLifecycle(provisioning.LifecycleOptions{
 		Ledger: s.Accounts, Bindings: s.Bindings, Tx: s.faults.Tx(faultpoint.CommitLifecycle, s.db), Nudge: nudge, Now: s.Now,
 	})
-	people := s.buildUsers()
+	people, err := s.buildUsers()
+	if err != nil {
+		return err
+	}
 	s.Sweeper = provisioning.NewSweeper(provisioning.SweeperOptions{
 		Ledger: s.sweeps, Members: store.Users{DB: s.db}, Tx: s.db, Nudge: nudge, Logger: s.log, Now: s.Now,
 	})
@@ -223,7 +228,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 	return nil
 }
 
-func (s *System) buildUsers() people {
+func (s *System) buildUsers() (people, error) {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
 	s.Users = people{sessions: s.sessions, tokens: s.tokens, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
@@ -232,8 +237,10 @@ func (s *System) buildUsers() people {
 	s.SecondFactor = &secondfactor.Service{
 		Store: factors, Codes: factors, Limits: s.Users, Sealer: s.sealer, Tx: s.db, Issuer: hostOf(s.Config.Issuer), Now: s.Now,
 	}
-	s.Users.factor = s.SecondFactor
-	return s.Users
+	s.Users.factor, s.Users.keys = s.SecondFactor, store.Passkeys{DB: s.db}
+	var err error
+	s.Passkeys, err = s.buildPasskeys()
+	return s.Users, err
 }
 
 func hostOf(issuer string) string {

@@ -18,6 +18,9 @@ const (
 	amrPassword = "pwd"
 	amrCode     = "otp"
 	amrBoth     = "mfa"
+	amrDevice   = "hwk"  // a key that does not leave its device, as far as that says
+	amrSynced   = "swk"  // a key that does
+	amrPresent  = "user" // somebody touched it
 )
 
 // mayAuthenticate is true, too, for who has to give a code: they may begin again,
@@ -46,6 +49,9 @@ func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, re
 	page := web.SignInPage{
 		Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem, Recover: d.Recover,
 		With: d.form(r, pathSignInWith, s.ID), Upstreams: buttons(upstreams), Discovers: discovers(upstreams),
+	}
+	if d.Passkeys != nil {
+		page.Passkey = &web.PasskeyForm{Form: d.form(r, pathPasskey, s.ID), Challenge: pathPasskeyAsk}
 	}
 	if registration {
 		page.Register = at(pathRegister, s.ID)

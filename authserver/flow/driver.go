@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
@@ -75,6 +76,15 @@ type SecondFactor interface {
 	Check(ctx context.Context, id provisioning.UserID, code string) error
 }
 
+// Passkeys proves who is there without a password; see passkey.Service.
+type Passkeys interface {
+	// Ask returns what a browser is to sign, as JSON. The answer counts once, for the
+	// same bound.
+	Ask(ctx context.Context, bound string) ([]byte, error)
+	// Check returns passkey.ErrRefused, passkey.ErrCopied or *user.ThrottledError.
+	Check(ctx context.Context, bound, address, answer string) (passkey.Proof, error)
+}
+
 // Applications reads applications.
 type Applications interface {
 	// Get returns application.ErrNotFound for an unknown one.
@@ -110,6 +120,7 @@ type Driver struct {
 	Known        session.KnownBrowsers
 	Users        Users
 	SecondFactor SecondFactor
+	Passkeys     Passkeys // nil offers none
 	Applications Applications
 	Gate         Gate
 	Logouts      Logouts

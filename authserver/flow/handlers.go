@@ -17,6 +17,8 @@ import (
 const (
 	pathSignIn     = "/sign-in"
 	pathCode       = "/sign-in/code"
+	pathPasskey    = "/sign-in/passkey"
+	pathPasskeyAsk = "/sign-in/passkey/challenge"
 	pathReturn     = "/sign-in/done"
 	pathSignOut    = "/sign-out"
 	pathSignedOut  = "/sign-out/done"
@@ -75,6 +77,10 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	handle("POST "+pathSignIn, d.signIn)
 	handle("GET "+pathCode, d.showCode)
 	handle("POST "+pathCode, d.code)
+	if d.Passkeys != nil {
+		handle("POST "+pathPasskeyAsk, d.askPasskey)
+		handle("POST "+pathPasskey, d.signInWithPasskey)
+	}
 	handle("GET "+pathReturn, d.goBack)
 	handle("POST "+pathSignInWith, d.signInWith)
 	handle("GET "+federation.CallbackPath("{upstream}"), d.signedInWith)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -214,6 +215,7 @@ type stack struct {
 	lifecycle *lifecycle
 	users     *user.Service
 	factor    *secondfactor.Service
+	passkeys  *passkey.Service
 	apps      store.Applications
 	driver    *flow.Driver
 	logouts   *logouts
@@ -252,7 +254,14 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	s.factor = &secondfactor.Service{
 		Store: factors, Codes: factors, Limits: s.users, Sealer: plainSealer{}, Tx: s.db, Issuer: "login.example.com", Now: s.clock.Now,
 	}
+	party, _ := passkey.PartyOf(passkeyIssuer)
+	s.passkeys, err = passkey.New(passkey.Options{
+		Party: party, Store: store.Passkeys{DB: s.db}, Uses: store.Passkeys{DB: s.db}, Challenges: store.PasskeyChallenges{DB: s.db},
+		Limits: s.users, Tx: s.db, Now: s.clock.Now,
+	})
+	must(t, err)
 	s.driver = &flow.Driver{
+		Passkeys:     s.passkeys,
 		SecondFactor: s.factor,
 		SignIns:      store.SignIns{DB: s.db}, Tx: s.db, Users: s.users, Applications: s.apps, Gate: gate, Sealer: plainSealer{},
 		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, List: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/selfservice"
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -119,6 +120,7 @@ type stack struct {
 	db        *sqldb.DB
 	lifecycle *lifecycle
 	users     people
+	passkeys  *passkey.Service
 	server    *httptest.Server
 	ada       user.User // registered by herself
 }
@@ -144,13 +146,20 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 	factor := &secondfactor.Service{
 		Store: factors, Codes: factors, Limits: s.users, Sealer: storetest.Sealer{}, Tx: db, Issuer: "login.example.com", Now: s.clock.Now,
 	}
+	party, _ := passkey.PartyOf(passkeyIssuer)
+	keys := store.Passkeys{DB: db}
+	s.passkeys, err = passkey.New(passkey.Options{
+		Party: party, Store: keys, Uses: keys, Challenges: store.PasskeyChallenges{DB: db}, Limits: s.users, Tx: db, Now: s.clock.Now,
+	})
+	must(t, err)
 	driver := &flow.Driver{
+		Passkeys:     s.passkeys,
 		SecondFactor: factor,
 		SignIns:      store.SignIns{DB: db}, Tx: db, Users: s.users, Applications: store.Applications{DB: db, Now: s.clock.Now},
 		Sessions: sessions, Known: known, Pages: pages, Log: log, Now: s.clock.Now, Address: address,
 	}
 	self := selfservice.Pages{Options: selfservice.Options{
-		Users: s.users, SecondFactor: factor, Permissions: store.Permissions{DB: db}, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
+		Users: s.users, SecondFactor: factor, Passkeys: s.passkeys, Permissions: store.Permissions{DB: db}, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
 		Accounts: accounts{{Target: "directory", State: provisioning.StateInSync}, {Target: "gone", State: provisioning.StateAbsent}},
 	}}
 	mux := http.NewServeMux()

@@ -16,14 +16,7 @@ func (p Pages) showAccount(w http.ResponseWriter, r *http.Request, v visit) erro
 		return err
 	}
 	u, t := v.user, v.texts
-	page := web.AccountPage{Systems: systems, Done: t.Or("account.done."+r.URL.Query().Get(paramDone), ""), Links: []web.Link{
-		{URL: pathPassword, Text: t.T("account.password")},
-		{URL: pathFactor, Text: t.T("account.factor")},
-		{URL: pathSessions, Text: t.T("account.sessions")},
-		{URL: pathPermissions, Text: t.T("account.permissions")},
-		{URL: pathDelete, Text: t.T("account.delete")},
-		{URL: "/sign-out", Text: t.T("sign_out.title")},
-	}}
+	page := web.AccountPage{Systems: systems, Done: t.Or("account.done."+r.URL.Query().Get(paramDone), ""), Links: p.links(v)}
 	email := u.Email
 	if u.EmailVerified {
 		email = t.T("account.email_verified", "email", email)
@@ -39,6 +32,21 @@ func (p Pages) showAccount(w http.ResponseWriter, r *http.Request, v visit) erro
 	}
 	p.Pages.Account(w, t, page)
 	return nil
+}
+
+// links are the other pages.
+func (p Pages) links(v visit) []web.Link {
+	t := v.texts
+	links := []web.Link{{URL: pathPassword, Text: t.T("account.password")}, {URL: pathFactor, Text: t.T("account.factor")}}
+	if p.Passkeys != nil && v.user.Source == "" {
+		links = append(links, web.Link{URL: pathPasskeys, Text: t.T("account.passkeys")})
+	}
+	return append(links, []web.Link{
+		{URL: pathSessions, Text: t.T("account.sessions")},
+		{URL: pathPermissions, Text: t.T("account.permissions")},
+		{URL: pathDelete, Text: t.T("account.delete")},
+		{URL: "/sign-out", Text: t.T("sign_out.title")},
+	}...)
 }
 
 // verifyEmail mails a link; how often, the mail's own limit says.

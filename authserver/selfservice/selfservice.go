@@ -55,6 +55,8 @@ type Options struct {
 	Accounts Accounts
 	// SecondFactor enrols authenticator apps.
 	SecondFactor SecondFactor
+	// Passkeys keeps passkeys; nil if the server has none.
+	Passkeys Passkeys
 	// Permissions tells what applications may do for users.
 	Permissions Permissions
 	Tx          Tx
@@ -109,6 +111,9 @@ func (p Pages) Mount(mux *http.ServeMux) {
 	handle("POST "+pathFactorBegin, p.posted(pathFactor, freshFor, p.beginFactor))
 	handle("POST "+pathFactorConfirm, p.posted(pathFactor, freshFor, p.confirmFactor))
 	handle("POST "+pathFactorRemove, p.posted(pathFactor, freshFor, p.removeFactor))
+	if p.Passkeys != nil {
+		p.mountPasskeys(handle)
+	}
 	handle("GET "+pathDelete, p.signed(pathDelete, freshFor, p.showDelete))
 	handle("POST "+pathDelete, p.posted(pathDelete, freshFor, p.deleteAccount))
 }

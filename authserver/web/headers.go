@@ -34,6 +34,13 @@ func RetryAfter(w http.ResponseWriter, wait time.Duration) (seconds int) {
 	return seconds
 }
 
+// JSON answers a page's script.
+func JSON(w http.ResponseWriter, body []byte) {
+	SecureHeaders(w, FormsStay)
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the browser may be gone
+}
+
 // SecureHeaders sets the headers every page has.
 func SecureHeaders(w http.ResponseWriter, forms FormTarget) {
 	policy := contentPolicy

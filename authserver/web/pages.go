@@ -27,12 +27,21 @@ type SignInPage struct {
 	// Upstreams are other places to sign in at, each a button of the form With.
 	Upstreams []UpstreamButton
 	With      Form
+	// Passkey signs in without a login; nil if there are no passkeys.
+	Passkey *PasskeyForm
 	// Discovers is set when the login alone may lead to one of them.
 	Discovers bool
 }
 
 // UpstreamButton leads to an upstream.
 type UpstreamButton struct{ Name, Text string }
+
+// PasskeyForm sends what a browser's authenticator says. Only a script can fill it, so it
+// is hidden until there is one.
+type PasskeyForm struct {
+	Form
+	Challenge string // where the script gets what is to be signed
+}
 
 // SignIn writes the sign-in page; with a problem the status tells too.
 func (v *Renderer) SignIn(w http.ResponseWriter, t Texts, status int, p SignInPage) {

@@ -89,6 +89,28 @@ func (v *Renderer) SecondFactor(w http.ResponseWriter, t Texts, status int, p Se
 	v.render(w, t, status, "second_factor", FormsStay, p)
 }
 
+// PasskeysPage lists a user's passkeys.
+type PasskeysPage struct {
+	Done     string // what was just done, in the page's language; "" for nothing
+	Problem  string // what was not
+	Passkeys []PasskeyRow
+	Add      PasskeyForm
+	Field    Field // the name of a new one
+	Rename   Form
+	Remove   Form
+}
+
+// PasskeyRow is one passkey, in the page's language.
+type PasskeyRow struct {
+	ID, Name, Text string
+	Warning        string // why it is of no use any more; "" if it is
+}
+
+// Passkeys writes the page of passkeys.
+func (v *Renderer) Passkeys(w http.ResponseWriter, t Texts, status int, p PasskeysPage) {
+	v.render(w, t, status, "passkeys", FormsStay, p)
+}
+
 // DeletePage asks whether the user is to be deleted.
 type DeletePage struct {
 	Form

@@ -45,7 +45,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		f(out[name])
 	}
 	write("sign_in", func(w http.ResponseWriter) {
-		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover"})
+		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover", Passkey: &web.PasskeyForm{Form: form(), Challenge: hostile}})
 	})
 	write("register", func(w http.ResponseWriter) {
 		v.Register(w, en, 200, web.RegisterPage{Form: form(), App: hostile, Failed: true, SignInURL: "/sign-in", Fields: []web.Field{
@@ -76,6 +76,13 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	})
 	write("permissions", func(w http.ResponseWriter) {
 		v.Permissions(w, en, web.PermissionsPage{Form: form(), Permissions: []web.PermissionRow{{Client: hostile, App: hostile, Since: hostile, Asks: []string{hostile}}}})
+	})
+	write("passkeys", func(w http.ResponseWriter) {
+		v.Passkeys(w, en, 200, web.PasskeysPage{
+			Done: hostile, Problem: hostile, Passkeys: []web.PasskeyRow{{ID: hostile, Name: hostile, Text: hostile, Warning: hostile}},
+			Add: web.PasskeyForm{Form: form(), Challenge: hostile}, Rename: form(), Remove: form(),
+			Field: web.Field{Name: "name", Label: hostile, Type: "text", Value: hostile, Problem: hostile},
+		})
 	})
 	write("delete", func(w http.ResponseWriter) {
 		v.Delete(w, en, 200, web.DeletePage{Form: form(), Login: hostile, Systems: facts, Failed: true})
