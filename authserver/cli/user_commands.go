@@ -21,6 +21,7 @@ type userCommands struct {
 	Set               userSetCommand               `cmd:"" help:"Change a user's profile; their accounts follow."`
 	Password          userPasswordCommand          `cmd:"" help:"Set a password, from standard input."`
 	ResetSecondFactor userResetSecondFactorCommand `cmd:"" name:"reset-second-factor" help:"Turn off a user's authenticator app, when the phone and the recovery codes are lost."`
+	RemovePasskeys    userRemovePasskeysCommand    `cmd:"" name:"remove-passkeys" help:"Remove all passkeys of a user, when devices are lost, and sign them out."`
 	Disable           userDisableCommand           `cmd:"" help:"Keep a user from signing in; their accounts are suspended."`
 	Enable            userEnableCommand            `cmd:"" help:"Let a user sign in again."`
 	Delete            userDeleteCommand            `cmd:"" help:"Delete a user."`
@@ -84,6 +85,7 @@ type userShowCommand struct {
 // userAccounts is what show prints.
 type userAccounts struct {
 	User     userView      `json:"user"`
+	Passkeys []passkeyView `json:"passkeys"`
 	Accounts []accountView `json:"accounts"`
 }
 
@@ -94,8 +96,12 @@ func (c userShowCommand) Run(r *run) error {
 		if err != nil {
 			return err
 		}
+		keys, err := s.Users.PasskeysOf(ctx, u.ID)
+		if err != nil {
+			return err
+		}
 		views := list(accounts, func(a provisioning.Account) accountView { return viewAccount(a, u.Login, s.Now()) })
-		return r.print(userAccounts{viewUser(u), views}, func(w io.Writer) {
+		return r.print(userAccounts{viewUser(u), list(keys, viewPasskey), views}, func(w io.Writer) {
 			row(w, "login:", u.Login)
 			row(w, "id:", u.ID)
 			row(w, "name:", dash(fullName(u)))
@@ -103,6 +109,9 @@ func (c userShowCommand) Run(r *run) error {
 			row(w, "groups:", dash(strings.Join(u.Groups, ", ")))
 			row(w, "status:", u.Status)
 			row(w, "belongs to:", dash(string(u.Home)))
+			for _, k := range keys {
+				row(w, "passkey:", passkeyText(k))
+			}
 			for _, v := range views {
 				row(w, "account in "+string(v.Target)+":", strings.TrimSpace(fmt.Sprintf("%s %s", v.State, v.ExternalID)))
 			}
