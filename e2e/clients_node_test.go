@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -23,11 +24,16 @@ func signInOAuth4WebAPI(flags ...string) library {
 
 const boundTokens = "--dpop"
 
-// signInScript signs in to a script that prints what it got.
-func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...string) told {
+// start begins a sign-in with a script that prints what it got.
+func (v *visitor) start(t *testing.T, script, secret string, flags ...string) *peers.RelyingParty {
 	t.Helper()
 	app := peers.Client{Issuer: v.issuer, ID: v.client, Secret: secret, RedirectURI: appCallback}
-	rp := peers.StartRelyingParty(t, script, app, append(flags, "--scope", everyScope, "--after-logout", afterLogout)...)
+	return peers.StartRelyingParty(t, script, app, append(flags, "--scope", everyScope, "--after-logout", afterLogout)...)
+}
+
+func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...string) told {
+	t.Helper()
+	rp := v.start(t, script, secret, flags...)
 	got := rp.Finish(t, v.arrive(t, rp.AuthorizeURL).String())
 	if got.Error != nil || got.Refreshed == nil || !got.Refreshed.HasRefreshToken {
 		t.Fatalf("%s got %+v, error %+v", script, got, got.Error)
@@ -40,6 +46,19 @@ func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...str
 		t.Errorf("token type %s and, refreshed, %s, want %s", first, next, tokenType)
 	}
 	return told{claims: got.Claims, userinfo: got.UserInfo, refreshed: got.Refreshed.Claims, signOut: got.LogoutURL}
+}
+
+// turnedAway is a user whom the directory does not take. The libraries believe the
+// answer that says so: it has their state, and our iss.
+func (r *realWorld) turnedAway(t *testing.T, client, script, secret string, flags ...string) {
+	r.proxy.Script(http.MethodPost, "/Users", scimError(http.StatusBadRequest, "invalidValue"))
+	v := r.visitor(t, client, "not-"+client)
+	rp := v.start(t, script, secret, flags...)
+	page := failed(t, v.browser, v.authenticate(t, v.open(t, rp.AuthorizeURL)))
+	got := rp.Finish(t, leave(t, v.browser, page).String())
+	if got.Error == nil || got.Error.OAuthError != "access_denied" {
+		t.Errorf("%s heard %+v, error %+v; want access_denied", script, got, got.Error)
+	}
 }
 
 // startAuthJS starts a web application that the browser visits, with a session of

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom-id/anteroom/e2e/peers"
 )
 
 // realClient is an application on a library that nobody here wrote.
@@ -37,7 +39,7 @@ func realClients() []realClient {
 		{foreign{"openid-client", "", []string{"openid-client"}}, "openid-client", withSecret, headless(signInOpenIDClient(appSecret, "--state"))},
 		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
 		{foreign{"openid-client, public with DPoP", "no secret, DPoP", []string{"openid-client"}}, "openid-client-dpop", bound(public), headless(signInOpenIDClient("", boundTokens))},
-		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests", []string{"oauth4webapi"}}, "oauth4webapi", pushing(withKey), headless(signInOAuth4WebAPI())},
+		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests, ID tokens and UserInfo signed with EdDSA", []string{"oauth4webapi"}}, "oauth4webapi", signed("EdDSA", pushing(withKey)), headless(signInOAuth4WebAPI("--signed", "EdDSA"))},
 		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens))},
 		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
 		{foreign{"Auth.js, with a key", "`private_key_jwt`", []string{"@auth/core"}}, "auth-js-key", withKey, startAuthJS(true)},
@@ -57,6 +59,13 @@ func withKey(r *realWorld) string {
 func pushing(settings func(*realWorld) string) func(*realWorld) string {
 	return func(r *realWorld) string {
 		return settings(r) + "\n    require_pushed_authorization_requests: true"
+	}
+}
+
+// signed is an application that is told of its user in JWTs of that algorithm.
+func signed(alg string, settings func(*realWorld) string) func(*realWorld) string {
+	return func(r *realWorld) string {
+		return settings(r) + fmt.Sprintf("\n    id_token_alg: %s\n    userinfo_signed_response_alg: %[1]s", alg)
 	}
 }
 
@@ -89,13 +98,20 @@ func TestInteroperability(t *testing.T) {
 		redirect, l := c.start(t, r, c.id)
 		libraries[c.id] = l
 		applications += registration(c.id, redirect, c.settings(r))
-		users += fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}}", c.id)
+		users += userNamed(c.id)
+	}
+	for _, c := range []string{"openid-client", "oauth4webapi"} {
+		users += userNamed("not-" + c)
 	}
 	upstreams := realUpstreams()
 	r.begin(t, applications+users+startUpstreams(t, r, upstreams))
 	for _, c := range clients {
 		t.Run("application/"+c.name, func(t *testing.T) { r.live(t, c.id, libraries[c.id]) })
 	}
+	t.Run("refusal/openid-client", func(t *testing.T) { r.turnedAway(t, "openid-client", peers.OpenIDClient, appSecret, "--state") })
+	t.Run("refusal/oauth4webapi", func(t *testing.T) {
+		r.turnedAway(t, "oauth4webapi", peers.OAuth4WebAPI, "", "--key", marshal(r.key))
+	})
 	for _, u := range upstreams {
 		t.Run("upstream/"+u.name, func(t *testing.T) { u.comeTwice(t, r) })
 	}
@@ -115,6 +131,11 @@ func registration(id, redirect, settings string) string {
     scopes: [openid, profile, email, offline_access, provisioning]
     outbound_provisioning: [{target: directory, blocking: true}]
     %s`, id, redirect, afterLogout, settings)
+}
+
+// userNamed is the YAML of a user with that login.
+func userNamed(login string) string {
+	return fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}}", login)
 }
 
 // live is the whole life of a client with one user.

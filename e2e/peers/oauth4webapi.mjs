@@ -3,9 +3,11 @@
 //
 // Usage: node oauth4webapi.mjs ISSUER CLIENT_ID '' REDIRECT_URI --key JWK
 //          [--scope "openid profile"] [--after-logout URI] [--dpop]
+//          [--signed ALG]
 //
 // What it prints and reads is as for openid-client.mjs. The key is a private one
-// for ES256. With --dpop its tokens are bound to another key, made for the sign-in.
+// for ES256. With --dpop its tokens are bound to another key, made for the sign-in. With
+// --signed it takes ID tokens of that algorithm alone, and signed answers of UserInfo.
 import { webcrypto } from "node:crypto";
 import { parseArgs } from "node:util";
 import * as oauth from "oauth4webapi";
@@ -17,6 +19,7 @@ const { values: flags, positionals } = parseArgs({
     key: { type: "string" },
     scope: { type: "string", default: "openid profile email offline_access" },
     "after-logout": { type: "string" },
+    signed: { type: "string" },
     dpop: { type: "boolean", default: false },
   },
 });
@@ -39,7 +42,10 @@ function logoutURL(as, tokens) {
 
 await run(async () => {
   const as = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), http));
-  const client = { client_id: clientId };
+  const client = {
+    client_id: clientId,
+    ...(flags.signed && { id_token_signed_response_alg: flags.signed, userinfo_signed_response_alg: flags.signed }),
+  };
   const DPoP = flags.dpop ? oauth.DPoP(client, await oauth.generateKeyPair("ES256")) : undefined;
   const options = { ...http, DPoP };
   const authentication = oauth.PrivateKeyJwt(await privateKey(flags.key));
@@ -72,12 +78,9 @@ await run(async () => {
   });
   await oauth.validateApplicationLevelSignature(as, response, http);
   const claims = oauth.getValidatedIdTokenClaims(tokens);
-  const userinfo = await oauth.processUserInfoResponse(
-    as,
-    client,
-    claims.sub,
-    await oauth.userInfoRequest(as, client, tokens.access_token, options),
-  );
+  const info = await oauth.userInfoRequest(as, client, tokens.access_token, options);
+  const userinfo = await oauth.processUserInfoResponse(as, client, claims.sub, info);
+  if (flags.signed) await oauth.validateApplicationLevelSignature(as, info, http);
   const again = await oauth.processRefreshTokenResponse(
     as,
     client,
