@@ -56,8 +56,8 @@ soak: ## 2,000 killed connectors and 1,000,000 calls: nothing may grow
 	CI=true ANTEROOM_SOAK_RESTARTS=$${ANTEROOM_SOAK_RESTARTS:-2000} ANTEROOM_SOAK_CALLS=$${ANTEROOM_SOAK_CALLS:-1000000} \
 		$(GO) test -count 1 -timeout 2h -v -run TestSoak ./plugins
 
-flows: ## 10,000 flows of which half break off: housekeeping leaves no row
-	CI=true ANTEROOM_FLOWS=$${ANTEROOM_FLOWS:-10000} $(GO) test -count 1 -timeout 1h -v -run TestBrokenFlowsLeaveNothing ./authserver/op
+flows: ## 10,000 flows and as many sign-ins of which half or more break off: housekeeping leaves no row
+	CI=true ANTEROOM_FLOWS=$${ANTEROOM_FLOWS:-10000} $(GO) test -count 1 -timeout 1h -v -run 'TestBroken(Flows|SignIns)LeaveNothing' ./authserver/op ./authserver/flow
 
 fuzz: ## each fuzz target for ten seconds
 	.ci/fuzz 10s

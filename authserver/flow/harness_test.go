@@ -390,8 +390,13 @@ func (s *stack) codes() int {
 // rows counts stored sign-ins.
 func (s *stack) rows() int {
 	s.t.Helper()
+	return s.count("sign_ins")
+}
+
+func (s *stack) count(table string) int {
+	s.t.Helper()
 	var n int
-	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT COUNT(*) FROM sign_ins`).Scan(&n))
+	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n))
 	return n
 }
 
