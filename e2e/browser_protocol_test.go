@@ -28,6 +28,7 @@ func TestBrowserProtocol(t *testing.T) {
 				}
 				formPostInBrowser(s, b, script)
 				consentInBrowser(s, b, script)
+				deviceInBrowser(s, b, script)
 				frontchannelInBrowser(s, b, script)
 			})
 		}

@@ -36,6 +36,7 @@ const (
 	suiteBack        = "suite-back"
 	suiteFront       = "suite-front"
 	suiteAsks        = "suite-asks" // for consent
+	suiteDevice      = "suite-device"
 	suiteCallback    = "http://127.0.0.1:9/test/callback"
 	suiteAfterLogout = "http://127.0.0.1:9/test/post_logout_redirect"
 )
@@ -61,6 +62,10 @@ applications:
     scopes: [openid, profile, email, phone, offline_access]
     redirect_uris: ["%[1]s/callback"]
     secret: {env: APP_SECRET}
+  - client_id: suite-device
+    name: Living Room TV
+    auth_method: none
+    grant_types: ["urn:ietf:params:oauth:grant-type:device_code", refresh_token]
   - client_id: suite-back
     name: Hears of logouts at its back
     redirect_uris: [http://127.0.0.1:9/test/callback]
