@@ -60,8 +60,9 @@ const (
 // ruling is a finding and the work that goes with it.
 type ruling struct {
 	Finding
-	work work
-	loss LossPolicy // goes with workLose
+	client ClientID // whose binding it is about
+	work   work
+	loss   LossPolicy // goes with workLose
 	// leave is set when rules permit an account that is still to come: whoever
 	// asked for the work, it need not ask them again at once.
 	leave bool

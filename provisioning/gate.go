@@ -19,7 +19,8 @@ type UserStatus interface {
 // part in a transaction that ctx carries.
 type GateLedger interface {
 	// Standings returns the application's bindings in their order, each with the
-	// user's account. It is one read.
+	// user's account. It is one read. They may be another's that hold for it, too; the
+	// accounts are then there for that one.
 	Standings(ctx context.Context, client ClientID, user UserID) ([]Standing, error)
 	// Want makes accounts desired present and due where they are not desired so
 	// yet; others it leaves alone.
@@ -222,7 +223,7 @@ func (g *Gate) workOf(d Decision, rulings []ruling, selected func(ruling) bool) 
 		}
 		if out.work == workWant || out.work == workAgain || by != "" {
 			w.wishes = append(w.wishes, Wish{
-				User: d.Request.User, Client: d.Request.Client, Targets: []TargetName{out.Target}, Trigger: TriggerSignIn, Decision: by,
+				User: d.Request.User, Client: out.client, Targets: []TargetName{out.Target}, Trigger: TriggerSignIn, Decision: by,
 			})
 		}
 		switch out.work {
@@ -270,6 +271,7 @@ func (d Decision) judged(standings []Standing) (Decision, []ruling) {
 	rulings := make([]ruling, 0, len(standings))
 	for _, s := range standings {
 		out := judge(s, d.Request, d.DecidedAt)
+		out.client = s.Binding.Client
 		if out.Verdict == VerdictWait {
 			d.Timeout = max(d.Timeout, s.Binding.Timeout)
 		}
