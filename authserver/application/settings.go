@@ -24,6 +24,13 @@ type Settings struct {
 	// private_key_jwt needs one of the two.
 	JWKS    *JWKS  `yaml:"jwks,omitempty" json:"jwks,omitempty"`
 	JWKSURI string `yaml:"jwks_uri,omitempty" json:"jwks_uri,omitempty"`
+	// AssertionAlg is the one algorithm its client assertions may have, of
+	// [AssertionAlgs]; "" allows each that fits the key.
+	AssertionAlg string `yaml:"token_endpoint_auth_signing_alg,omitempty" json:"token_endpoint_auth_signing_alg,omitempty"`
+	// DefaultMaxAge is the max_age of requests that have none, in seconds; nil for none
+	// (OpenID Connect Dynamic Client Registration 1.0 section 2).
+	DefaultMaxAge *int64 `yaml:"default_max_age,omitempty" json:"default_max_age,omitempty"`
+	About         `yaml:",inline"`
 	// Consent says whether people are asked before the application learns of them.
 	Consent Consent `yaml:"consent,omitempty" json:"consent,omitempty"`
 	// PostLogoutRedirectURIs are where a browser may go after the user signed out
@@ -107,6 +114,11 @@ func (a Application) checkSettings(p *Problems) {
 	}
 	if a.UserinfoAlg != "" {
 		p.checkSigningAlg("userinfo_signed_response_alg", a.UserinfoAlg)
+	}
+	a.checkAssertionAlg(p)
+	a.About.check(p)
+	if a.DefaultMaxAge != nil && (*a.DefaultMaxAge < 0 || *a.DefaultMaxAge > MaxMaxAge) {
+		p.add("default_max_age", fmt.Sprintf("must be from 0 to %d seconds", MaxMaxAge))
 	}
 	if a.RefreshGrace != "" {
 		if _, err := parseGrace(a.RefreshGrace); err != nil {

@@ -116,6 +116,9 @@ func badAssertion(reason string) *protocolError {
 // verifyAssertion proves that the assertion is the application's, for us, valid now
 // and not used before. It is used up last: nobody else can use up a jti.
 func (p *Provider) verifyAssertion(ctx context.Context, path string, app application.Application, a *assertion) *protocolError {
+	if app.AssertionAlg != "" && app.AssertionAlg != a.header.Algorithm {
+		return badAssertion("its algorithm is not the one the application registered")
+	}
 	keys, err := p.assertionKeys(ctx, app, a.header.KeyID)
 	if err != nil {
 		p.log.WarnContext(ctx, "read keys of application", "client_id", app.ClientID, "error", err)

@@ -154,6 +154,9 @@ func (p *Provider) application(ctx context.Context, id string) (application.Appl
 // checkAuthorization validates everything else, and returns what the flow needs
 // to know.
 func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flow.AuthorizeRequest, *protocolError) {
+	if seconds := a.client.app.DefaultMaxAge; seconds != nil && !a.form.Has("max_age") {
+		a.form.Set("max_age", strconv.FormatInt(*seconds, 10))
+	}
 	maxAge, fail := parseMaxAge(a.form)
 	if fail != nil {
 		return flow.AuthorizeRequest{}, fail

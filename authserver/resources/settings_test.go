@@ -19,6 +19,12 @@ const everySetting = `applications:
   dpop_bound_access_tokens: true
   userinfo_signed_response_alg: ES256
   consent: ask
+  default_max_age: 300
+  contacts: [a@example.com]
+  client_uri: https://payroll.example/
+  logo_uri: https://payroll.example/logo.png
+  policy_uri: https://payroll.example/policy
+  tos_uri: https://payroll.example/tos
   refresh_grace: 30s
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front
@@ -32,6 +38,7 @@ const everySetting = `applications:
 - client_id: publisher
   redirect_uris: [https://publisher.example/cb]
   auth_method: private_key_jwt
+  token_endpoint_auth_signing_alg: ES256
   jwks_uri: https://publisher.example/jwks
 `
 
@@ -47,6 +54,12 @@ func TestEverySettingOfAnApplication(t *testing.T) {
 		}
 		if !arrived {
 			t.Errorf("setting %s did not arrive", reflect.TypeFor[application.Settings]().Field(i).Name)
+		}
+	}
+	about := reflect.ValueOf(m.apps["payroll"].About)
+	for i := range about.NumField() {
+		if about.Field(i).IsZero() {
+			t.Errorf("%s did not arrive", about.Type().Field(i).Name)
 		}
 	}
 	if app := m.apps["signer"]; app.SecretHash != "" || len(app.JWKS.Keys) != 2 {
