@@ -44,6 +44,7 @@ type Config struct {
 	PushedLifetime time.Duration
 	// RequirePushed refuses authorization requests that were not pushed.
 	RequirePushed bool
+	Registration  Registration
 	// Lease is how long a worker holds an account without a sign of life: the
 	// longest that the work of a server that was killed waits for another.
 	Lease time.Duration
@@ -93,7 +94,7 @@ func (k key) env() string {
 }
 
 func keys() []key {
-	return []key{
+	return append(registrationKeys(), []key{
 		{path: "issuer", required: true, help: "the URL people and applications reach this server under", set: setIssuer},
 		{path: "listen", def: "127.0.0.1:8080", help: "host:port to listen on", set: setListen},
 		{path: "tls.cert", help: "file of the listener's certificate chain (PEM); without one it serves plain HTTP", set: text(func(c *Config) *string { return &c.TLSCert })},
@@ -122,7 +123,7 @@ func keys() []key {
 		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
 		{path: "outbound.allow_networks", help: "networks that addresses of applications and upstreams may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},
 		{path: "log.format", def: "text", help: "text or json", set: setLogFormat},
-	}
+	}...)
 }
 
 func text(field func(*Config) *string) func(*Config, string) error {

@@ -31,7 +31,8 @@ func TestDefaults(t *testing.T) {
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
 		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, PushedLifetime: 90 * time.Second, Lease: 30 * time.Second,
-		ProxyHeader: "x-forwarded-for",
+		ProxyHeader:  "x-forwarded-for",
+		Registration: Registration{Mode: "off", Scopes: []string{"openid", "profile", "email", "offline_access"}, MaxApplications: 1000, KeepUnused: 30 * 24 * time.Hour},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" || err != nil {
 		t.Errorf("Parse (-want +got):\n%s%v", diff, err)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -22,10 +21,4 @@ func setPushedLifetime(c *Config, s string) error {
 	return nil
 }
 
-func setRequirePushed(c *Config, s string) error {
-	if s != "true" && s != "false" {
-		return errors.New("must be true or false")
-	}
-	c.RequirePushed = s == "true"
-	return nil
-}
+func setRequirePushed(c *Config, s string) error { return setBool(&c.RequirePushed, s) }
