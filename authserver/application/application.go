@@ -31,6 +31,9 @@ type Application struct {
 	InitiateLoginURI string
 	Registration     bool // people may register themselves through it
 	Enabled          bool
+	// SelfRegistered is set when no admin made it: it registered itself (RFC 7591), and
+	// may change and remove itself.
+	SelfRegistered bool
 	Settings
 	Revision  int64
 	CreatedAt time.Time

@@ -19,6 +19,8 @@ type applicationCommands struct {
 	Create applicationCreateCommand `cmd:"" help:"Create an application and print its secret once."`
 	Secret applicationSecretCommand `cmd:"" help:"Replace the client secret and print the new one once."`
 	Delete applicationDeleteCommand `cmd:"" help:"Delete an application and its bindings."`
+
+	RegistrationToken registrationTokenCommands `cmd:"" help:"Tokens with which applications register themselves."`
 }
 
 type applicationListCommand struct{}
@@ -73,6 +75,7 @@ func (c applicationShowCommand) Run(r *run) error {
 			row(w, "dpop_bound_access_tokens:", yes(a.DPoPBoundAccessTokens))
 			row(w, "registration:", yes(a.Registration))
 			row(w, "enabled:", yes(a.Enabled))
+			row(w, "self-registered:", yes(a.SelfRegistered))
 			for _, b := range bindings {
 				row(w, "target "+string(b.Target)+":", b.Explain())
 			}

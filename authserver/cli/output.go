@@ -13,6 +13,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/registration"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
@@ -113,7 +114,7 @@ var errUsage = errors.New("usage")
 func about(what string, err error) error {
 	for _, known := range []error{
 		provisioning.ErrUserNotFound, provisioning.ErrTargetNotFound, provisioning.ErrAccountNotFound,
-		provisioning.ErrBindingNotFound, provisioning.ErrRuleSetNotFound, application.ErrNotFound, flow.ErrUnknown,
+		provisioning.ErrBindingNotFound, provisioning.ErrRuleSetNotFound, application.ErrNotFound, registration.ErrNotFound, flow.ErrUnknown,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Errorf("%s: %w", what, known)

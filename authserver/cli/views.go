@@ -56,6 +56,7 @@ type applicationView struct {
 	InitiateLoginURI string                 `json:"initiate_login_uri,omitempty"`
 	Registration     bool                   `json:"registration"`
 	Enabled          bool                   `json:"enabled"`
+	SelfRegistered   bool                   `json:"self_registered"`
 	application.Settings
 	Revision  int64     `json:"revision"`
 	CreatedAt time.Time `json:"created_at"`
@@ -66,7 +67,7 @@ func viewApplication(a application.Application) applicationView {
 	return applicationView{
 		ClientID: a.ClientID, Name: a.Name, RedirectURIs: append([]string{}, a.RedirectURIs...), Type: a.Type, AuthMethod: a.AuthMethod,
 		GrantTypes: append([]string{}, a.GrantTypes...), Scopes: append([]string{}, a.Scopes...), IDTokenAlg: a.IDTokenAlg,
-		InitiateLoginURI: a.InitiateLoginURI, Registration: a.Registration, Enabled: a.Enabled, Settings: a.Settings, Revision: a.Revision,
+		InitiateLoginURI: a.InitiateLoginURI, Registration: a.Registration, Enabled: a.Enabled, SelfRegistered: a.SelfRegistered, Settings: a.Settings, Revision: a.Revision,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 }

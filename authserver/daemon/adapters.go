@@ -160,6 +160,20 @@ func (r ruleSetResources) Put(ctx context.Context, set rules.RuleSet) error {
 type gateLedger struct {
 	*store.Bindings
 	*store.Accounts
+	apps application.Store
+}
+
+// Standings implements provisioning.GateLedger.
+func (g gateLedger) Standings(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) ([]provisioning.Standing, error) {
+	standings, err := g.Bindings.Standings(ctx, client, user)
+	if err != nil || len(standings) > 0 {
+		return standings, err
+	}
+	bound, err := boundAs(ctx, g.apps, client)
+	if err != nil || bound == client {
+		return nil, err
+	}
+	return g.Bindings.Standings(ctx, bound, user)
 }
 
 // accountsOf lists a user's accounts; it implements selfservice.Accounts.
@@ -171,12 +185,12 @@ func (a accountsOf) Of(ctx context.Context, id provisioning.UserID) ([]provision
 }
 
 // provisioned tells applications of a user's accounts.
-type provisioned struct{ bindings *store.Bindings }
+type provisioned struct{ gateLedger }
 
 // Provisioned implements op.Accounts: the accounts in the application's targets
 // that are there or under way.
 func (p provisioned) Provisioned(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) (map[provisioning.TargetName]op.Account, error) {
-	standings, err := p.bindings.Standings(ctx, client, user)
+	standings, err := p.Standings(ctx, client, user)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,10 @@ func (s *System) cleaners() map[string]cleaner {
 		"challenges for passkeys": sweep(store.PasskeyChallenges{DB: s.db}.Sweep),
 		"mailed links":            sweep(store.MailTokens{DB: s.db}.Sweep),
 		"trips to upstreams":      sweep(store.Attempts{DB: s.db}.Sweep),
+		"unused applications":     s.Registrations.RemoveUnused,
+		"registration tokens": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
+			return store.Registrations{DB: s.db}.SweepTokens(ctx, now.Add(-keepRegistrationTokens), limit)
+		}),
 		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)
 		}),

@@ -163,6 +163,9 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	self := s.selfService(driver)
 	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
 	families := []authserver.Mounter{pages, driver, self, provider, contact, s.devicePages(driver, codes)}
+	if s.Registrations.Policy.On() {
+		families = append(families, s.registrationEndpoint(driver.Address))
+	}
 	if s.recovery != nil {
 		families = append(families, s.recoveryPages(driver))
 	}
@@ -200,8 +203,8 @@ func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []b
 	return op.New(op.Options{
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
-		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed,
-		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.Bindings}, Pages: protocolPages{pages},
+		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed, Registration: s.registrationPath(),
+		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},
 		Devices: store.Devices{DB: s.db}, UserCodes: codes, Address: driver.Address, Log: s.log, Now: s.Now,
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/metrics"
 	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
+	"github.com/anteroom-id/anteroom/authserver/registration"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
@@ -50,8 +51,10 @@ type System struct {
 	Reconciliations *pstore.Reconciliations
 	Health          *pstore.Health
 	Sweeper         *provisioning.Sweeper
-	Lifecycle       *provisioning.Lifecycle
-	Gate            *provisioning.Gate
+	// Registrations are applications that register themselves.
+	Registrations *registration.Service
+	Lifecycle     *provisioning.Lifecycle
+	Gate          *provisioning.Gate
 	// Simulator says what would be done, and does nothing.
 	Simulator *provisioning.Simulator
 	Rules     *provisioning.Rulebook
@@ -145,6 +148,7 @@ func (s *System) buildStores() {
 	s.RuleSets = p.RuleSets
 	s.Reconciliations = p.Reconciliations
 	s.Health, s.sweeps = p.Health, p.Sweeps
+	s.buildRegistrations()
 }
 
 func (s *System) buildHints() {
@@ -212,7 +216,7 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		return err
 	}
 	s.Simulator = provisioning.NewSimulator(provisioning.SimulatorOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Reservations: s.Accounts, SignIns: s.Decisions, Rules: s.Rules, Store: s.Targets,
+		Ledger: s.gateLedger(), Reservations: s.Accounts, SignIns: s.Decisions, Rules: s.Rules, Store: s.Targets,
 		Targets: s.connections, DigestKey: digestKey, Now: s.Now,
 	})
 	s.reconciler = provisioning.NewReconciler(provisioning.ReconcilerOptions{
@@ -222,11 +226,13 @@ func (s *System) buildProvisioning(ctx context.Context) error {
 		Queue: s.faults.Queue(s.Accounts), Worker: engine, Owner: s.owner, Lease: s.Config.Lease, Logger: s.log, Now: s.Now,
 	})
 	s.Gate = provisioning.NewGate(provisioning.GateOptions{
-		Ledger: gateLedger{s.Bindings, s.Accounts}, Decisions: s.Decisions, Users: people, Rules: s.Rules, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
+		Ledger: s.gateLedger(), Decisions: s.Decisions, Users: people, Rules: s.Rules, Tx: s.faults.Tx(faultpoint.CommitGate, s.db), Nudge: nudge,
 		Notifier: s.notifier, Now: s.Now,
 	})
 	return nil
 }
+
+func (s *System) gateLedger() gateLedger { return gateLedger{s.Bindings, s.Accounts, s.Applications} }
 
 func (s *System) buildUsers() (people, error) {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
@@ -282,7 +288,8 @@ func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	}
 }
 
-// DeleteApplication removes an application and its bindings; accounts stay.
+// DeleteApplication removes an application, its bindings, and all that was issued to
+// it; accounts stay.
 func (s *System) DeleteApplication(ctx context.Context, id provisioning.ClientID) error {
 	return s.db.InTx(ctx, func(ctx context.Context) error {
 		a, err := s.Applications.Get(ctx, id)
@@ -299,6 +306,9 @@ func (s *System) DeleteApplication(ctx context.Context, id provisioning.ClientID
 			}
 		}
 		if err := (store.Consents{DB: s.db}).ForgetApplication(ctx, id); err != nil {
+			return err
+		}
+		if _, err := s.tokens.RevokeClient(ctx, id, s.Now()); err != nil {
 			return err
 		}
 		return s.Applications.Delete(ctx, id, a.Revision)

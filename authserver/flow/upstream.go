@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -113,6 +114,19 @@ func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// homeAt returns the application that a new user belongs to. One that registered
+// itself has no users of its own: nobody said which accounts they need.
+func (d *Driver) homeAt(ctx context.Context, client provisioning.ClientID) (provisioning.ClientID, error) {
+	app, err := d.Applications.Get(ctx, client)
+	if err != nil {
+		return "", fmt.Errorf("read application: %w", err)
+	}
+	if app.SelfRegistered {
+		return "", nil
+	}
+	return client, nil
+}
+
 // errCodeFirst means that the identity's user has a second factor here.
 var errCodeFirst = errors.New("a code comes first")
 
@@ -121,7 +135,11 @@ var errCodeFirst = errors.New("a code comes first")
 // the same time: the slower one finds them made.
 func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity) error {
 	who := func(ctx context.Context) (user.User, error) {
-		u, err := d.Upstreams.Resolve(ctx, identity, s.Request.Client)
+		home, err := d.homeAt(ctx, s.Request.Client)
+		if err != nil {
+			return user.User{}, err
+		}
+		u, err := d.Upstreams.Resolve(ctx, identity, home)
 		if err != nil {
 			return u, err
 		}

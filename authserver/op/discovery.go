@@ -20,6 +20,7 @@ type metadata struct {
 	IntrospectionEndpoint  string                    `json:"introspection_endpoint"`
 	RevocationEndpoint     string                    `json:"revocation_endpoint"`
 	EndSessionEndpoint     string                    `json:"end_session_endpoint"`
+	RegistrationEndpoint   string                    `json:"registration_endpoint,omitempty"`
 	JWKSURI                string                    `json:"jwks_uri"`
 	Scopes                 []string                  `json:"scopes_supported"`
 	ResponseTypes          []string                  `json:"response_types_supported"`
@@ -53,9 +54,14 @@ type metadata struct {
 	DeviceEndpoint         string                    `json:"device_authorization_endpoint"`
 }
 
-func newMetadata(issuer string, requirePushed bool) metadata {
+func newMetadata(o Options) metadata {
+	issuer, registration := o.Issuer, o.Registration
+	if registration != "" {
+		registration = issuer + registration
+	}
 	return metadata{
 		Issuer:                issuer,
+		RegistrationEndpoint:  registration,
 		AuthorizationEndpoint: issuer + PathAuthorize,
 		TokenEndpoint:         issuer + PathToken,
 		UserinfoEndpoint:      issuer + PathUserinfo,
@@ -64,7 +70,7 @@ func newMetadata(issuer string, requirePushed bool) metadata {
 		EndSessionEndpoint:    issuer + PathLogout,
 		JWKSURI:               issuer + PathKeys,
 		PushedEndpoint:        issuer + PathPushed,
-		RequirePushed:         requirePushed,
+		RequirePushed:         o.RequirePushed,
 		DeviceEndpoint:        issuer + PathDevice,
 		Scopes:                []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOfflineAccess, scopeProvisioning},
 		ResponseTypes:         []string{responseTypeCode},

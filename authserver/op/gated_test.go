@@ -108,6 +108,11 @@ func TestEveryWayAsksTheGate(t *testing.T) {
 			}
 			s.apps["app"] = app
 			s.refuseWay(t, w)
+			if w.mode == "query" && !w.pushed { // nor does it matter who made the application
+				app.SelfRegistered = true
+				s.apps["app"] = app
+				s.refuseWay(t, w)
+			}
 		}
 	})
 }

@@ -169,7 +169,9 @@ type Options struct {
 	PushedLifetime time.Duration
 	// RequirePushed refuses requests that were not pushed, of every application.
 	RequirePushed bool
-	Lifetimes     Lifetimes // the zero value takes DefaultLifetimes
+	// Registration is the path where applications register themselves; "" if they cannot.
+	Registration string
+	Lifetimes    Lifetimes // the zero value takes DefaultLifetimes
 	// Hold is how long a refresh waits for accounts it needs before it answers 503;
 	// 0 takes DefaultHold.
 	Hold time.Duration
@@ -222,7 +224,7 @@ func New(o Options) (*Provider, error) {
 	p := &Provider{
 		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
 		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
-		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o.Issuer, o.RequirePushed),
+		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
 		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys, devices: o.Devices, userCodes: o.UserCodes, address: o.Address,
 		decoyHash: application.HashSecret(application.GenerateSecret()),

@@ -13,7 +13,7 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-// Export returns everything that is there as a document that [Backend.Plan]
+// Export returns everything that admins made as a document that [Backend.Plan]
 // finds no change in. Secrets are marked as stored, passwords left out.
 func (b *Backend) Export(ctx context.Context) (Document, error) {
 	current, err := b.state(ctx)
@@ -29,6 +29,9 @@ func (b *Backend) Export(ctx context.Context) (Document, error) {
 		doc.Targets = append(doc.Targets, t)
 	}
 	for _, id := range slices.Sorted(maps.Keys(current.applications)) {
+		if current.applications[id].SelfRegistered { // nobody's configuration
+			continue
+		}
 		doc.Applications = append(doc.Applications, withBindings(exportApplication(current.applications[id]), current.bindings[id]))
 	}
 	if defaults := current.bindings[string(provisioning.DefaultClient)]; len(defaults) > 0 {

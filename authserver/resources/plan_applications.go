@@ -27,13 +27,16 @@ func (p *planner) application(path string, a Application) {
 	}
 	desired := withBindings(exportApplication(wanted), bindings)
 	c := compare("application", a.ClientID, old, desired)
-	if c == nil && secretChanged {
+	if c == nil && (secretChanged || current.SelfRegistered) {
 		c = &Change{Action: ActionUpdate, Kind: "application", Name: a.ClientID}
 	}
 	if c == nil {
 		return
 	}
 	c.Fields = slices.DeleteFunc(c.Fields, func(f FieldChange) bool { return strings.HasPrefix(f.Path, "secret.") })
+	if current.SelfRegistered { // it is no longer its client's to change
+		c.Fields = append(c.Fields, FieldChange{Path: "self_registered", Old: "true"})
+	}
 	if secretChanged {
 		c.Fields = append(c.Fields, FieldChange{Path: "secret", New: "*** (set)"})
 	}

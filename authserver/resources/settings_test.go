@@ -91,3 +91,26 @@ func TestClientKeysAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// Whoever puts an application that registered itself into the file vouches for it: it is
+// one like any other then. Until that it is nobody's configuration.
+func TestSelfRegisteredApplication(t *testing.T) {
+	b, m := newBackend(t)
+	own := application.New("own", "Registered itself")
+	own.RedirectURIs, own.SecretHash, own.SelfRegistered, own.Revision = []string{"https://own.example/cb"}, application.HashSecret("s"), true, 1
+	m.apps["own"] = own
+	doc, err := b.Export(t.Context())
+	if err != nil || len(doc.Applications) != 0 {
+		t.Errorf("exported %+v, %v", doc.Applications, err)
+	}
+	text := "applications: [{client_id: own, name: Registered itself, redirect_uris: [\"https://own.example/cb\"]}]"
+	if got := apply(t, b, text); !strings.Contains(got, "self_registered: true → (none)") {
+		t.Errorf("the difference is\n%s", got)
+	}
+	if app := m.apps["own"]; app.SelfRegistered || app.SecretHash != own.SecretHash {
+		t.Errorf("application %+v, want it taken over with its secret", app)
+	}
+	if got := apply(t, b, text); got != "no changes\n" {
+		t.Errorf("the second difference is\n%s", got)
+	}
+}

@@ -19,7 +19,7 @@ type Applications struct {
 var _ application.Store = Applications{}
 
 const applicationColumns = `client_id, name, redirect_uris, type, auth_method, secret_hash, grant_types, scopes, id_token_alg,
-	initiate_login_uri, registration, enabled, settings, revision, created_at, updated_at`
+	initiate_login_uri, registration, enabled, settings, self_registered, revision, created_at, updated_at`
 
 // Get returns the application, or application.ErrNotFound.
 func (s Applications) Get(ctx context.Context, id provisioning.ClientID) (application.Application, error) {
@@ -75,9 +75,9 @@ func (s Applications) insert(ctx context.Context, a application.Application) (in
 		return 0, err
 	}
 	return s.DB.Exec(ctx, `INSERT INTO applications (`+applicationColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15) ON CONFLICT (client_id) DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $16) ON CONFLICT (client_id) DO NOTHING`,
 		a.ClientID, a.Name, lists.redirects, a.Type, a.AuthMethod, a.SecretHash, lists.grants, lists.scopes, a.IDTokenAlg,
-		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), lists.settings, sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
+		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), lists.settings, number(a.SelfRegistered), sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
 }
 
 func (s Applications) update(ctx context.Context, a application.Application) (int64, error) {
@@ -87,9 +87,9 @@ func (s Applications) update(ctx context.Context, a application.Application) (in
 	}
 	return s.DB.Exec(ctx, `UPDATE applications SET name = $1, redirect_uris = $2, type = $3, auth_method = $4, secret_hash = $5,
 		grant_types = $6, scopes = $7, id_token_alg = $8, initiate_login_uri = $9, registration = $10, enabled = $11,
-		settings = $12, updated_at = $13, revision = revision + 1 WHERE client_id = $14 AND revision = $15`,
+		settings = $12, self_registered = $13, updated_at = $14, revision = revision + 1 WHERE client_id = $15 AND revision = $16`,
 		a.Name, lists.redirects, a.Type, a.AuthMethod, a.SecretHash, lists.grants, lists.scopes, a.IDTokenAlg, a.InitiateLoginURI,
-		number(a.Registration), number(a.Enabled), lists.settings, sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
+		number(a.Registration), number(a.Enabled), lists.settings, number(a.SelfRegistered), sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
 }
 
 // Delete removes exactly that revision, or returns application.ErrStale.
@@ -106,18 +106,18 @@ func (s Applications) Delete(ctx context.Context, id provisioning.ClientID, revi
 
 func scanApplication(r row) (application.Application, error) {
 	var a application.Application
-	var registration, enabled, created, updated int64
+	var registration, enabled, self, created, updated int64
 	redirects, grants, scopes := column{into: &a.RedirectURIs}, column{into: &a.GrantTypes}, column{into: &a.Scopes}
 	settings := column{into: &a.Settings}
 	err := r.Scan(&a.ClientID, &a.Name, &redirects.text, &a.Type, &a.AuthMethod, &a.SecretHash, &grants.text, &scopes.text,
-		&a.IDTokenAlg, &a.InitiateLoginURI, &registration, &enabled, &settings.text, &a.Revision, &created, &updated)
+		&a.IDTokenAlg, &a.InitiateLoginURI, &registration, &enabled, &settings.text, &self, &a.Revision, &created, &updated)
 	if sqldb.IsNoRows(err) {
 		return application.Application{}, application.ErrNotFound
 	}
 	if err != nil {
 		return application.Application{}, fmt.Errorf("read application: %w", err)
 	}
-	a.Registration, a.Enabled = registration != 0, enabled != 0
+	a.Registration, a.Enabled, a.SelfRegistered = registration != 0, enabled != 0, self != 0
 	a.CreatedAt, a.UpdatedAt = sqldb.Time(created), sqldb.Time(updated)
 	return a, decode(&redirects, &grants, &scopes, &settings)
 }

@@ -44,6 +44,9 @@ var rowsOf = map[int]string{
 	18: `INSERT INTO passkey (id, user_id, name, public_key, transports, sign_count, synced, backed_up, created_at, used_at, suspect_at)
 			VALUES ('k1', 'u1', 'Phone', 'x', '["internal"]', 7, 1, 1, 1700000000000024, 1700000000000025, 0);
 		INSERT INTO passkey_challenge (bound, hash, expires_at) VALUES ('sign_in:x', 'h1', 1700000000000026)`,
+	19: `UPDATE applications SET self_registered = 1 WHERE client_id = 'app';
+		INSERT INTO registration (client_id, token_hash, initial_token, created_at) VALUES ('app', 'h1', 't1', 1700000000000024);
+		INSERT INTO registration_token (id, hash, note, max_uses, created_at, expires_at) VALUES ('t1', 'h1', 'n', 2, 1700000000000025, 1700000000000026)`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -64,10 +67,10 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 			t.Errorf("session = %+v, %v", s, err)
 		}
 		a, err := store.Applications{DB: db, Now: time.Now}.Get(t.Context(), "app")
-		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) {
+		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) || a.SelfRegistered != (from >= 19) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18, "registration": 19, "registration_token": 19} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}

@@ -76,6 +76,12 @@ func (s *OAuth) RevokeUser(ctx context.Context, user provisioning.UserID, at tim
 	return revoke(ctx, s.DB, at, "user_id = $2", string(user))
 }
 
+// RevokeClient revokes every family of the application, those without a user too, and
+// returns how many.
+func (s *OAuth) RevokeClient(ctx context.Context, client provisioning.ClientID, at time.Time) (int, error) {
+	return revoke(ctx, s.DB, at, "client_id = $2", string(client))
+}
+
 // AddCode adds a code, or returns op.ErrNoDecision.
 func (s *OAuth) AddCode(ctx context.Context, c op.Code) error {
 	return s.insert(ctx, "code", c.Decision, `

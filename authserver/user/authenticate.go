@@ -177,6 +177,12 @@ func (s *Service) TakeTry(ctx context.Context, t Try) error { return s.takeGuess
 // ForgiveTry takes a try back: it was right.
 func (s *Service) ForgiveTry(ctx context.Context, t Try) error { return s.forgive(ctx, t.limits()) }
 
+// AllowRegistration counts that the address registers an application, or returns
+// *ThrottledError. Developers, and a whole office of clients, register several.
+func (s *Service) AllowRegistration(ctx context.Context, address string) error {
+	return s.takeGuess(ctx, []limit{{key: throttleKey("registration", network(address)), budget: registrationBudget()}})
+}
+
 // TakeCode counts a try at the user's second factor, or returns *ThrottledError. Who
 // gets here has the password, so that no stranger can use the tries up.
 func (s *Service) TakeCode(ctx context.Context, id provisioning.UserID) error {

@@ -53,8 +53,11 @@ func pairBudget() budget { return budget{free: 5, first: time.Second, cap: time.
 func loginBudget() budget {
 	return budget{free: 50, first: 200 * time.Millisecond, cap: 10 * time.Second}
 }
-func codeBudget() budget    { return budget{free: 5, first: 5 * time.Second, cap: 10 * time.Minute} }
-func actionBudget() budget  { return budget{free: 10, first: time.Second, cap: 5 * time.Minute} }
+func codeBudget() budget   { return budget{free: 5, first: 5 * time.Second, cap: 10 * time.Minute} }
+func actionBudget() budget { return budget{free: 10, first: time.Second, cap: 5 * time.Minute} }
+func registrationBudget() budget {
+	return budget{free: 60, first: time.Second, cap: 5 * time.Minute}
+}
 func addressBudget() budget { return budget{free: 200, first: time.Second, cap: time.Minute} }
 
 // guess counts one guess at now. It returns the counter to store, and the wait
