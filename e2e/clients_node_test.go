@@ -22,7 +22,11 @@ func signInOAuth4WebAPI(flags ...string) library {
 	}
 }
 
-const boundTokens = "--dpop"
+// Flags of scripts.
+const (
+	boundTokens = "--dpop"
+	device      = "--device"
+)
 
 // start begins a sign-in with a script that prints what it got.
 func (v *visitor) start(t *testing.T, script, secret string, flags ...string) *peers.RelyingParty {
@@ -34,7 +38,7 @@ func (v *visitor) start(t *testing.T, script, secret string, flags ...string) *p
 func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...string) told {
 	t.Helper()
 	rp := v.start(t, script, secret, flags...)
-	got := rp.Finish(t, v.arrive(t, rp.AuthorizeURL).String())
+	got := rp.Finish(t, v.answer(t, rp.AuthorizeURL, slices.Contains(flags, device)))
 	if got.Error != nil || got.Refreshed == nil || !got.Refreshed.HasRefreshToken {
 		t.Fatalf("%s got %+v, error %+v", script, got, got.Error)
 	}
@@ -46,6 +50,15 @@ func (v *visitor) signInScript(t *testing.T, script, secret string, flags ...str
 		t.Errorf("token type %s and, refreshed, %s, want %s", first, next, tokenType)
 	}
 	return told{claims: got.Claims, userinfo: got.UserInfo, refreshed: got.Refreshed.Claims, signOut: got.LogoutURL}
+}
+
+// answer goes where the application sends its user, and returns what it waits for.
+func (v *visitor) answer(t *testing.T, address string, device bool) string {
+	t.Helper()
+	if device {
+		return v.connect(t, address).URL.String()
+	}
+	return v.arrive(t, address).String()
 }
 
 // turnedAway is a user whom the directory does not take. The libraries believe the

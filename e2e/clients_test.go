@@ -36,9 +36,11 @@ func realClients() []realClient {
 		{foreign{"coreos/go-oidc", "back-channel logout", []string{"github.com/coreos/go-oidc/v3", "golang.org/x/oauth2"}}, "go-oidc", hearing(withSecret), headless(signInGoOIDC)},
 		{foreign{"zitadel/oidc", "", []string{"github.com/zitadel/oidc/v3"}}, "zitadel", withSecret, startZitadel(appSecret, zitadelSecret)},
 		{foreign{"zitadel/oidc, with a key", "`private_key_jwt`", []string{"github.com/zitadel/oidc/v3"}}, "zitadel-key", withKey, startZitadel("", zitadelKey)},
+		{foreign{"zitadel/oidc, on a device", "device flow, no secret", []string{"github.com/zitadel/oidc/v3"}}, "zitadel-device", connecting(public), headless(connectZitadel)},
 		{foreign{"openid-client", "", []string{"openid-client"}}, "openid-client", withSecret, headless(signInOpenIDClient(appSecret, "--state"))},
 		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
 		{foreign{"openid-client, public with DPoP", "no secret, DPoP", []string{"openid-client"}}, "openid-client-dpop", bound(public), headless(signInOpenIDClient("", boundTokens))},
+		{foreign{"openid-client, on a device with DPoP", "device flow, no secret, DPoP", []string{"openid-client"}}, "openid-client-device", connecting(bound(public)), headless(signInOpenIDClient("", device, boundTokens))},
 		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests, ID tokens and UserInfo signed with EdDSA", []string{"oauth4webapi"}}, "oauth4webapi", signed("EdDSA", pushing(withKey)), headless(signInOAuth4WebAPI("--signed", "EdDSA"))},
 		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens))},
 		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
@@ -72,6 +74,13 @@ func signed(alg string, settings func(*realWorld) string) func(*realWorld) strin
 // bound is an application whose tokens must be bound to a key of its.
 func bound(settings func(*realWorld) string) func(*realWorld) string {
 	return func(r *realWorld) string { return settings(r) + "\n    dpop_bound_access_tokens: true" }
+}
+
+// connecting is a device.
+func connecting(settings func(*realWorld) string) func(*realWorld) string {
+	return func(r *realWorld) string {
+		return settings(r) + "\n    grant_types: [urn:ietf:params:oauth:grant-type:device_code, refresh_token]"
+	}
 }
 
 // hearing is an application that is told of logouts.

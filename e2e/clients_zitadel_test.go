@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zitadel/oidc/v3/pkg/client/rp"
 	httphelper "github.com/zitadel/oidc/v3/pkg/http"
@@ -39,27 +40,66 @@ func startZitadel(secret string, options func(*testing.T, *realWorld) []rp.Optio
 
 func (app *zitadelApp) signIn(t *testing.T, v *visitor, options []rp.Option) told {
 	cookies := httphelper.NewCookieHandler([]byte("0123456789abcdef"), []byte("0123456789abcdef"), httphelper.WithUnsecure())
-	options = append(options, rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithSigningAlgsFromDiscovery())
-	provider, err := rp.NewRelyingPartyOIDC(t.Context(), v.issuer, v.client, app.secret, app.base+"/callback", strings.Fields(everyScope), options...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	provider := newZitadelRP(t, v, app.secret, app.base+"/callback", append(options, rp.WithCookieHandler(cookies), rp.WithPKCE(cookies))...)
 	app.Handle("/login", rp.AuthURLHandler(func() string { return "state-" + v.client }, provider))
 	app.Handle("/callback", rp.CodeExchangeHandler(rp.UserinfoCallback(app.welcome), provider))
 	page := v.enter(t, app.base+"/login")
 	if app.tokens == nil {
 		t.Fatalf("the application answers %d: %s", page.Status, page.Text)
 	}
-	next, err := rp.RefreshTokens[*oidc.IDTokenClaims](t.Context(), provider, app.tokens.RefreshToken, "", "")
+	got := told{claims: app.tokens.IDTokenClaims.Claims, userinfo: app.info.Claims}
+	goOnZitadel(t, provider, app.tokens.RefreshToken, &got)
+	return got
+}
+
+func newZitadelRP(t *testing.T, v *visitor, secret, redirect string, options ...rp.Option) rp.RelyingParty {
+	t.Helper()
+	options = append(options, rp.WithSigningAlgsFromDiscovery())
+	provider, err := rp.NewRelyingPartyOIDC(t.Context(), v.issuer, v.client, secret, redirect, strings.Fields(everyScope), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider
+}
+
+// goOnZitadel refreshes and asks where to send the browser to sign out.
+func goOnZitadel(t *testing.T, provider rp.RelyingParty, refreshToken string, got *told) {
+	t.Helper()
+	next, err := rp.RefreshTokens[*oidc.IDTokenClaims](t.Context(), provider, refreshToken, "", "")
 	if err != nil || next.IDTokenClaims == nil || next.RefreshToken == "" {
 		t.Fatalf("refreshed: %+v, %v", next, err)
 	}
-	// It asks by itself where to send the browser.
 	out, err := rp.EndSession(t.Context(), provider, next.IDToken, afterLogout, "s", "", nil)
 	if err != nil || out == nil {
 		t.Fatalf("end of the session: %v, %v", out, err)
 	}
-	return told{claims: app.tokens.IDTokenClaims.Claims, userinfo: app.info.Claims, refreshed: next.IDTokenClaims.Claims, signOut: out.String()}
+	got.refreshed, got.signOut = next.IDTokenClaims.Claims, out.String()
+}
+
+// connectZitadel is a device.
+func connectZitadel(t *testing.T, v *visitor) told {
+	ctx, provider := t.Context(), newZitadelRP(t, v, "", "")
+	asked, err := rp.DeviceAuthorization(ctx, strings.Fields(everyScope), provider, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.connect(t, asked.VerificationURIComplete)
+	// It waits for the interval first, and then no longer for an answer.
+	tokens, err := rp.DeviceAccessToken(ctx, asked.DeviceCode, time.Duration(asked.Interval)*time.Second, provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := rp.VerifyTokens[*oidc.IDTokenClaims](ctx, tokens.AccessToken, tokens.IDToken, provider.IDTokenVerifier())
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := rp.Userinfo[*oidc.UserInfo](ctx, tokens.AccessToken, tokens.TokenType, claims.Subject, provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := told{claims: claims.Claims, userinfo: info.Claims}
+	goOnZitadel(t, provider, tokens.RefreshToken, &got)
+	return got
 }
 
 func (app *zitadelApp) welcome(_ http.ResponseWriter, _ *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], _ string, _ rp.RelyingParty, info *oidc.UserInfo) {

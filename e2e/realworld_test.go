@@ -59,7 +59,7 @@ type visitor struct {
 	client, login string
 	browser       *browser.Browser
 	// atRedirect are the user's accounts when the browser was last sent on with a
-	// code: they must be in the directory then, not soon.
+	// code, or a device connected: they must be in the directory then, not soon.
 	atRedirect []map[string]any
 	// authenticate fills in what it takes to be signed in, from the sign-in page on.
 	authenticate func(t *testing.T, page *browser.Page) *browser.Page
@@ -71,11 +71,16 @@ func (r *realWorld) visitor(t *testing.T, client, login string) *visitor {
 	stop := v.browser.Stop
 	v.browser.Stop = func(u *url.URL) bool {
 		if u.Query().Has("code") {
-			v.atRedirect = upstream{r.proxy.URL, scimToken}.find(t, login)
+			v.look(t)
 		}
 		return stop(u)
 	}
 	return v
+}
+
+func (v *visitor) look(t *testing.T) {
+	t.Helper()
+	v.atRedirect = upstream{v.proxy.URL, scimToken}.find(t, v.login)
 }
 
 func (v *visitor) open(t *testing.T, address string) *browser.Page {
@@ -112,6 +117,19 @@ func (v *visitor) enter(t *testing.T, address string) *browser.Page {
 func (v *visitor) arrive(t *testing.T, authorizeURL string) *url.URL {
 	t.Helper()
 	return arrive(t, v.browser, v.authenticate(t, v.open(t, authorizeURL)))
+}
+
+// connect says that a device is the user's, and signs in for it. The device may ask
+// for its tokens from then on.
+func (v *visitor) connect(t *testing.T, verificationURI string) *browser.Page {
+	t.Helper()
+	page := v.submit(t, v.open(t, verificationURI), "/device", nil)
+	page = settle(t, v.browser, v.authenticate(t, page))
+	if page.URL.Path != "/device/done" || page.URL.Query().Get("result") != "approved" {
+		t.Fatalf("page %q at %s, want that the device is connected", page.Title, page.URL)
+	}
+	v.look(t)
+	return page
 }
 
 // signedIn reports whether the browser has a session, as another application sees it.

@@ -3,14 +3,16 @@
 //
 // Usage: node openid-client.mjs ISSUER CLIENT_ID CLIENT_SECRET REDIRECT_URI
 //          [--state] [--scope "openid profile"] [--prompt VALUE] [--no-refresh]
-//          [--after-logout URI] [--dpop]
+//          [--after-logout URI] [--dpop] [--device]
 //
 // It prints {"authorize_url": …}, reads {"callback_url": …} with the address the
 // browser was sent to at the end, and prints one result: {"claims", "userinfo",
 // "granted", "refreshed", "logout_url"} or {"error"} (exit status 1). No state
 // parameter is sent unless --state is given: with PKCE the library does without,
 // and servers must cope. An empty CLIENT_SECRET makes it a public client. With
-// --dpop its tokens are bound to a key that it makes for the sign-in.
+// --dpop its tokens are bound to a key that it makes for the sign-in. With
+// --device it is a device (RFC 8628): the address is the one to show its user, and
+// any callback_url says that they have answered there.
 import { parseArgs } from "node:util";
 import * as client from "openid-client";
 import { granted, print, readCallback, run } from "./relyingparty.mjs";
@@ -24,18 +26,13 @@ const { values: flags, positionals } = parseArgs({
     "no-refresh": { type: "boolean", default: false },
     "after-logout": { type: "string" },
     dpop: { type: "boolean", default: false },
+    device: { type: "boolean", default: false },
   },
 });
 const [issuer, clientId, clientSecret, redirectUri] = positionals;
 
-await run(async () => {
-  const authentication = clientSecret ? client.ClientSecretBasic(clientSecret) : client.None();
-  const configuration = await client.discovery(new URL(issuer), clientId, undefined, authentication, {
-    execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [],
-  });
-  const options = flags.dpop
-    ? { DPoP: client.getDPoPHandle(configuration, await client.randomDPoPKeyPair("ES256")) }
-    : undefined;
+/** The code flow: to the provider, and back with a code. */
+async function codeFlow(configuration, options) {
   const verifier = client.randomPKCECodeVerifier();
   const nonce = client.randomNonce();
   const state = flags.state ? client.randomState() : undefined;
@@ -49,9 +46,27 @@ await run(async () => {
     ...(flags.prompt && { prompt: flags.prompt }),
   };
   print({ authorize_url: client.buildAuthorizationUrl(configuration, parameters).href });
-
   const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce, expectedState: state };
-  const tokens = await client.authorizationCodeGrant(configuration, await readCallback(), checks, undefined, options);
+  return client.authorizationCodeGrant(configuration, await readCallback(), checks, undefined, options);
+}
+
+/** A device's: somebody answers in a browser. It asks once they did, not before. */
+async function deviceFlow(configuration, options) {
+  const device = await client.initiateDeviceAuthorization(configuration, { scope: flags.scope });
+  print({ authorize_url: device.verification_uri_complete });
+  await readCallback();
+  return client.pollDeviceAuthorizationGrant(configuration, { ...device, interval: 0 }, undefined, options);
+}
+
+await run(async () => {
+  const authentication = clientSecret ? client.ClientSecretBasic(clientSecret) : client.None();
+  const configuration = await client.discovery(new URL(issuer), clientId, undefined, authentication, {
+    execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [],
+  });
+  const options = flags.dpop
+    ? { DPoP: client.getDPoPHandle(configuration, await client.randomDPoPKeyPair("ES256")) }
+    : undefined;
+  const tokens = await (flags.device ? deviceFlow : codeFlow)(configuration, options);
   const claims = tokens.claims();
   const result = {
     claims,
