@@ -61,11 +61,6 @@ type proofClaims struct {
 	AccessToken string   `json:"ath"`
 }
 
-type proofHeader struct {
-	Type string                     `json:"typ"`
-	JWK  map[string]json.RawMessage `json:"jwk"`
-}
-
 // parseProof verifies the signature and that the claims are there. Its errors are
 // for the client to read.
 func parseProof(text string) (*proof, error) {
@@ -102,25 +97,23 @@ func parseProof(text string) (*proof, error) {
 func proofKey(text string) (jose.JSONWebKey, error) {
 	first, _, _ := strings.Cut(text, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(first)
-	var header proofHeader
+	var header, members map[string]json.RawMessage // a struct would take TYP for typ
 	if err != nil || json.Unmarshal(raw, &header) != nil {
 		return jose.JSONWebKey{}, errors.New("it is not a JWT")
 	}
-	switch {
-	case header.Type != proofType:
+	var kind string
+	if json.Unmarshal(header["typ"], &kind) != nil || kind != proofType {
 		return jose.JSONWebKey{}, errors.New("typ must be " + proofType)
-	case header.JWK == nil:
-		return jose.JSONWebKey{}, errors.New("jwk is missing")
+	}
+	if json.Unmarshal(header["jwk"], &members) != nil {
+		return jose.JSONWebKey{}, errors.New("jwk is missing or not a key")
 	}
 	for _, name := range privateMembers() {
-		if _, ok := header.JWK[name]; ok {
+		if _, ok := members[name]; ok {
 			return jose.JSONWebKey{}, errors.New("jwk must have nothing of a private key")
 		}
 	}
-	if raw, err = json.Marshal(header.JWK); err != nil {
-		return jose.JSONWebKey{}, errors.New("jwk is malformed")
-	}
-	key, err := application.ParseKey(raw)
+	key, err := application.ParseKey(header["jwk"])
 	if err != nil {
 		return jose.JSONWebKey{}, errors.New("jwk " + err.Error())
 	}

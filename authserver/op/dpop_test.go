@@ -130,6 +130,8 @@ func TestDPoPProof(t *testing.T) {
 		})
 	}
 	granted(t, s.proven(h.proof(t, s, http.MethodPost, op.PathToken, map[string]any{"more": "x", "kid": "k"}, nil)))
+	// Some libraries escape the plus sign.
+	granted(t, s.proven(h.proof(t, s, http.MethodPost, op.PathToken, map[string]any{"typ": json.RawMessage(`"dpop\u002Bjwt"`)}, nil)))
 }
 
 // What a client calls the server is its issuer, whatever a Host header says, with or
@@ -204,7 +206,10 @@ func TestDPoPProofRefused(t *testing.T) {
 		"alg ES384":         {holder{p384, jose.ES384}.proof(t, s, http.MethodPost, op.PathToken, nil, nil), "P-256"},
 		"unknown crit":      {with(map[string]any{"crit": []string{"x"}, "x": 1}, nil), "does not verify"},
 		"no jwk":            {with(map[string]any{"jwk": nil}, nil), "jwk is missing"},
-		"jwk is text":       {with(map[string]any{"jwk": "x"}, nil), "not a JWT"},
+		"jwk is text":       {with(map[string]any{"jwk": "x"}, nil), "not a key"},
+		"jwk is null":       {with(map[string]any{"jwk": json.RawMessage("null")}, nil), "not a valid key"},
+		"JWK":               {with(map[string]any{"jwk": nil, "JWK": jose.JSONWebKey{Key: h.key.Public()}}, nil), "jwk is missing"},
+		"TYP":               {with(map[string]any{"typ": nil, "TYP": "dpop+jwt"}, nil), "typ must be"},
 		"private EC key":    {with(map[string]any{"jwk": jose.JSONWebKey{Key: h.key}}, nil), "private key"},
 		"private RSA key":   {holder{rsaKey, jose.PS256}.proof(t, s, http.MethodPost, op.PathToken, map[string]any{"jwk": jose.JSONWebKey{Key: rsaKey}}, nil), "private key"},
 		"a prime alone":     {holder{rsaKey, jose.PS256}.proof(t, s, http.MethodPost, op.PathToken, jwk(&rsaKey.PublicKey, map[string]any{"p": "AQ"}), nil), "private key"},
