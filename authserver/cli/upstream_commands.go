@@ -25,6 +25,7 @@ type upstreamView struct {
 	Button      string            `json:"button"`
 	Domains     []string          `json:"domains"`
 	JIT         federation.JIT    `json:"jit"`
+	Editable    []string          `json:"editable"`
 	Enabled     bool              `json:"enabled"`
 	Revision    int64             `json:"revision"`
 }
@@ -42,7 +43,7 @@ func (upstreamListCommand) Run(r *run) error {
 			return upstreamView{
 				Name: u.Name, Issuer: u.Issuer, ClientID: u.ClientID, RedirectURI: federation.RedirectURI(s.Config.Issuer, u.Name),
 				AuthMethod: string(u.AuthMethod), Scopes: u.Scopes, Claims: u.Claims, UserInfo: u.UserInfo, Button: u.Button,
-				Domains: append([]string{}, u.Domains...), JIT: u.JIT, Enabled: u.Enabled, Revision: u.Revision,
+				Domains: append([]string{}, u.Domains...), JIT: u.JIT, Editable: append([]string{}, u.Editable...), Enabled: u.Enabled, Revision: u.Revision,
 			}
 		}
 		return r.print(list(upstreams, view), func(w io.Writer) {

@@ -11,10 +11,14 @@ import (
 
 // federated makes what signs people in with upstreams.
 func (s *System) federated() *federation.Service {
-	return &federation.Service{
+	f := &federation.Service{
 		Issuer: s.Config.Issuer, Upstreams: s.Upstreams, Attempts: store.Attempts{DB: s.db, Sealer: s.sealer}, Links: store.Links{DB: s.db},
 		Users: s.Users, Emails: store.Users{DB: s.db}, HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now,
 	}
+	if s.recovery != nil {
+		f.Verify = s.recovery.AskVerification
+	}
+	return f
 }
 
 // unlinking is the lifecycle that also forgets whom upstreams know a deleted user as,

@@ -111,6 +111,7 @@ func (s *System) cleaners() map[string]cleaner {
 		"registration tokens": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Registrations{DB: s.db}.SweepTokens(ctx, now.Add(-keepRegistrationTokens), limit)
 		}),
+		"identities": sweep(s.SignIns.ForgetIdentities),
 		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)
 		}),

@@ -48,24 +48,33 @@ func (c claims) time(name string) (time.Time, bool) {
 	return time.Unix(int64(seconds), 0), ok
 }
 
+// claimEmailVerified speaks of the claim email alone.
+const claimEmailVerified = "email_verified"
+
 // onto returns the user with what the upstream tells. A text it does not tell stays
 // as it is; groups and other lists are what it tells, also when that is nothing. The
-// login is a new user's only: people sign in with it here.
+// login is a new user's only: people sign in with it here. So is a field that the user
+// could write.
 func (id Identity) onto(u user.User) user.User {
 	mapped, c := id.Upstream.Claims, id.claims
+	told := func(field string) string {
+		if u.ID != "" && (field == fieldLogin || id.Upstream.leaves(field)) {
+			return ""
+		}
+		return c.text(mapped[field])
+	}
 	for field, into := range map[string]*string{
 		fieldGivenName: &u.GivenName, fieldFamilyName: &u.FamilyName, fieldName: &u.Name, fieldLocale: &u.Locale, fieldPhone: &u.PhoneNumber,
 	} {
-		if text := c.text(mapped[field]); text != "" {
+		if text := told(field); text != "" {
 			*into = text
 		}
 	}
-	if text := c.text(mapped[fieldLogin]); text != "" && u.ID == "" {
+	if text := told(fieldLogin); text != "" {
 		u.Login = text
 	}
-	if text := c.text(mapped[fieldEmail]); text != "" {
-		// email_verified speaks of email alone.
-		u.Email, u.EmailVerified = text, mapped[fieldEmail] == "email" && c.truth("email_verified")
+	if text := told(fieldEmail); text != "" {
+		u.Email, u.EmailVerified = text, mapped[fieldEmail] == "email" && c.truth(claimEmailVerified)
 	}
 	if name, ok := mapped[fieldGroups]; ok {
 		u.Groups = merged(u.Groups, c.texts(name))

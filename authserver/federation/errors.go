@@ -51,6 +51,8 @@ var (
 	ErrState = errors.New("the upstream's answer belongs to no open sign-in")
 	// ErrNoLink means the subject is linked to nobody.
 	ErrNoLink = errors.New("subject is not linked")
+	// ErrUnconfirmed means that the person has to confirm what the upstream tells.
+	ErrUnconfirmed = errors.New("the person did not confirm who they are yet")
 	// ErrLinked means the subject is linked already.
 	ErrLinked = errors.New("subject is linked already")
 )

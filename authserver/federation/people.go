@@ -26,7 +26,8 @@ type Emails interface {
 // Resolve returns the user an identity belongs to: the linked one, brought up to
 // date, or a new one, if the upstream may make users, whose home is the application.
 // Call it in the transaction that begins the session: everything is written with it
-// or nothing. Errors: [*Error], provisioning.ErrUserInactive.
+// or nothing. Errors: [*Error], provisioning.ErrUserInactive, ErrUnconfirmed if the new
+// user has to look at it first; see [Service.Confirm].
 func (s *Service) Resolve(ctx context.Context, id Identity, home provisioning.ClientID) (user.User, error) {
 	u, err := s.linked(ctx, id)
 	switch {
@@ -61,16 +62,29 @@ func (s *Service) linked(ctx context.Context, id Identity) (user.User, error) {
 }
 
 func (s *Service) create(ctx context.Context, id Identity, home provisioning.ClientID) (user.User, error) {
-	if id.Upstream.JIT != JITOn {
+	switch id.Upstream.JIT {
+	case JITOn:
+	case JITConfirm:
+		return user.User{}, id.unconfirmed(home)
+	default:
 		return user.User{}, id.Upstream.fail(KindNoAccount, "subject %q is linked to nobody, and jit is %s", id.Subject, id.Upstream.JIT)
 	}
-	fresh := id.onto(user.User{Home: home, Source: id.Upstream.Name})
+	fresh := id.fresh(home)
 	if err := s.checkEmail(ctx, id, fresh.Email, ""); err != nil {
 		return user.User{}, err
 	}
+	return s.make(ctx, id, fresh)
+}
+
+// fresh returns the user that the upstream's word alone makes.
+func (id Identity) fresh(home provisioning.ClientID) user.User {
+	return id.onto(user.User{Home: home, Source: id.Upstream.Name})
+}
+
+func (s *Service) make(ctx context.Context, id Identity, fresh user.User) (user.User, error) {
 	u, err := s.Users.Import(ctx, fresh, "")
 	if err != nil {
-		return user.User{}, id.asProfile(err)
+		return user.User{}, id.asProblems(err)
 	}
 	return u, s.Links.Insert(ctx, Link{Issuer: id.Issuer, Subject: id.Subject, User: u.ID, CreatedAt: s.Now()})
 }

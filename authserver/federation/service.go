@@ -11,9 +11,11 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+
+	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-// Service signs people in with upstreams. Fields must be set.
+// Service signs people in with upstreams. Fields without a default must be set.
 type Service struct {
 	Issuer    string // our own, which redirect URIs are made of
 	Upstreams Upstreams
@@ -24,6 +26,9 @@ type Service struct {
 	// HTTP reaches the addresses that upstreams may have, and no others.
 	HTTP *http.Client
 	Now  func() time.Time
+	// Verify asks a new user by mail whether a typed address is theirs, in ctx's
+	// transaction; nil asks nobody.
+	Verify func(ctx context.Context, id provisioning.UserID, language string) error
 
 	providers providers
 }

@@ -18,8 +18,9 @@ type JIT string
 
 // The policies. The zero value is JITOff.
 const (
-	JITOn  JIT = "true"  // a user is made
-	JITOff JIT = "false" // nobody is let in without a link
+	JITOn      JIT = "true"    // a user is made
+	JITConfirm JIT = "confirm" // a user is made once they have seen what the upstream tells
+	JITOff     JIT = "false"   // nobody is let in without a link
 )
 
 // AuthMethod is how we authenticate at the upstream's token endpoint (OpenID Connect
@@ -50,6 +51,9 @@ type Upstream struct {
 	Button   string   // what people read
 	Domains  []string // of e-mail addresses whose owners sign in here, in lower case
 	JIT      JIT
+	// Editable are fields that users write themselves, with [JITConfirm]: "login",
+	// "email", "given_name", "family_name". They are never the upstream's to change.
+	Editable []string
 	Enabled  bool
 	Revision int64 // grows with every change
 }
@@ -58,12 +62,16 @@ type Upstream struct {
 func New(name string) Upstream {
 	return Upstream{
 		Name: name, Button: name, AuthMethod: AuthBasic, Scopes: []string{"openid", "profile", "email"}, JIT: JITOff, UserInfo: true, Enabled: true,
+		Editable: DefaultEditable(),
 		Claims: map[string]string{
 			fieldLogin: "preferred_username", fieldEmail: "email", fieldGivenName: "given_name", fieldFamilyName: "family_name",
 			fieldName: "name", fieldLocale: "locale",
 		},
 	}
 }
+
+// DefaultEditable is what users may write unless the upstream says otherwise.
+func DefaultEditable() []string { return slices.Clone(confirmable[:]) }
 
 // The fields of a user that claims can be mapped to, beside "claims.<name>".
 const (
@@ -109,8 +117,8 @@ func (u Upstream) Check() []Problem {
 	if u.AuthMethod != AuthBasic && u.AuthMethod != AuthPost {
 		p.add("auth_method", "%q is not one of %s, %s", u.AuthMethod, AuthBasic, AuthPost)
 	}
-	if u.JIT != JITOn && u.JIT != JITOff {
-		p.add("jit", "%q is not one of %s, %s", u.JIT, JITOn, JITOff)
+	if u.JIT != JITOn && u.JIT != JITConfirm && u.JIT != JITOff {
+		p.add("jit", "%q is not one of %s, %s, %s", u.JIT, JITOn, JITConfirm, JITOff)
 	}
 	if !slices.Contains(u.Scopes, "openid") {
 		p.add("scopes", "must hold openid")
@@ -128,8 +136,14 @@ func (u Upstream) checkLists(p *problems) {
 			p.add("claims."+field, "name the upstream's claim")
 		}
 	}
-	if u.JIT == JITOn && u.Claims[fieldLogin] == "" {
+	makes := u.JIT == JITOn || u.JIT == JITConfirm
+	if makes && u.Claims[fieldLogin] == "" && !u.leaves(fieldLogin) {
 		p.add("claims.login", "required with jit")
+	}
+	for i, f := range u.Editable {
+		if !slices.Contains(confirmable[:], f) || slices.Index(u.Editable, f) < i {
+			p.add(fmt.Sprintf("editable[%d]", i), "must be one of %s, once", strings.Join(confirmable[:], ", "))
+		}
 	}
 	for i, d := range u.Domains {
 		if !domainPattern.MatchString(d) {

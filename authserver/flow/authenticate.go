@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
@@ -23,10 +22,15 @@ const (
 	amrPresent  = "user" // somebody touched it
 )
 
-// mayAuthenticate is true, too, for who has to give a code: they may begin again,
-// as somebody else.
+// mayAuthenticate is true, too, for who has to give a code or confirm who they are:
+// they may begin again, as somebody else.
 func mayAuthenticate(step Step) bool {
-	return step.Action == ActionAuthenticate || step.Action == ActionRegister || step.Action == ActionSecondFactor
+	switch step.Action {
+	case ActionAuthenticate, ActionRegister, ActionSecondFactor, ActionConfirm:
+		return true
+	default:
+		return false
+	}
 }
 
 func (d *Driver) showSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -85,7 +89,7 @@ func (d *Driver) signIn(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("look for second factor: %w", err)
 	}
 	if has {
-		return d.askCode(w, r, s, u)
+		return d.askCode(w, r, s, u, nil)
 	}
 	return d.authenticated(w, r, s, u, amrPassword)
 }
@@ -138,7 +142,7 @@ func (d *Driver) enter(w http.ResponseWriter, r *http.Request, s SignIn, amr []s
 			*s = s.unprovisioned()
 			s.Consented = s.Consented && s.User == u.ID
 			s.User, s.Session, s.AuthTime, s.Fresh = u.ID, started.ID, started.AuthTime, true
-			s.Proven, s.ProvenAt = "", time.Time{}
+			*s = s.unproven()
 		})
 	})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -16,11 +15,12 @@ const fieldCode = "code"
 
 func mayGiveCode(step Step) bool { return step.Action == ActionSecondFactor }
 
-// askCode notes that the password was right, or the upstream's word. There is no session yet.
-func (d *Driver) askCode(w http.ResponseWriter, r *http.Request, s SignIn, u user.User) error {
+// askCode notes that the password was right, or whom an upstream vouched for, sealed.
+// There is no session yet.
+func (d *Driver) askCode(w http.ResponseWriter, r *http.Request, s SignIn, u user.User, identity []byte) error {
 	now := d.Now()
-	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt = u.ID, now }); err != nil {
-		return fmt.Errorf("record password: %w", err)
+	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt, s.Identity = u.ID, now, identity }); err != nil {
+		return fmt.Errorf("record first factor: %w", err)
 	}
 	d.toResume(w, r, s)
 	return nil
@@ -65,7 +65,7 @@ func (d *Driver) code(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return d.codeFailed(w, r, s, err)
 	}
-	if u.Source != "" { // the first factor was the upstream's
+	if len(s.Identity) > 0 { // the first factor was the upstream's
 		return d.authenticated(w, r, s, u, amrCode, amrBoth)
 	}
 	return d.authenticated(w, r, s, u, amrPassword, amrCode, amrBoth)
@@ -89,7 +89,7 @@ func (d *Driver) codeFailed(w http.ResponseWriter, r *http.Request, s SignIn, ca
 
 // forgetPassword begins again: what was proven is of no use.
 func (d *Driver) forgetPassword(w http.ResponseWriter, r *http.Request, s SignIn) error {
-	if err := d.move(r.Context(), s, func(s *SignIn) { s.Proven, s.ProvenAt = "", time.Time{} }); err != nil {
+	if err := d.move(r.Context(), s, func(s *SignIn) { *s = s.unproven() }); err != nil {
 		return err
 	}
 	d.toResume(w, r, s)

@@ -226,7 +226,7 @@ func (d *Driver) advance(r *http.Request, s *SignIn) (Step, error) {
 	switch step.Action {
 	case ActionReplay:
 		step.Response, err = d.replay(*s)
-	case ActionAuthenticate, ActionSecondFactor, ActionRegister, ActionConsent, ActionWait:
+	case ActionAuthenticate, ActionSecondFactor, ActionConfirm, ActionRegister, ActionConsent, ActionWait:
 		err = d.keep(r.Context(), s, before)
 	}
 	return step, err

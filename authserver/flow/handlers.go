@@ -19,6 +19,7 @@ const (
 	pathCode       = "/sign-in/code"
 	pathPasskey    = "/sign-in/passkey"
 	pathPasskeyAsk = "/sign-in/passkey/challenge"
+	pathConfirm    = "/sign-in/confirm"
 	pathReturn     = "/sign-in/done"
 	pathSignOut    = "/sign-out"
 	pathSignedOut  = "/sign-out/done"
@@ -53,6 +54,8 @@ func Location(s *SignIn, step Step) string {
 		return at(pathSignIn, s.ID)
 	case ActionSecondFactor:
 		return at(pathCode, s.ID)
+	case ActionConfirm:
+		return at(pathConfirm, s.ID)
 	case ActionRegister:
 		return at(pathRegister, s.ID)
 	case ActionConsent:
@@ -81,6 +84,8 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 		handle("POST "+pathPasskeyAsk, d.askPasskey)
 		handle("POST "+pathPasskey, d.signInWithPasskey)
 	}
+	handle("GET "+pathConfirm, d.showConfirm)
+	handle("POST "+pathConfirm, d.confirm)
 	handle("GET "+pathReturn, d.goBack)
 	handle("POST "+pathSignInWith, d.signInWith)
 	handle("GET "+federation.CallbackPath("{upstream}"), d.signedInWith)

@@ -97,6 +97,8 @@ func (s State) authenticate() Step {
 	action := ActionAuthenticate
 	if in := s.SignIn; in.Proven != "" && s.Now.Sub(in.ProvenAt) < codeFor {
 		action = ActionSecondFactor
+	} else if in.Proven == "" && len(in.Identity) > 0 {
+		action = ActionConfirm
 	} else if s.SignIn.Request.Has(promptCreate) && s.Registration {
 		action = ActionRegister
 	}
@@ -178,5 +180,11 @@ func (s SignIn) under(current session.Session) SignIn {
 // unprovisioned forgets what the gate said.
 func (s SignIn) unprovisioned() SignIn {
 	s.ProvisionStart, s.Deadline, s.Failure, s.Leave = time.Time{}, time.Time{}, provisioning.Failure{}, false
+	return s
+}
+
+// unproven forgets what was proven so far.
+func (s SignIn) unproven() SignIn {
+	s.Proven, s.ProvenAt, s.Identity = "", time.Time{}, nil
 	return s
 }

@@ -64,8 +64,22 @@ func TestNext(t *testing.T) {
 		"consent, silent":             {func(s *State) { s.AsksConsent, s.SignIn.Request.Prompt = true, []string{"none"} }, Step{Action: ActionFail, Error: "consent_required"}},
 		"consent before provisioning": {func(s *State) { s.AsksConsent, s.Decision = true, nil }, Step{Action: ActionConsent}},
 
-		"login":               {func(s *State) { s.SignIn.Request.Prompt = []string{"login"} }, Step{Action: ActionAuthenticate}},
-		"login, fresh":        {func(s *State) { s.SignIn.Request.Prompt, s.SignIn.Fresh = []string{"login"}, true }, Step{Action: ActionIssue}},
+		"login":        {func(s *State) { s.SignIn.Request.Prompt = []string{"login"} }, Step{Action: ActionAuthenticate}},
+		"login, fresh": {func(s *State) { s.SignIn.Request.Prompt, s.SignIn.Fresh = []string{"login"}, true }, Step{Action: ActionIssue}},
+		"confirm":      {func(s *State) { s.SignIn.User, s.SignIn.Identity = "", []byte("x") }, Step{Action: ActionConfirm}},
+		"confirm, silent": {func(s *State) {
+			s.SignIn.User, s.SignIn.Identity, s.SignIn.Request.Prompt = "", []byte("x"), []string{"none"}
+		}, Step{Action: ActionFail, Error: "login_required"}},
+		"confirm, create": {func(s *State) {
+			s.SignIn.User, s.SignIn.Identity, s.SignIn.Request.Prompt, s.Registration = "", []byte("x"), []string{"create"}, true
+		}, Step{Action: ActionConfirm}},
+		"code of an upstream's user": {func(s *State) {
+			s.SignIn.User, s.SignIn.Identity, s.SignIn.Proven, s.SignIn.ProvenAt = "", []byte("x"), "u1", noon
+		}, Step{Action: ActionSecondFactor}},
+		"code of an upstream's user, too late": {func(s *State) {
+			s.SignIn.User, s.SignIn.Identity, s.SignIn.Proven, s.SignIn.ProvenAt = "", []byte("x"), "u1", noon.Add(-time.Hour)
+		}, Step{Action: ActionAuthenticate}},
+
 		"create":              {func(s *State) { s.SignIn.Request.Prompt, s.Registration = []string{"create"}, true }, Step{Action: ActionRegister}},
 		"create, not allowed": {func(s *State) { s.SignIn.Request.Prompt = []string{"create"} }, Step{Action: ActionAuthenticate}},
 		"create, done": {func(s *State) {

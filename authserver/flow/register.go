@@ -83,18 +83,28 @@ func (d *Driver) registerPage(w http.ResponseWriter, r *http.Request, g registra
 	return nil
 }
 
-// registerFields returns the form's inputs with what was typed, passwords
-// excepted, and the first problem at each.
-func registerFields(texts web.Texts, typed url.Values, problems user.Problems) []web.Field {
-	fields := []web.Field{
+// profileFields are the inputs for who somebody is.
+func profileFields(texts web.Texts) []web.Field {
+	return []web.Field{
 		{Name: "login", Type: "text", Autocomplete: "username", Required: true, Plain: true, Hint: texts.T("field.login.hint")},
 		{Name: "email", Type: "email", Autocomplete: "email", Required: true, Plain: true},
 		{Name: "given_name", Type: "text", Autocomplete: "given-name"},
 		{Name: "family_name", Type: "text", Autocomplete: "family-name"},
-		{Name: "password", Type: "password", Autocomplete: "new-password", Required: true, Hint: texts.T("field.password.hint")},
 	}
-	focused := false
-	for i := range fields {
+}
+
+func registerFields(texts web.Texts, typed url.Values, problems user.Problems) []web.Field {
+	fields := append(profileFields(texts),
+		web.Field{Name: "password", Type: "password", Autocomplete: "new-password", Required: true, Hint: texts.T("field.password.hint")})
+	return filled(texts, fields, typed, problems)
+}
+
+// filled returns the inputs with labels, what was typed, passwords excepted, and the
+// first problem at each. The first that has one gets the focus, else the first that
+// can be written.
+func filled(texts web.Texts, fields []web.Field, typed url.Values, problems user.Problems) []web.Field {
+	focus := slices.IndexFunc(fields, func(f web.Field) bool { return !f.ReadOnly })
+	for i := len(fields) - 1; i >= 0; i-- {
 		f := &fields[i]
 		f.Label = texts.T("field." + f.Name)
 		if f.Type != "password" {
@@ -103,11 +113,11 @@ func registerFields(texts web.Texts, typed url.Values, problems user.Problems) [
 		at := slices.IndexFunc(problems, func(p user.Problem) bool { return p.Field == f.Name })
 		if at >= 0 {
 			f.Problem = texts.Or("problem."+string(problems[at].Code), problems[at].Text)
-			f.Focus, focused = !focused, true
+			focus = i
 		}
 	}
-	if !focused {
-		fields[0].Focus = true
+	if focus >= 0 {
+		fields[focus].Focus = true
 	}
 	return fields
 }

@@ -78,6 +78,9 @@ type SignIn struct {
 	// they did; "" if there is nobody.
 	Proven   provisioning.UserID
 	ProvenAt time.Time
+	// Identity is whom an upstream vouched for, sealed, while a code or the person's
+	// confirmation is still to come; empty if there is nobody.
+	Identity []byte
 	Session  string // id hash of the SSO session the sign-in runs under
 
 	ProvisionStart time.Time            // when the gate first said wait; zero before
@@ -114,6 +117,7 @@ type Action string
 const (
 	ActionAuthenticate Action = "authenticate"  // show /sign-in
 	ActionSecondFactor Action = "second_factor" // show /sign-in/code
+	ActionConfirm      Action = "confirm"       // show /sign-in/confirm
 	ActionRegister     Action = "register"      // show /register
 	ActionConsent      Action = "consent"       // show /consent
 	ActionProvision    Action = "provision"     // ask the gate

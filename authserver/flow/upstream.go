@@ -23,6 +23,7 @@ type Upstreams interface {
 	Finish(ctx context.Context, a federation.Attempt, answer url.Values) (federation.Identity, error)
 	// Resolve takes part in ctx's transaction.
 	Resolve(ctx context.Context, id federation.Identity, home provisioning.ClientID) (user.User, error)
+	Newcomers
 }
 
 func (d *Driver) offered(ctx context.Context) ([]federation.Upstream, error) {
@@ -106,7 +107,9 @@ func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
 	}
 	identity, err := d.Upstreams.Finish(r.Context(), attempt, answer)
 	if err == nil {
-		err = d.enterAs(w, r, s, identity)
+		err = d.enterAs(w, r, s, identity, func(ctx context.Context, home provisioning.ClientID) (user.User, error) {
+			return d.Upstreams.Resolve(ctx, identity, home)
+		})
 	}
 	if err != nil {
 		return d.upstreamFailed(w, r, s, st.Registration, err)
@@ -130,16 +133,24 @@ func (d *Driver) homeAt(ctx context.Context, client provisioning.ClientID) (prov
 // errCodeFirst means that the identity's user has a second factor here.
 var errCodeFirst = errors.New("a code comes first")
 
+// resolver finds or makes the user of an identity, in ctx's transaction. A new one's
+// home is the application.
+type resolver func(ctx context.Context, home provisioning.ClientID) (user.User, error)
+
+func (d *Driver) resolved(ctx context.Context, s SignIn, resolve resolver) (user.User, error) {
+	home, err := d.homeAt(ctx, s.Request.Client)
+	if err != nil {
+		return user.User{}, err
+	}
+	return resolve(ctx, home)
+}
+
 // enterAs signs in the identity's user, or asks for the code of one who has a second
 // factor here: an upstream is no way around it. Two tabs may make the same user at
 // the same time: the slower one finds them made.
-func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity) error {
+func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity, resolve resolver) error {
 	who := func(ctx context.Context) (user.User, error) {
-		home, err := d.homeAt(ctx, s.Request.Client)
-		if err != nil {
-			return user.User{}, err
-		}
-		u, err := d.Upstreams.Resolve(ctx, identity, home)
+		u, err := d.resolved(ctx, s, resolve)
 		if err != nil {
 			return u, err
 		}
@@ -150,12 +161,14 @@ func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, ident
 		return u, err
 	}
 	_, err := d.enter(w, r, s, identity.AMR, who)
-	if errors.Is(err, federation.ErrLinked) || federation.IsKind(err, federation.KindTaken) {
+	if isTaken(err) {
 		_, err = d.enter(w, r, s, identity.AMR, who)
 	}
 	switch {
 	case errors.Is(err, errCodeFirst):
-		return d.askCodeAs(w, r, s, identity)
+		return d.askCodeAs(w, r, s, identity, resolve)
+	case errors.Is(err, federation.ErrUnconfirmed):
+		return d.askConfirmation(w, r, s, identity)
 	case err != nil:
 		return err
 	default:
@@ -164,17 +177,55 @@ func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, ident
 	}
 }
 
+// isTaken reports whether another request may have made the same user.
+func isTaken(err error) bool {
+	wrong, _ := errors.AsType[user.Problems](err)
+	return errors.Is(err, federation.ErrLinked) || federation.IsKind(err, federation.KindTaken) ||
+		slices.ContainsFunc(wrong, func(p user.Problem) bool { return p.Code == user.CodeLoginTaken })
+}
+
 // askCodeAs brings the user up to date without a session and asks for their code.
-func (d *Driver) askCodeAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity) error {
+func (d *Driver) askCodeAs(w http.ResponseWriter, r *http.Request, s SignIn, identity federation.Identity, resolve resolver) error {
+	sealed, err := d.sealIdentity(s, identity)
+	if err != nil {
+		return err
+	}
 	var u user.User
-	err := d.Tx.InTx(r.Context(), func(ctx context.Context) (err error) {
-		u, err = d.Upstreams.Resolve(ctx, identity, s.Request.Client)
+	err = d.Tx.InTx(r.Context(), func(ctx context.Context) (err error) {
+		u, err = d.resolved(ctx, s, resolve)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return d.askCode(w, r, s, u)
+	return d.askCode(w, r, s, u, sealed)
+}
+
+// sealIdentity returns what is stored of an identity, good for this sign-in alone.
+func (d *Driver) sealIdentity(s SignIn, identity federation.Identity) ([]byte, error) {
+	held, err := identity.Held()
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := d.Sealer.Seal(held, identityAAD(s.ID))
+	if err != nil {
+		return nil, fmt.Errorf("seal identity: %w", err)
+	}
+	return sealed, nil
+}
+
+func identityAAD(id ID) []byte { return []byte("identity:" + id) }
+
+// openIdentity returns whom an upstream vouched for.
+func (d *Driver) openIdentity(ctx context.Context, s SignIn) (federation.Identity, error) {
+	if d.Upstreams == nil {
+		return federation.Identity{}, federation.ErrNotFound
+	}
+	held, err := d.Sealer.Open(s.Identity, identityAAD(s.ID))
+	if err != nil {
+		return federation.Identity{}, fmt.Errorf("open identity: %w", err)
+	}
+	return d.Upstreams.Recall(ctx, held)
 }
 
 // upstreamFailed shows the sign-in page with what went wrong: there may be another

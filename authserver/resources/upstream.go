@@ -25,6 +25,7 @@ type Upstream struct {
 	Button   string            `yaml:"button,omitempty" json:"button,omitempty"`
 	Domains  []string          `yaml:"domains,omitempty" json:"domains,omitempty"`
 	JIT      string            `yaml:"jit,omitempty" json:"jit,omitempty"`
+	Editable []string          `yaml:"editable" json:"editable"` // an empty list is no default
 	Disabled bool              `yaml:"disabled,omitempty" json:"disabled,omitempty"`
 }
 
@@ -45,6 +46,9 @@ func (u Upstream) upstream(secret sdk.Secret) federation.Upstream {
 	if u.Claims != nil {
 		out.Claims = u.Claims
 	}
+	if u.Editable != nil {
+		out.Editable = u.Editable
+	}
 	if u.Button != "" {
 		out.Button = u.Button
 	}
@@ -58,7 +62,8 @@ func (u Upstream) upstream(secret sdk.Secret) federation.Upstream {
 func exportUpstream(u federation.Upstream) Upstream {
 	return Upstream{
 		Name: u.Name, Issuer: u.Issuer, ClientID: u.ClientID, Secret: &SecretRef{Stored: true}, AuthMethod: string(u.AuthMethod),
-		Scopes: u.Scopes, Claims: u.Claims, UserInfo: &u.UserInfo, Button: u.Button, Domains: u.Domains, JIT: string(u.JIT), Disabled: !u.Enabled,
+		Scopes: u.Scopes, Claims: u.Claims, UserInfo: &u.UserInfo, Button: u.Button, Domains: u.Domains, JIT: string(u.JIT),
+		Editable: append([]string{}, u.Editable...), Disabled: !u.Enabled,
 	}
 }
 

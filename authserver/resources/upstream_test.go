@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,27 @@ func TestUpstreamRoundTrip(t *testing.T) {
 	}
 	if text := appliesAgain(t, b); strings.Contains(text, "client-secret") {
 		t.Fatalf("YAML = %s", text)
+	}
+}
+
+// Whoever confirms may write everything, some things or nothing.
+func TestUpstreamConfirm(t *testing.T) {
+	for text, want := range map[string][]string{
+		"jit: confirm":                             {"login", "email", "given_name", "family_name"},
+		"jit: confirm, editable: [email]":          {"email"},
+		"jit: confirm, editable: []":               {},
+		"jit: confirm, claims: {email: mail}":      {"login", "email", "given_name", "family_name"},
+		"jit: true, editable: [login, given_name]": {"login", "given_name"},
+	} {
+		b, m := newBackend(t)
+		document := strings.NewReplacer("jit: true", text, ", claims: {login: preferred_username, groups: roles}", "").Replace(upstreamDocument)
+		if err := b.Apply(t.Context(), plan(t, b, document)); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.ups["corp"].Editable; !slices.Equal(got, want) {
+			t.Errorf("%s: editable = %v, want %v", text, got, want)
+		}
+		appliesAgain(t, b)
 	}
 }
 

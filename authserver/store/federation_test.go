@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,16 @@ func TestUpstreamRoundTrip(t *testing.T) {
 		}
 		if _, err := s.Get(t.Context(), "nope"); !errors.Is(err, federation.ErrNotFound) {
 			t.Errorf("Get of none = %v", err)
+		}
+		_, err = db.Exec(t.Context(), `UPDATE upstream SET settings = REPLACE(settings, '"editable":', '"unknown":')`)
+		must(t, err)
+		if old, err := s.Get(t.Context(), "corp"); err != nil || !slices.Equal(old.Editable, federation.DefaultEditable()) {
+			t.Errorf("a row older than the setting: %v, %v", old.Editable, err)
+		}
+		want.Editable = []string{}
+		must(t, s.Put(t.Context(), want))
+		if got, err := s.Get(t.Context(), "corp"); err != nil || len(got.Editable) != 0 {
+			t.Errorf("nothing editable: %v, %v", got.Editable, err)
 		}
 		_, err = db.Exec(t.Context(), `UPDATE upstream SET name = 'moved'`)
 		must(t, err)

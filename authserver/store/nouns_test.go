@@ -296,7 +296,7 @@ func newSignIn() flow.SignIn {
 		},
 		User: "u1", AuthTime: at, Fresh: true, Session: "s1", ProvisionStart: at, Deadline: at.Add(time.Second),
 		Failure: provisioning.Failure{Code: provisioning.FailureRefused, Text: "failure.quota"}, Leave: true,
-		CreatedAt: at, ExpiresAt: at.Add(time.Hour),
+		Proven: "u2", ProvenAt: at, Identity: []byte{0, 7}, CreatedAt: at, ExpiresAt: at.Add(time.Hour),
 	}
 }
 

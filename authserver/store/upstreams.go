@@ -36,6 +36,7 @@ type upstreamSettings struct {
 	Button     string                `json:"button"`
 	Domains    []string              `json:"domains"`
 	JIT        federation.JIT        `json:"jit"`
+	Editable   []string              `json:"editable"`
 	Enabled    bool                  `json:"enabled"`
 }
 
@@ -82,7 +83,7 @@ func (s Upstreams) Put(ctx context.Context, u federation.Upstream) error {
 
 func (s Upstreams) write(ctx context.Context, u federation.Upstream) error {
 	settings, err := jsonOf(upstreamSettings{
-		u.Issuer, u.ClientID, u.AuthMethod, u.Scopes, u.Claims, u.UserInfo, u.Button, u.Domains, u.JIT, u.Enabled,
+		u.Issuer, u.ClientID, u.AuthMethod, u.Scopes, u.Claims, u.UserInfo, u.Button, u.Domains, u.JIT, u.Editable, u.Enabled,
 	})
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (s Upstreams) write(ctx context.Context, u federation.Upstream) error {
 
 func (s Upstreams) scan(r row) (federation.Upstream, error) {
 	var u federation.Upstream
-	var v upstreamSettings
+	v := upstreamSettings{Editable: federation.DefaultEditable()} // of a row that is older than the setting
 	settings, sealed := column{into: &v}, []byte(nil)
 	err := r.Scan(&u.Name, &settings.text, &sealed, &u.Revision)
 	if sqldb.IsNoRows(err) {
@@ -118,6 +119,6 @@ func (s Upstreams) scan(r row) (federation.Upstream, error) {
 	err = decode(&settings)
 	u.Issuer, u.ClientID, u.ClientSecret, u.AuthMethod = v.Issuer, v.ClientID, sdk.Secret(secret), v.AuthMethod
 	u.Scopes, u.Claims, u.UserInfo, u.Button = v.Scopes, v.Claims, v.UserInfo, v.Button
-	u.Domains, u.JIT, u.Enabled = v.Domains, v.JIT, v.Enabled
+	u.Domains, u.JIT, u.Editable, u.Enabled = v.Domains, v.JIT, v.Editable, v.Enabled
 	return u, err
 }

@@ -71,6 +71,7 @@ type Field struct {
 	Problem      string
 	Required     bool
 	Focus        bool
+	ReadOnly     bool // to look at
 	Plain        bool // no words: neither capitals nor spelling are helped with
 }
 
@@ -90,6 +91,20 @@ func (v *Renderer) Register(w http.ResponseWriter, t Texts, status int, p Regist
 		forms = FormsStay
 	}
 	v.render(w, t, status, "register", forms, p)
+}
+
+// ConfirmPage asks a new user whether what an upstream tells of them is right.
+type ConfirmPage struct {
+	Form
+	Upstream string // what people know it by
+	Fields   []Field
+	Restart  string // where to sign in as somebody else
+	Failed   bool   // some field has a problem
+}
+
+// Confirm writes the page that a new user is made with.
+func (v *Renderer) Confirm(w http.ResponseWriter, t Texts, status int, p ConfirmPage) {
+	v.render(w, t, status, "confirm", FormsLeave, p)
 }
 
 // WaitState is what the wait page is about.

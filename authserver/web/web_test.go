@@ -53,6 +53,12 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 			{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Hint: hostile},
 		}})
 	})
+	write("confirm", func(w http.ResponseWriter) {
+		v.Confirm(w, en, 200, web.ConfirmPage{Form: form(), Upstream: hostile, Failed: true, Restart: "/sign-in", Fields: []web.Field{
+			{Name: "login", Label: hostile, Type: "text", Value: hostile, Autocomplete: "username", Problem: hostile, Required: true, Focus: true, Plain: true},
+			{Name: "email", Label: "E-mail", Type: "email", Value: hostile, Autocomplete: "email", Hint: hostile, ReadOnly: true},
+		}})
+	})
 	for _, state := range []web.WaitState{web.WaitWorking, web.WaitFailed} {
 		write("wait "+string(state), func(w http.ResponseWriter) {
 			v.Wait(w, en, web.WaitPage{App: hostile, Events: "/wait/events?sign_in=x", Retry: form(), Leave: form(), WaitStatus: web.WaitStatus{
@@ -195,7 +201,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code", "device_confirm"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code", "confirm", "device_confirm"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}
