@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/chromedp/chromedp"
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -58,4 +60,27 @@ func (p *party) deviceAsks() *oauth2.DeviceAuthResponse {
 	}
 	asked.Interval = 1
 	return asked
+}
+
+// corsInBrowser calls the server from a page of the device's application, and then in
+// the name of another application, which that page is none of.
+func corsInBrowser(s *suite, b *tab) {
+	b.open(s.app + "/spa")
+	call := func(client string) string {
+		eval[chromedp.Void](b, fmt.Sprintf(`window.got = ""
+			fetch(%q).then((r) => r.json())
+				.then((m) => fetch(m.device_authorization_endpoint, {method: "POST", headers: {DPoP: "x"}, body: new URLSearchParams({client_id: %q})}))
+				.then((r) => got = "status " + r.status, (e) => got = String(e))`, s.issuer+"/.well-known/openid-configuration", client))
+		b.until("got != ''")
+		return eval[string](b, "got")
+	}
+	if got := call(suiteDevice); got != "status 200" {
+		b.Errorf("a page of the application got %s", got)
+	}
+	if got := call(suiteFront); !strings.HasPrefix(got, "TypeError") {
+		b.Errorf("a page of another application got %s", got)
+	}
+	if blocked := strings.Join(b.complained(), "\n"); !strings.Contains(blocked, "CORS") {
+		b.Errorf("the browser complains of %q, want CORS", blocked)
+	}
 }

@@ -29,6 +29,9 @@ func TestBrowserProtocol(t *testing.T) {
 				formPostInBrowser(s, b, script)
 				consentInBrowser(s, b, script)
 				deviceInBrowser(s, b, script)
+				if script {
+					corsInBrowser(s, b)
+				}
 				frontchannelInBrowser(s, b, script)
 			})
 		}

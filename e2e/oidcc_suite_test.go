@@ -66,6 +66,7 @@ applications:
     name: Living Room TV
     auth_method: none
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code", refresh_token]
+    cors_origins: ["%[1]s"]
   - client_id: suite-back
     name: Hears of logouts at its back
     redirect_uris: [http://127.0.0.1:9/test/callback]
@@ -102,7 +103,11 @@ func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.posted <- r
 	}
 	w.Header().Set("Content-Type", "text/html")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	policy := "default-src 'none'"
+	if r.URL.Path == "/spa" {
+		policy += "; connect-src " + s.issuer
+	}
+	w.Header().Set("Content-Security-Policy", policy)
 	_, _ = io.WriteString(w, "<title>The application</title><p>"+html.EscapeString(r.URL.Path))
 }
 

@@ -45,6 +45,9 @@ type Settings struct {
 	// UserinfoAlg is what signs the answers of the userinfo endpoint, one of
 	// [SigningAlgs]; "" leaves them plain JSON (OpenID Connect Core 1.0 section 5.3.2).
 	UserinfoAlg string `yaml:"userinfo_signed_response_alg,omitempty" json:"userinfo_signed_response_alg,omitempty"`
+	// CORSOrigins are the origins whose pages may read what the application's requests
+	// are answered, such as https://app.example.com. Without any no page may.
+	CORSOrigins []string `yaml:"cors_origins,omitempty" json:"cors_origins,omitempty"`
 	// RefreshGrace is how long a refresh token that was used may be used again, such as
 	// "30s", for a client whose answer was lost; "0s" is never, "" takes
 	// DefaultRefreshGrace. See [Settings.Grace].
@@ -100,6 +103,15 @@ func (a Application) checkSettings(p *Problems) {
 			p.add(field, err.Error())
 		}
 		if slices.Contains(a.PostLogoutRedirectURIs[:i], raw) {
+			p.add(field, "is there twice")
+		}
+	}
+	for i, raw := range a.CORSOrigins {
+		field := fmt.Sprintf("cors_origins[%d]", i)
+		if err := checkOrigin(raw); err != nil {
+			p.add(field, err.Error())
+		}
+		if slices.Contains(a.CORSOrigins[:i], raw) {
 			p.add(field, "is there twice")
 		}
 	}

@@ -50,6 +50,15 @@ func TestSettings(t *testing.T) {
 		"keys, basic": {func(a *application.Application) {
 			a.JWKS, a.JWKSURI = &application.JWKS{Keys: []application.JWK{edKey}}, "https://a.example/jwks"
 		}, []string{"jwks", "jwks_uri"}},
+		"origins": {func(a *application.Application) {
+			a.CORSOrigins = []string{"https://app.example", "https://app.example:8443", "http://127.0.0.1:3000", "http://localhost:5173", "http://[::1]:80"}
+		}, []string{"cors_origins[4]"}},
+		"origins, wrong": {func(a *application.Application) {
+			a.CORSOrigins = []string{"*", "null", "https://*.example", "http://app.example", "https://app.example/", "https://App.example", "https://app.example:443", "https://a@app.example", "https://app.example", "https://app.example", "HTTPS://app.example", "https://app.example:", "com.example.app://x"}
+		}, []string{
+			"cors_origins[0]", "cors_origins[1]", "cors_origins[2]", "cors_origins[3]", "cors_origins[4]", "cors_origins[5]", "cors_origins[6]", "cors_origins[7]",
+			"cors_origins[9]", "cors_origins[10]", "cors_origins[11]", "cors_origins[12]",
+		}},
 		"consent":         {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
 		"no consent":      {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
 		"pushed requests": {func(a *application.Application) { a.RequirePushedRequests = true }, nil},

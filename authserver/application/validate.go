@@ -176,6 +176,23 @@ func checkWebURL(u *url.URL) error {
 	}
 }
 
+// checkOrigin wants an origin as browsers write it (RFC 6454 section 6.2): it is
+// compared character by character.
+func checkOrigin(raw string) error {
+	u, err := parseURI(raw)
+	if err != nil {
+		return err
+	}
+	if err := checkWebURL(u); err != nil {
+		return err
+	}
+	standard := u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80"
+	if raw != u.Scheme+"://"+u.Host || u.Host != strings.ToLower(u.Host) || standard || strings.HasSuffix(u.Host, ":") {
+		return errors.New("must be an origin as browsers send it: scheme, host in lower case and port, without a standard port, path or slash")
+	}
+	return nil
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

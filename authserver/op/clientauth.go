@@ -73,6 +73,7 @@ func (p *Provider) authenticate(ctx context.Context, r *http.Request, form url.V
 	if err != nil && !errors.Is(err, application.ErrNotFound) {
 		return nil, internalError(err)
 	}
+	admit(ctx, app)
 	known := err == nil && app.Enabled && app.AuthMethod == shown.method
 	if fail := p.prove(ctx, r.URL.Path, app, known, shown); fail != nil {
 		return nil, fail

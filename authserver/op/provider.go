@@ -269,19 +269,23 @@ func checkIssuer(issuer string) error {
 
 // Mount adds the endpoints to mux.
 func (p *Provider) Mount(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+PathDiscovery, p.discovery)
-	mux.HandleFunc("GET "+PathServerMetadata, p.discovery)
-	mux.HandleFunc("GET "+PathKeys, p.publicKeys)
+	for path, h := range map[string]http.HandlerFunc{PathDiscovery: p.discovery, PathServerMetadata: p.discovery, PathKeys: p.publicKeys} {
+		mux.HandleFunc("GET "+path, openToAll(h))
+		mux.HandleFunc("OPTIONS "+path, preflight(http.MethodGet))
+	}
+	for path, h := range map[string]http.HandlerFunc{
+		PathToken: p.token, PathPushed: p.push, PathDevice: p.authorizeDevice, PathRevoke: p.revoke,
+	} {
+		mux.HandleFunc("POST "+path, crossOrigin(h))
+		mux.HandleFunc("OPTIONS "+path, preflight(http.MethodPost))
+	}
+	mux.HandleFunc("GET "+PathUserinfo, crossOrigin(p.userinfo))
+	mux.HandleFunc("POST "+PathUserinfo, crossOrigin(p.userinfo))
+	mux.HandleFunc("OPTIONS "+PathUserinfo, preflight(http.MethodGet, http.MethodPost))
 	mux.HandleFunc("GET "+PathAuthorize, p.authorize)
 	mux.HandleFunc("POST "+PathAuthorize, p.authorizeByPost)
 	mux.HandleFunc("GET "+PathResume, p.resume)
-	mux.HandleFunc("POST "+PathToken, p.token)
-	mux.HandleFunc("GET "+PathUserinfo, p.userinfo)
-	mux.HandleFunc("POST "+PathUserinfo, p.userinfo)
-	mux.HandleFunc("POST "+PathPushed, p.push)
-	mux.HandleFunc("POST "+PathDevice, p.authorizeDevice)
 	mux.HandleFunc("POST "+PathIntrospect, p.introspect)
-	mux.HandleFunc("POST "+PathRevoke, p.revoke)
 	mux.HandleFunc("GET "+PathLogout, p.logout)
 	mux.HandleFunc("POST "+PathLogout, p.logoutByPost)
 }

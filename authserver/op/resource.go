@@ -84,6 +84,9 @@ func (p *Provider) validToken(ctx context.Context, token string) (Grant, AccessT
 	if err != nil {
 		return Grant{}, AccessToken{}, internalError(err)
 	}
+	if err := p.admitHolder(ctx, grant.Client); err != nil {
+		return Grant{}, AccessToken{}, err
+	}
 	if now := p.now(); !grant.RevokedAt.IsZero() || !now.Before(access.ExpiresAt) {
 		return Grant{}, AccessToken{}, invalidToken()
 	}
