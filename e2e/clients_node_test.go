@@ -16,6 +16,10 @@ func signInOpenIDClient(secret string, flags ...string) library {
 	}
 }
 
+func signInRegistered(t *testing.T, v *visitor) told {
+	return v.signInScript(t, peers.OpenIDClient, "", "--register", v.token)
+}
+
 func signInOAuth4WebAPI(flags ...string) library {
 	return func(t *testing.T, v *visitor) told {
 		return v.signInScript(t, peers.OAuth4WebAPI, "", append(flags, "--key", marshal(v.key))...)

@@ -14,7 +14,7 @@ import (
 type realClient struct {
 	foreign
 	id       string                    // its client_id, and the login of its user
-	settings func(r *realWorld) string // more YAML of its registration
+	settings func(r *realWorld) string // more YAML of its registration; nil for one that registers itself
 	// start returns its redirect URI, and how its user signs in.
 	start func(t *testing.T, r *realWorld, id string) (redirect string, signIn library)
 }
@@ -41,6 +41,7 @@ func realClients() []realClient {
 		{foreign{"openid-client, public", "no secret, no `state`", []string{"openid-client"}}, "openid-client-public", public, headless(signInOpenIDClient(""))},
 		{foreign{"openid-client, public with DPoP", "no secret, DPoP", []string{"openid-client"}}, "openid-client-dpop", bound(public), headless(signInOpenIDClient("", boundTokens))},
 		{foreign{"openid-client, on a device with DPoP", "device flow, no secret, DPoP", []string{"openid-client"}}, "openid-client-device", connecting(bound(public)), headless(signInOpenIDClient("", device, boundTokens))},
+		{foreign{"openid-client, registering itself", "dynamic registration; consent, and a default binding", []string{"openid-client"}}, "openid-client-registered", nil, headless(signInRegistered)},
 		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests, ID tokens and UserInfo signed with EdDSA", []string{"oauth4webapi"}}, "oauth4webapi", signed("EdDSA", pushing(withKey)), headless(signInOAuth4WebAPI("--signed", "EdDSA"))},
 		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens))},
 		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
@@ -102,11 +103,15 @@ func TestInteroperability(t *testing.T) {
 	t.Parallel()
 	r := newRealWorld(t)
 	clients, libraries := realClients(), map[string]library{}
-	applications, users := "applications:", "\nusers:"
+	// Its users belong to an application that needs no accounts: none are made before
+	// they sign in. What registers itself has the default binding.
+	applications, users := "applications:", "\ndefault_bindings: [{target: directory, blocking: true}]\nusers:"
 	for _, c := range clients {
 		redirect, l := c.start(t, r, c.id)
 		libraries[c.id] = l
-		applications += registration(c.id, redirect, c.settings(r))
+		if c.settings != nil {
+			applications += registration(c.id, redirect, c.settings(r))
+		}
 		users += userNamed(c.id)
 	}
 	for _, c := range []string{"openid-client", "oauth4webapi"} {
@@ -144,7 +149,7 @@ func registration(id, redirect, settings string) string {
 
 // userNamed is the YAML of a user with that login.
 func userNamed(login string) string {
-	return fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}}", login)
+	return fmt.Sprintf("\n  - {login: %s, email: %[1]s@example.com, given_name: Ada, family_name: Example, password: {env: USER_PASSWORD}, home: %s}", login, otherAppID)
 }
 
 // live is the whole life of a client with one user.

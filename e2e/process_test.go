@@ -32,6 +32,7 @@ type deployment struct {
 	dir       string
 	binary    string        // "" for the release build
 	lease     time.Duration // 0 for [quickLease]
+	settings  string        // more YAML of the configuration
 	issuer    string
 	database  string
 	directory *directory.Directory
@@ -73,8 +74,8 @@ func (d *deployment) write(t *testing.T, name, content string) {
 func (d *deployment) config(t *testing.T, listen string) string {
 	t.Helper()
 	name := "anteroom-" + strings.ReplaceAll(listen, ":", "-") + ".yaml"
-	d.write(t, name, fmt.Sprintf("issuer: %s\nlisten: %s\ndatabase: %q\nconnectors: {dir: %q}\nsecrets_key_file: %q\nlog: {level: warn}\nprovisioning: {lease: %s}\n",
-		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json"), cmp.Or(d.lease, quickLease)))
+	d.write(t, name, fmt.Sprintf("issuer: %s\nlisten: %s\ndatabase: %q\nconnectors: {dir: %q}\nsecrets_key_file: %q\nlog: {level: warn}\nprovisioning: {lease: %s}\n%s",
+		d.issuer, listen, d.database, connectorsDir(t), d.path("keys.json"), cmp.Or(d.lease, quickLease), d.settings))
 	return d.path(name)
 }
 

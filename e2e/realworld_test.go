@@ -22,6 +22,7 @@ type realWorld struct {
 	key     jose.JSONWebKey // of all applications that have one
 	back    string          // where applications hear of logouts
 	heard   chan string     // the logout tokens
+	token   string          // with which an application registers itself
 }
 
 // newRealWorld returns one that does not listen yet.
@@ -37,6 +38,7 @@ func newRealWorld(t *testing.T) *realWorld {
 		key:   jose.JSONWebKey{Key: key, KeyID: "the-key", Algorithm: "ES256"},
 		heard: make(chan string, 1),
 	}
+	r.settings = "dynamic_registration: {mode: token, scopes: [openid, profile, email, offline_access, provisioning]}\n"
 	back := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		r.heard <- req.PostFormValue("logout_token")
 	}))
@@ -50,6 +52,11 @@ func (r *realWorld) begin(t *testing.T, resources string) {
 	t.Helper()
 	r.write(t, "more.yaml", resources)
 	r.command(t, "apply", "-f", r.path("more.yaml"))
+	var made struct{ Token string }
+	if err := json.Unmarshal([]byte(r.command(t, "application", "registration-token", "create", "--output", "json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	r.token = made.Token
 	r.serve(t, r.address)
 }
 
@@ -101,9 +108,14 @@ func (v *visitor) submit(t *testing.T, page *browser.Page, action string, fill m
 	return page
 }
 
+// givePassword signs in, and allows what is asked for if the user is asked.
 func (v *visitor) givePassword(t *testing.T, page *browser.Page) *browser.Page {
 	t.Helper()
-	return v.submit(t, page, "/sign-in", map[string]string{"login": v.login, "password": password})
+	page = v.submit(t, page, "/sign-in", map[string]string{"login": v.login, "password": password})
+	if _, err := page.Form("/consent"); err == nil {
+		page = v.submit(t, page, "/consent", nil)
+	}
+	return page
 }
 
 // enter opens a page of an application that leads to the sign-in, signs in and waits

@@ -4,6 +4,7 @@
 // Usage: node openid-client.mjs ISSUER CLIENT_ID CLIENT_SECRET REDIRECT_URI
 //          [--state] [--scope "openid profile"] [--prompt VALUE] [--no-refresh]
 //          [--after-logout URI] [--dpop] [--device]
+//          [--register TOKEN]
 //
 // It prints {"authorize_url": …}, reads {"callback_url": …} with the address the
 // browser was sent to at the end, and prints one result: {"claims", "userinfo",
@@ -12,7 +13,8 @@
 // and servers must cope. An empty CLIENT_SECRET makes it a public client. With
 // --dpop its tokens are bound to a key that it makes for the sign-in. With
 // --device it is a device (RFC 8628): the address is the one to show its user, and
-// any callback_url says that they have answered there.
+// any callback_url says that they have answered there. With --register it registers
+// itself, whatever its CLIENT_ID.
 import { parseArgs } from "node:util";
 import * as client from "openid-client";
 import { granted, print, readCallback, run } from "./relyingparty.mjs";
@@ -27,6 +29,7 @@ const { values: flags, positionals } = parseArgs({
     "after-logout": { type: "string" },
     dpop: { type: "boolean", default: false },
     device: { type: "boolean", default: false },
+    register: { type: "string" },
   },
 });
 const [issuer, clientId, clientSecret, redirectUri] = positionals;
@@ -58,11 +61,28 @@ async function deviceFlow(configuration, options) {
   return client.pollDeviceAuthorizationGrant(configuration, { ...device, interval: 0 }, undefined, options);
 }
 
-await run(async () => {
+const http = { execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [] };
+
+/** An application that nobody registered. */
+function register(initialAccessToken) {
+  const metadata = {
+    client_name: "Registers itself",
+    redirect_uris: [redirectUri],
+    post_logout_redirect_uris: [flags["after-logout"]],
+    grant_types: ["authorization_code", "refresh_token"],
+    token_endpoint_auth_method: "client_secret_post",
+    scope: flags.scope,
+  };
+  return client.dynamicClientRegistration(new URL(issuer), metadata, undefined, { ...http, initialAccessToken });
+}
+
+function registered() {
   const authentication = clientSecret ? client.ClientSecretBasic(clientSecret) : client.None();
-  const configuration = await client.discovery(new URL(issuer), clientId, undefined, authentication, {
-    execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [],
-  });
+  return client.discovery(new URL(issuer), clientId, undefined, authentication, http);
+}
+
+await run(async () => {
+  const configuration = await (flags.register ? register(flags.register) : registered());
   const options = flags.dpop
     ? { DPoP: client.getDPoPHandle(configuration, await client.randomDPoPKeyPair("ES256")) }
     : undefined;
