@@ -52,6 +52,12 @@ type Settings struct {
 	// "30s", for a client whose answer was lost; "0s" is never, "" takes
 	// DefaultRefreshGrace. See [Settings.Grace].
 	RefreshGrace string `yaml:"refresh_grace,omitempty" json:"refresh_grace,omitempty"`
+	// SubjectType says whether the application knows users by the same subject as
+	// others do. See [Application.Sector].
+	SubjectType SubjectType `yaml:"subject_type,omitempty" json:"subject_type,omitempty"`
+	// SectorIdentifierURI lists the redirect URIs of all applications of a sector, which
+	// know a user by the same pairwise subject (OpenID Connect Core 1.0 section 8.1).
+	SectorIdentifierURI string `yaml:"sector_identifier_uri,omitempty" json:"sector_identifier_uri,omitempty"`
 }
 
 // The default and the limit of [Settings.RefreshGrace]. Retries come within seconds;
@@ -142,6 +148,7 @@ func (a Application) checkSettings(p *Problems) {
 			p.add("backchannel_logout_uri", err.Error())
 		}
 	}
+	a.checkSector(p)
 	if a.FrontchannelLogoutURI != "" && !a.ownOrigin(a.FrontchannelLogoutURI) {
 		p.add("frontchannel_logout_uri", "must have scheme, host and port of a redirect URI")
 	}

@@ -59,6 +59,19 @@ func TestSettings(t *testing.T) {
 			"cors_origins[0]", "cors_origins[1]", "cors_origins[2]", "cors_origins[3]", "cors_origins[4]", "cors_origins[5]", "cors_origins[6]", "cors_origins[7]",
 			"cors_origins[9]", "cors_origins[10]", "cors_origins[11]", "cors_origins[12]",
 		}},
+		"pairwise": {func(a *application.Application) { a.SubjectType = application.SubjectPairwise }, nil},
+		"pairwise, two hosts": {func(a *application.Application) {
+			a.SubjectType, a.RedirectURIs = application.SubjectPairwise, []string{"https://a.example/cb", "https://b.example/cb"}
+		}, []string{"sector_identifier_uri"}},
+		"pairwise, host and loopback": {func(a *application.Application) {
+			a.SubjectType, a.RedirectURIs = application.SubjectPairwise, []string{"https://a.example/cb", "http://127.0.0.1/cb"}
+		}, []string{"sector_identifier_uri"}},
+		"pairwise, two hosts, sector": {func(a *application.Application) {
+			a.SubjectType, a.RedirectURIs = application.SubjectPairwise, []string{"https://a.example/cb", "https://b.example/cb"}
+			a.SectorIdentifierURI = "https://b.example/redirects"
+		}, nil},
+		"sector in clear": {func(a *application.Application) { a.SectorIdentifierURI = "http://b.example/redirects" }, []string{"sector_identifier_uri"}},
+		"subject type":    {func(a *application.Application) { a.SubjectType = "ephemeral" }, []string{"subject_type"}},
 		"consent":         {func(a *application.Application) { a.Consent = application.ConsentAsk }, nil},
 		"no consent":      {func(a *application.Application) { a.Consent = "never" }, []string{"consent"}},
 		"pushed requests": {func(a *application.Application) { a.RequirePushedRequests = true }, nil},
@@ -85,6 +98,30 @@ func TestSettings(t *testing.T) {
 		c.change(&a)
 		if diff := cmp.Diff(c.want, fields(t, a)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestSector(t *testing.T) {
+	for want, redirects := range map[application.Sector][]string{
+		"app.example":  {"https://APP.example./a", "https://app.example:8443/b"},
+		"client:app":   {"http://127.0.0.1/cb", "http://[::1]:9/cb", "http://localhost/cb", "com.example.app:/cb"},
+		"192.0.2.1":    {"https://192.0.2.1/cb"},
+		"2001:db8::1":  {"https://[2001:DB8::1]/cb"},
+		"client.other": {"https://client.other/cb"},
+	} {
+		a := application.New("app", "App")
+		a.Type, a.RedirectURIs, a.SubjectType = application.TypeNative, redirects, application.SubjectPairwise
+		if got := a.Sector(); got != want {
+			t.Errorf("sector of %v is %q, want %q", redirects, got, want)
+		}
+		a.SectorIdentifierURI = "https://Group.example:444/x"
+		if got := a.Sector(); got != "group.example" {
+			t.Errorf("sector with an identifier is %q", got)
+		}
+		a.SubjectType = application.SubjectPublic
+		if got := a.Sector(); got != "" {
+			t.Errorf("sector with public subjects is %q", got)
 		}
 	}
 }

@@ -41,6 +41,10 @@ const everySetting = `applications:
   auth_method: private_key_jwt
   token_endpoint_auth_signing_alg: ES256
   jwks_uri: https://publisher.example/jwks
+- client_id: veiled
+  redirect_uris: [https://veiled.example/cb, https://www.veiled.example/cb]
+  subject_type: pairwise
+  sector_identifier_uri: https://veiled.example/redirects.json
 `
 
 func TestEverySettingOfAnApplication(t *testing.T) {
