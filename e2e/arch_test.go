@@ -69,6 +69,7 @@ var importRules = []importRule{
 	{"authserver/registration", []string{"authserver/application", "provisioning", "sdk"}, "applications that register themselves; knows no protocol library, and of users only that they must be asked again"},
 	{"authserver/session", []string{"provisioning"}, "browser sessions"},
 	{"authserver/outbound", nil, "HTTP to addresses that applications registered"},
+	{"authserver/subject", []string{"authserver/application", "provisioning"}, "what applications know users by; knows no protocol endpoint"},
 	{"authserver/logout", []string{"authserver/application", "authserver/keys", "authserver/session", "provisioning"}, "tells applications that a session ended; knows no page and no protocol endpoint"},
 	{"authserver/federation", []string{"authserver/user", "provisioning", "sdk", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"}, "the relying party; in the server nobody else imports go-oidc"},
 	{"authserver/flow", []string{"authserver/application", "authserver/federation", "authserver/passkey", "authserver/secondfactor", "authserver/session", "authserver/user", "authserver/keys", "authserver/web", "provisioning", "sdk"}, "the sign-in"},
