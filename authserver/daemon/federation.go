@@ -21,16 +21,20 @@ func (s *System) federated() *federation.Service {
 	return f
 }
 
-// unlinking is the lifecycle that also forgets whom upstreams know a deleted user as,
-// in the same transaction.
+// unlinking is the lifecycle that also forgets what upstreams and applications know a
+// deleted user as, in the same transaction.
 type unlinking struct {
 	*provisioning.Lifecycle
-	links store.Links
+	links    store.Links
+	subjects store.Subjects
 }
 
 // Deleted implements user.Lifecycle.
 func (u unlinking) Deleted(ctx context.Context, id provisioning.UserID) error {
 	if err := u.links.DeleteAllOf(ctx, id); err != nil {
+		return err
+	}
+	if err := u.subjects.DeleteAllOf(ctx, id); err != nil {
 		return err
 	}
 	return u.Lifecycle.Deleted(ctx, id)

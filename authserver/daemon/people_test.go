@@ -31,7 +31,7 @@ func TestTokensEndWithThePassword(t *testing.T) {
 		for login, id := range ids {
 			grant := op.GrantID(name + login)
 			err := s.tokens.AddGrant(t.Context(), op.Grant{
-				ID: grant, Client: "payroll", User: id, Decision: "d", CreatedAt: s.Now(), AuthTime: s.Now(), ExpiresAt: s.Now().Add(time.Hour),
+				ID: grant, Client: "payroll", User: id, Subject: string(id), Decision: "d", CreatedAt: s.Now(), AuthTime: s.Now(), ExpiresAt: s.Now().Add(time.Hour),
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -143,7 +143,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	driver := &flow.Driver{
 		Known: known, SecondFactor: s.SecondFactor, Passkeys: s.passkeySignIns(),
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Upstreams: s.federated(), Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+		Logouts: s.logouts, Subjects: s.Subjects, Consents: store.Consents{DB: s.db}, Upstreams: s.federated(), Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	if s.ring, err = s.loadRing(ctx); err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []b
 		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed, Registration: s.registrationPath(),
-		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},
+		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Subjects: s.Subjects, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},
 		Devices: store.Devices{DB: s.db}, UserCodes: codes, Address: driver.Address, Log: s.log, Now: s.Now,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/logout"
 	"github.com/anteroom-id/anteroom/authserver/metrics"
+	"github.com/anteroom-id/anteroom/authserver/outbound"
 	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/recovery"
 	"github.com/anteroom-id/anteroom/authserver/registration"
@@ -21,6 +22,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -58,6 +60,10 @@ type System struct {
 	// Simulator says what would be done, and does nothing.
 	Simulator *provisioning.Simulator
 	Rules     *provisioning.Rulebook
+	// Subjects tells what applications know users by, and who that is.
+	Subjects *subject.Service
+	// Sectors is asked before an application is stored.
+	Sectors subject.Sectors
 	// ConnectorCrashes tells how connector processes ended that should not have.
 	ConnectorCrashes store.ConnectorCrashes
 
@@ -121,6 +127,9 @@ func (s *System) build(ctx context.Context) error {
 		return err
 	}
 	s.buildStores()
+	if err := s.buildSubjects(ctx); err != nil {
+		return err
+	}
 	s.buildHints()
 	if err := s.buildPlugins(ctx); err != nil {
 		return err
@@ -149,6 +158,16 @@ func (s *System) buildStores() {
 	s.Reconciliations = p.Reconciliations
 	s.Health, s.sweeps = p.Health, p.Sweeps
 	s.buildRegistrations()
+}
+
+func (s *System) buildSubjects(ctx context.Context) error {
+	key, err := s.secrets.Get(ctx, keys.SecretSIDs)
+	if err != nil {
+		return err
+	}
+	s.Subjects = &subject.Service{Store: store.Subjects{DB: s.db}, Key: key, Now: s.Now}
+	s.Sectors = subject.Sectors{HTTP: outbound.NewClient(s.Config.OutboundNetworks)}
+	return nil
 }
 
 func (s *System) buildHints() {
@@ -238,7 +257,7 @@ func (s *System) buildUsers() (people, error) {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
 	s.Users = people{sessions: s.sessions, tokens: s.tokens, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
-		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: unlinking{s.Lifecycle, store.Links{DB: s.db}}, Now: s.Now, Log: s.log,
+		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: unlinking{s.Lifecycle, store.Links{DB: s.db}, store.Subjects{DB: s.db}}, Now: s.Now, Log: s.log,
 	}}
 	s.SecondFactor = &secondfactor.Service{
 		Store: factors, Codes: factors, Limits: s.Users, Sealer: s.sealer, Tx: s.db, Issuer: hostOf(s.Config.Issuer), Now: s.Now,
@@ -284,7 +303,7 @@ func (s *System) Close() error {
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
 		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
-		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, Users: s.Users, Connectors: s.connections, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
+		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/session"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -93,10 +94,17 @@ type Applications interface {
 
 // Logouts tells applications that sessions end; *logout.Service is one.
 type Logouts interface {
-	// Join notes, in ctx's transaction, that the application takes part in the session.
-	Join(ctx context.Context, sid string, client provisioning.ClientID, user provisioning.UserID) error
+	// Join notes, in ctx's transaction, that the application takes part in the session,
+	// and what it knows it by.
+	Join(ctx context.Context, sid string, client provisioning.ClientID, alias subject.Alias) error
 	// Frames returns what the browser must load when the session ends.
 	Frames(ctx context.Context, sid string) ([]string, error)
+}
+
+// Subjects says what applications know sessions by; *subject.Service is one.
+type Subjects interface {
+	// SID returns the sector's sid for the session.
+	SID(sector application.Sector, sid string) string
 }
 
 // Sealer encrypts what is stored; the associated data ties it to its row.
@@ -124,6 +132,7 @@ type Driver struct {
 	Applications Applications
 	Gate         Gate
 	Logouts      Logouts
+	Subjects     Subjects
 	Consents     Consents
 	Upstreams    Upstreams // nil offers none
 	Sealer       Sealer

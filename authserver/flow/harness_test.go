@@ -25,6 +25,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -192,7 +193,7 @@ type logouts struct {
 	frames []string
 }
 
-func (l *logouts) Join(_ context.Context, sid string, client provisioning.ClientID, _ provisioning.UserID) error {
+func (l *logouts) Join(_ context.Context, sid string, client provisioning.ClientID, _ subject.Alias) error {
 	l.joined[sid] = client
 	return nil
 }
@@ -267,7 +268,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 		Sessions: &session.Manager{Store: store.Sessions{DB: s.db}, List: store.Sessions{DB: s.db}, Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Known:    session.KnownBrowsers{Key: []byte("known"), Cookies: session.NewCookies(false), Now: s.clock.Now},
 		Pages:    pages, Log: log, Now: s.clock.Now, Address: func(*http.Request) string { return "192.0.2.1" },
-		Logouts: s.logouts, Consents: store.Consents{DB: s.db}, Hold: time.Millisecond, HoldSilent: time.Millisecond,
+		Logouts: s.logouts, Subjects: &subject.Service{Key: []byte("sids")}, Consents: store.Consents{DB: s.db}, Hold: time.Millisecond, HoldSilent: time.Millisecond,
 	}
 	s.seed()
 	mux := http.NewServeMux()

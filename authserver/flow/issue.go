@@ -62,7 +62,7 @@ func (d *Driver) Issued(ctx context.Context, s *SignIn, permit provisioning.Perm
 		return fmt.Errorf("seal response: %w", err)
 	}
 	if s.hearsLogout {
-		if err := d.Logouts.Join(ctx, s.SID, s.Request.Client, s.User); err != nil {
+		if err := d.Logouts.Join(ctx, s.SID, s.Request.Client, s.Alias); err != nil {
 			return err
 		}
 	}

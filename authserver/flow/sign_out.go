@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -17,15 +18,16 @@ import (
 type SignOutRequest struct {
 	Client    provisioning.ClientID // "" if it did not say who it is
 	User      provisioning.UserID   // whom it means; "" if it did not say
-	SID       string                // which session it means; "" if it did not say
+	SID       string                // which session it means, as the application knows it; "" if it did not say
+	Sector    application.Sector    // the application's
 	ReturnTo  string                // where the browser goes afterwards, complete; "" for our own page
 	UILocales string
 }
 
 // means reports whether the application showed that it means exactly this
 // session: it holds an ID token of it. Anybody else could only have guessed.
-func (r SignOutRequest) means(s session.Session) bool {
-	return r.User == s.User && r.SID == s.SID && r.SID != ""
+func (d *Driver) means(r SignOutRequest, s session.Session) bool {
+	return r.User == s.User && r.SID == d.Subjects.SID(r.Sector, s.SID) && r.SID != ""
 }
 
 // SignOut ends the browser's session. A person is asked first unless the request
@@ -39,7 +41,7 @@ func (d *Driver) SignOut(w http.ResponseWriter, r *http.Request, req SignOutRequ
 		return nil
 	case err != nil:
 		return err
-	case req.means(current):
+	case d.means(req, current):
 		return d.endSession(w, r, req.ReturnTo)
 	default:
 		return d.askToSignOut(w, r, req)

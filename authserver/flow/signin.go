@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -96,6 +97,9 @@ type SignIn struct {
 	// and how its user proved who they are (RFC 8176). They are not stored here.
 	SID string
 	AMR []string
+	// Alias is what the application knows user and session by: whoever mints sets it
+	// before [Driver.Issued]. It is not stored here.
+	Alias subject.Alias
 
 	Response  []byte // the sealed redirect, kept shortly for a reload
 	CreatedAt time.Time

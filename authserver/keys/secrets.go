@@ -16,6 +16,7 @@ const (
 	SecretTokens  = "oauth_tokens"        // HMAC of codes and opaque tokens
 	SecretDigests = "provisioning_digest" // keyed digests of attributes sent to targets
 	SecretKnown   = "known_browsers"      // marks of browsers that logins signed in from
+	SecretSIDs    = "pairwise_sids"       // what applications with pairwise subjects know sessions by
 )
 
 // Secrets hands out named random secrets, each made on first use and the same

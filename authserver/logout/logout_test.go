@@ -21,6 +21,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/logout"
 	"github.com/anteroom-id/anteroom/authserver/session"
 	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
@@ -118,7 +119,7 @@ func (w *world) must(err error) {
 func (w *world) join(clients ...provisioning.ClientID) {
 	w.Helper()
 	for _, c := range clients {
-		w.must(w.service.Join(w.Context(), "sid-1", c, "u1"))
+		w.must(w.service.Join(w.Context(), "sid-1", c, subject.Alias{Subject: "u1", SID: "sid-1"}))
 	}
 }
 
@@ -144,8 +145,8 @@ func each(t *testing.T, f func(w *world)) {
 func TestEveryoneWhoTookPartIsTold(t *testing.T) {
 	each(t, func(w *world) {
 		w.join("both", "back", "back", "silent", "off")
-		w.must(w.service.Join(w.Context(), "sid-2", "back", "u2"))
-		w.must(w.service.Join(w.Context(), "", "back", "u2"))
+		w.must(w.service.Join(w.Context(), "sid-2", "back", subject.Alias{Subject: "u2", SID: "sid-2"}))
+		w.must(w.service.Join(w.Context(), "", "back", subject.Alias{Subject: "u2"}))
 		frames, err := w.service.Frames(w.Context(), "sid-1")
 		want := []string{"https://app.example/front?x=1&iss=https%3A%2F%2Flogin.example&sid=sid-1"}
 		if diff := cmp.Diff(want, frames); diff != "" || err != nil {

@@ -157,7 +157,7 @@ const tokenLife = 2 * time.Minute
 func (s *Sender) token(app application.Application, n Notice) (string, error) {
 	now := s.service.Now()
 	payload, err := json.Marshal(map[string]any{
-		"iss": s.service.Issuer, "sub": n.User, "aud": []any{n.Client}, "sid": n.SID,
+		"iss": s.service.Issuer, "sub": n.Alias.Subject, "aud": []any{n.Client}, "sid": n.Alias.SID,
 		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(), "jti": rand.Text(),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": struct{}{}},
 	})

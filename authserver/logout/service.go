@@ -11,20 +11,22 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/session"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
 // Participant is an application that took part in a session.
 type Participant struct {
-	SID    string
+	SID    string // the session's
 	Client provisioning.ClientID
-	User   provisioning.UserID
+	Alias  subject.Alias // what the application knows user and session by
 }
 
 // Notice is what one application is to be told over the back channel.
 type Notice struct {
-	ID string
-	Participant
+	ID        string
+	Client    provisioning.ClientID
+	Alias     subject.Alias
 	Attempts  int
 	DueAt     time.Time
 	ExpiresAt time.Time // it is given up then
@@ -80,12 +82,19 @@ type Service struct {
 // often ended by itself.
 const keepTrying = time.Hour
 
-// Join notes that the application takes part in the session.
-func (s *Service) Join(ctx context.Context, sid string, client provisioning.ClientID, user provisioning.UserID) error {
+// errNoAlias is better than a logout token that says whose the session was.
+var errNoAlias = errors.New("join session: it is not said what the application knows it by")
+
+// Join notes that the application takes part in the session, which it knows by that
+// alias: it is told of that, whatever its settings are by then.
+func (s *Service) Join(ctx context.Context, sid string, client provisioning.ClientID, alias subject.Alias) error {
 	if sid == "" {
 		return nil // a session from before applications knew sessions
 	}
-	return s.Participants.Join(ctx, Participant{SID: sid, Client: client, User: user})
+	if alias.Subject == "" || alias.SID == "" {
+		return errNoAlias
+	}
+	return s.Participants.Join(ctx, Participant{SID: sid, Client: client, Alias: alias})
 }
 
 // Ended records what applications must be told now that the session is over. It
@@ -113,7 +122,7 @@ func (s *Service) addNotice(ctx context.Context, p Participant) error {
 		return err
 	}
 	now := s.Now()
-	return s.Notices.Add(ctx, Notice{ID: rand.Text(), Participant: p, DueAt: now, ExpiresAt: now.Add(keepTrying)})
+	return s.Notices.Add(ctx, Notice{ID: rand.Text(), Client: p.Client, Alias: p.Alias, DueAt: now, ExpiresAt: now.Add(keepTrying)})
 }
 
 // application returns the zero Application for one that is gone or disabled: it
@@ -144,7 +153,7 @@ func (s *Service) Frames(ctx context.Context, sid string) ([]string, error) {
 			return nil, err
 		}
 		if app.FrontchannelLogoutURI != "" {
-			frames = append(frames, s.frame(app.FrontchannelLogoutURI, sid))
+			frames = append(frames, s.frame(app.FrontchannelLogoutURI, p.Alias.SID))
 		}
 	}
 	return frames, nil

@@ -211,7 +211,7 @@ func s256(text string) string {
 
 func (e *everything) session(subject provisioning.UserID) anySession {
 	s := newSession()
-	s.setUser(Grant{User: subject, AuthTime: time.Now()})
+	s.setUser(Grant{User: subject, Subject: string(subject), AuthTime: time.Now()})
 	s.claims.RequestedAt = s.claims.AuthTime
 	return anySession{s}
 }

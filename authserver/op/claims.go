@@ -102,9 +102,9 @@ func (r claimsRequest) scopes(c *client, all []string) []string {
 	return all
 }
 
-// isFor reports whether the request is for this user, or for anyone.
-func (r claimsRequest) isFor(user provisioning.UserID) bool {
-	return r.IDToken["sub"].accepts(string(user))
+// isFor reports whether the request is for the user with this subject, or for anyone.
+func (r claimsRequest) isFor(subject string) bool {
+	return r.IDToken["sub"].accepts(subject)
 }
 
 // requested returns the names of claims that a grant asked for in one place.
@@ -119,7 +119,7 @@ func requested(claims []string, where string) []string {
 }
 
 // profileClaims returns the claims of the scopes, and those named, that have a
-// value.
+// value. sub is not among them: who it is depends on who asks.
 func profileClaims(u provisioning.Profile, scopes, named []string) map[string]any {
 	all := map[string]any{
 		"name": u.Name, "given_name": u.GivenName, "family_name": u.FamilyName, "preferred_username": u.Login, "locale": u.Locale,
@@ -128,7 +128,7 @@ func profileClaims(u provisioning.Profile, scopes, named []string) map[string]an
 	if u.Email != "" {
 		all["email_verified"] = u.EmailVerified
 	}
-	claims := map[string]any{"sub": string(u.ID)}
+	claims := map[string]any{}
 	for scope, names := range scopeClaims() {
 		for _, name := range names {
 			wanted := slices.Contains(scopes, scope) || slices.Contains(named, name)

@@ -125,10 +125,13 @@ func (p *Provider) approveDevice(ctx context.Context, s *flow.SignIn) (string, e
 	if err != nil {
 		return "", err
 	}
+	if s.Alias, err = p.subjects.Alias(ctx, app.app, s.User, s.SID); err != nil {
+		return "", internalError(err)
+	}
 	now, decision := p.now(), provisioning.PermitFrom(ctx).Decision()
 	grant := Grant{
-		ID: GrantID(s.ID), Client: app.app.ClientID, User: s.User, Decision: decision, Scopes: app.grantable(req.Scopes),
-		Session: s.Session, SID: s.SID, AMR: s.AMR, AuthTime: s.AuthTime,
+		ID: GrantID(s.ID), Client: app.app.ClientID, User: s.User, Subject: s.Alias.Subject, Decision: decision, Scopes: app.grantable(req.Scopes),
+		Session: s.Session, SID: s.Alias.SID, AMR: s.AMR, AuthTime: s.AuthTime,
 		CreatedAt: now, ExpiresAt: req.ExpiresAt.Add(p.store.times.Access),
 	}
 	if slices.Contains(grant.Scopes, scopeOfflineAccess) {

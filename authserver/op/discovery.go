@@ -26,7 +26,7 @@ type metadata struct {
 	ResponseTypes          []string                  `json:"response_types_supported"`
 	ResponseModes          []string                  `json:"response_modes_supported"`
 	GrantTypes             []string                  `json:"grant_types_supported"`
-	SubjectTypes           []string                  `json:"subject_types_supported"`
+	SubjectTypes           []application.SubjectType `json:"subject_types_supported"`
 	IDTokenAlgs            []keys.Alg                `json:"id_token_signing_alg_values_supported"`
 	UserinfoAlgs           []string                  `json:"userinfo_signing_alg_values_supported"`
 	AuthMethods            []application.AuthMethod  `json:"token_endpoint_auth_methods_supported"`
@@ -76,7 +76,7 @@ func newMetadata(o Options) metadata {
 		ResponseTypes:         []string{responseTypeCode},
 		ResponseModes:         responseModes(),
 		GrantTypes:            grantTypes(),
-		SubjectTypes:          []string{"public"},
+		SubjectTypes:          []application.SubjectType{application.SubjectPublic, application.SubjectPairwise},
 		IDTokenAlgs:           keys.Algs(),
 		UserinfoAlgs:          application.SigningAlgs(),
 		AuthMethods:           append(provingMethods(), application.AuthNone),

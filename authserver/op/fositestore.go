@@ -113,7 +113,7 @@ func (s *fositeStore) addGrant(ctx context.Context, req fosite.Requester, now ti
 	}
 	g := Grant{
 		ID: GrantID(req.GetID()), Client: provisioning.ClientID(req.GetClient().GetID()),
-		User: provisioning.UserID(sess.subject), Decision: provisioning.PermitFrom(ctx).Decision(),
+		User: provisioning.UserID(sess.subject), Subject: sess.user.Subject, Decision: provisioning.PermitFrom(ctx).Decision(),
 		Scopes: req.GetGrantedScopes(), Session: sess.user.Session, SID: sess.user.SID, AMR: sess.user.AMR, Claims: sess.user.Claims,
 		AuthTime:  sess.claims.AuthTime,
 		CreatedAt: now, ExpiresAt: now.Add(s.times.Code + s.times.Access),

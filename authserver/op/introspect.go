@@ -16,7 +16,7 @@ type introspection struct {
 	ClientID  provisioning.ClientID `json:"client_id,omitempty"`
 	TokenType string                `json:"token_type,omitempty"` // of an access token
 	Expires   int64                 `json:"exp,omitempty"`
-	Subject   string                `json:"sub,omitempty"` // the user, or the client that acts for itself
+	Subject   string                `json:"sub,omitempty"` // the user as the client knows them, or the client that acts for itself
 	Issuer    string                `json:"iss,omitempty"`
 	Confirms  *confirmation         `json:"cnf,omitempty"` // of a token that is bound to a key
 }
@@ -67,7 +67,7 @@ func (p *Provider) introspected(w http.ResponseWriter, r *http.Request) (introsp
 func (p *Provider) describeToken(t presented) introspection {
 	answer := introspection{
 		Active: true, Scope: strings.Join(t.scopes(), " "), ClientID: t.grant.Client, Issuer: p.issuer,
-		Expires: t.expiresAt().Unix(), Subject: string(t.grant.User),
+		Expires: t.expiresAt().Unix(), Subject: t.grant.Subject,
 	}
 	if t.grant.User == "" {
 		answer.Subject = string(t.grant.Client)

@@ -134,7 +134,7 @@ func (p *Provider) mintAnswer(ctx context.Context, s *flow.SignIn) (string, erro
 
 // mintCode returns the answer with a fresh code. The request is rebuilt from
 // the stored form, so an application that changed meanwhile is seen.
-func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error) {
+func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (_ string, err error) {
 	a, fail := p.stored(ctx, s)
 	if fail != nil {
 		return "", fail
@@ -146,7 +146,10 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	if fail != nil {
 		return "", fail
 	}
-	if !claims.isFor(s.User) {
+	if s.Alias, err = p.subjects.Alias(ctx, a.client.app, s.User, s.SID); err != nil {
+		return "", internalError(err)
+	}
+	if !claims.isFor(s.Alias.Subject) {
 		return "", badRequest(codeLoginRequired, "The request is for another user.")
 	}
 	ar, err := p.validate(ctx, a)
@@ -157,7 +160,7 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (string, error)
 	ar.SetID(string(s.ID))
 	grantScopes(ar, a.client)
 	sess := newSession()
-	sess.setUser(Grant{User: s.User, Session: s.Session, SID: s.SID, AMR: s.AMR, Claims: claims.names(a.client), AuthTime: s.AuthTime})
+	sess.setUser(Grant{User: s.User, Subject: s.Alias.Subject, Session: s.Session, SID: s.Alias.SID, AMR: s.AMR, Claims: claims.names(a.client), AuthTime: s.AuthTime})
 	// Fosite compares auth_time with the time of the request: that is when it
 	// first came, not when the wait for accounts ended.
 	ar.RequestedAt = s.CreatedAt.UTC()

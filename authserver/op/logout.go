@@ -11,6 +11,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -71,11 +72,11 @@ func (p *Provider) checkLogout(ctx context.Context, values url.Values) (flow.Sig
 
 // hintClaims are what an id_token_hint is good for.
 type hintClaims struct {
-	Issuer   string              `json:"iss"`
-	Subject  provisioning.UserID `json:"sub"`
-	Audience audience            `json:"aud"`
-	SID      string              `json:"sid"`
-	Expires  *float64            `json:"exp"`
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	SID      string   `json:"sid"`
+	Expires  *float64 `json:"exp"`
 }
 
 // audience is one string or a list of them (RFC 7519 section 4.1.3).
@@ -122,7 +123,23 @@ func (p *Provider) applyHint(ctx context.Context, req *flow.SignOutRequest, hint
 	if !slices.Contains(claims.Audience, string(req.Client)) {
 		return badRequest(codeInvalidRequest, "The id_token_hint was issued to another application than client_id.")
 	}
-	req.User, req.SID = claims.Subject, claims.SID
+	return p.applySubject(ctx, req, claims)
+}
+
+// applySubject finds whom the application means. A subject that nobody has any more
+// means nobody, who is not signed in.
+func (p *Provider) applySubject(ctx context.Context, req *flow.SignOutRequest, claims hintClaims) *protocolError {
+	app, err := p.application(ctx, string(req.Client))
+	if errors.Is(err, application.ErrNotFound) {
+		return nil // see applyReturn
+	}
+	if err == nil {
+		req.User, err = p.subjects.User(ctx, app, claims.Subject)
+	}
+	if err != nil && !errors.Is(err, subject.ErrNone) {
+		return internalError(err)
+	}
+	req.SID, req.Sector = claims.SID, app.Sector()
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/device"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -108,6 +109,15 @@ type Accounts interface {
 	Provisioned(ctx context.Context, client provisioning.ClientID, user provisioning.UserID) (map[provisioning.TargetName]Account, error)
 }
 
+// Subjects names users and sessions to applications; *subject.Service is one.
+type Subjects interface {
+	// Alias returns what the application knows the user and the session by. It may
+	// write, in ctx's transaction.
+	Alias(ctx context.Context, app application.Application, user provisioning.UserID, sid string) (subject.Alias, error)
+	// User returns whom the application knows by that subject, or subject.ErrNone.
+	User(ctx context.Context, app application.Application, sub string) (provisioning.UserID, error)
+}
+
 // Pages shows pages: where an error cannot go to the application, and to send it
 // what a redirect cannot.
 type Pages interface {
@@ -156,6 +166,7 @@ type Options struct {
 	SignOuts     SignOuts
 	Gate         Gate
 	Users        provisioning.Users
+	Subjects     Subjects
 	Accounts     Accounts
 	Pages        Pages
 	Log          *slog.Logger
@@ -193,6 +204,7 @@ type Provider struct {
 	signOuts       SignOuts
 	gate           Gate
 	users          provisioning.Users
+	subjects       Subjects
 	accounts       Accounts
 	pages          Pages
 	log            *slog.Logger
@@ -223,7 +235,7 @@ func New(o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
-		users: o.Users, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
+		users: o.Users, subjects: o.Subjects, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
 		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys, devices: o.Devices, userCodes: o.UserCodes, address: o.Address,
@@ -240,7 +252,7 @@ func (o Options) check() error {
 	missing := map[string]bool{
 		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
 		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "Proofs": o.Proofs == nil, "ClientKeys": o.ClientKeys == nil,
-		"Gate": o.Gate == nil, "Users": o.Users == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
+		"Gate": o.Gate == nil, "Users": o.Users == nil, "Subjects": o.Subjects == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil, "Devices": o.Devices == nil, "UserCodes": len(o.UserCodes.Key) == 0, "Address": o.Address == nil,
 	}
 	var errs []error

@@ -25,6 +25,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
 	"github.com/anteroom-id/anteroom/authserver/store"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb/sqldbtest"
@@ -282,14 +283,15 @@ var ring = sync.OnceValue(func() *keys.Ring {
 // server is a provider on a real database with everything else faked.
 type server struct {
 	http.Handler
-	db      *sqldb.DB
-	store   *store.OAuth
-	clock   *clock
-	apps    applications
-	ledger  *ledger
-	signIns *signIns
-	users   *users
-	log     *strings.Builder
+	db       *sqldb.DB
+	store    *store.OAuth
+	clock    *clock
+	apps     applications
+	ledger   *ledger
+	signIns  *signIns
+	users    *users
+	subjects *subject.Service
+	log      *strings.Builder
 }
 
 func confidential() application.Application {
@@ -318,6 +320,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 		ID: alice, Login: "alice", Name: "Alice Doe", GivenName: "Alice", FamilyName: "Doe", Locale: "en",
 		Email: "alice@example.com", EmailVerified: true, Active: true,
 	}}
+	s.subjects = &subject.Service{Store: store.Subjects{DB: db}, Key: []byte("sids"), Now: clk.Now}
 	gate := provisioning.NewGate(provisioning.GateOptions{
 		Ledger: s.ledger, Decisions: s.ledger, Users: s.ledger, Tx: db, Nudge: func() {}, Now: clk.Now,
 	})
@@ -327,7 +330,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 	}
 	o := op.Options{
 		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
-		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Accounts: accounts{}, Pages: pages{},
+		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Subjects: s.subjects, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
 		Hold: time.Millisecond, Devices: store.Devices{DB: db}, UserCodes: device.Codes{Key: []byte("user codes")}, Address: func(*http.Request) string { return "192.0.2.77" },
 	}

@@ -36,7 +36,7 @@ func newSession() *session {
 // on one side only would refuse a sign-in of the same second.
 func (s *session) setUser(g Grant) {
 	s.subject, s.user = string(g.User), g
-	s.claims.Subject = string(g.User)
+	s.claims.Subject = g.Subject
 	s.claims.AuthenticationMethodsReferences = g.AMR
 	s.claims.AuthenticationContextClassReference = acrNone
 	if g.SID != "" {
@@ -61,7 +61,8 @@ func (s *session) GetExpiresAt(key fosite.TokenType) time.Time { return s.expire
 // GetUsername returns "": names are not part of the protocol.
 func (s *session) GetUsername() string { return "" }
 
-// GetSubject returns the user's id, "" for client_credentials.
+// GetSubject returns the user's id, "" for client_credentials: it is what a permit
+// is for. What the application knows the user by is in the claims.
 func (s *session) GetSubject() string { return s.subject }
 
 // IDTokenClaims returns the claims that handlers complete.

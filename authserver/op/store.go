@@ -17,6 +17,9 @@ var (
 	ErrUsed = errors.New("code or refresh token was already used")
 	// ErrGrantExists means the authorization was answered already.
 	ErrGrantExists = errors.New("grant is there already")
+	// ErrNoSubject means a grant is for a user, and does not say what its application
+	// knows them by.
+	ErrNoSubject = errors.New("no subject: the application must not learn the user's id by accident")
 	// ErrNoDecision means a row came without the decision it rests on.
 	ErrNoDecision = errors.New("no decision: nothing is issued without one")
 )
@@ -39,10 +42,11 @@ type Grant struct {
 	ID        GrantID
 	Client    provisioning.ClientID
 	User      provisioning.UserID // "" for client_credentials
+	Subject   string              // what the application knows the user by: the sub of its tokens
 	Decision  provisioning.DecisionID
 	Scopes    []string
 	Session   string   // id hash of the SSO session
-	SID       string   // its id for applications; "" if it has none
+	SID       string   // what the application knows it by; "" if it has none
 	AMR       []string // how the user proved who they are (RFC 8176)
 	Claims    []string // what the claims parameter asked for, such as "userinfo.name"
 	AuthTime  time.Time
@@ -118,7 +122,7 @@ type RefreshUse struct {
 // ErrNoDecision, here and below.
 type GrantStore interface {
 	// AddGrant returns ErrGrantExists when the id is taken; the transaction is
-	// lost then.
+	// lost then. A grant for a user without a subject is ErrNoSubject.
 	AddGrant(ctx context.Context, g Grant) error
 	// Grant returns the grant, also when expired or revoked; ErrNotFound if there is
 	// none.

@@ -288,9 +288,7 @@ func (p *Provider) addRequested(ctx context.Context, req *fosite.AccessRequest) 
 		return internalError(err)
 	}
 	for name, value := range profileClaims(profile, nil, named) {
-		if name != "sub" {
-			sess.claims.Add(name, value)
-		}
+		sess.claims.Add(name, value)
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func (p *Provider) userClaims(r *http.Request, shown shownToken) (Grant, map[str
 		return Grant{}, nil, internalError(err)
 	}
 	claims := profileClaims(profile, access.Scopes, requested(grant.Claims, inUserinfo))
+	claims["sub"] = grant.Subject
 	if slices.Contains(access.Scopes, scopeProvisioning) {
 		accounts, err := p.accounts.Provisioned(ctx, grant.Client, grant.User)
 		if err != nil {

@@ -77,6 +77,13 @@ type Connectors interface {
 	CheckMapping(ctx context.Context, t provisioning.Target) error
 }
 
+// Sectors knows which applications a sector lists.
+type Sectors interface {
+	// Check returns [application.Problems] unless the sector that the application names
+	// lists it; before is the application as it is stored.
+	Check(ctx context.Context, before, a application.Application) error
+}
+
 // ErrGroups means that a target maps groups and its connector cannot set any.
 var ErrGroups = errors.New("the connector cannot put accounts into groups")
 
@@ -89,6 +96,7 @@ type Backend struct {
 	Upstreams    Upstreams
 	Users        Users
 	Connectors   Connectors
+	Sectors      Sectors
 	// InTx runs fn in one transaction.
 	InTx func(ctx context.Context, fn func(ctx context.Context) error) error
 	// Getenv and ReadFile resolve secret references, ReadFile the files of rule sets.

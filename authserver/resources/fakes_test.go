@@ -35,7 +35,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{},
 		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, 0, nil}
 	return &Backend{
-		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, Users: people{m}, Connectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, Users: people{m}, Connectors: m, Sectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
@@ -214,4 +214,12 @@ func (m people) SetActive(_ context.Context, id provisioning.UserID, active bool
 
 func (m people) List(_ context.Context, q user.Query) ([]user.User, error) {
 	return slices.Collect(maps.Values(m.users)), nil
+}
+
+// Check implements Sectors: the sector at refuse.example lists nobody.
+func (m *memory) Check(_ context.Context, _, a application.Application) error {
+	if strings.HasPrefix(a.SectorIdentifierURI, "https://refuse.example/") {
+		return application.Problems{{Field: "redirect_uris[0]", Text: "is not listed at the sector_identifier_uri"}}
+	}
+	return nil
 }

@@ -56,7 +56,9 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 	}
 	p.ruleSets(doc)
 	for i, a := range doc.Applications {
-		p.application(fmt.Sprintf("applications[%d].", i), a)
+		if err := p.application(ctx, fmt.Sprintf("applications[%d].", i), a); err != nil {
+			return Plan{}, err
+		}
 	}
 	p.defaults(doc.DefaultBindings)
 	p.upstreams(doc.Upstreams)

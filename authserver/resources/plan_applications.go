@@ -10,15 +10,12 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-func (p *planner) application(path string, a Application) {
+func (p *planner) application(ctx context.Context, path string, a Application) error {
 	current, known := p.state.applications[a.ClientID]
 	wanted := a.application(current)
 	secretChanged := p.clientSecret(path, a, &wanted)
-	var problems application.Problems
-	if err := wanted.Validate(); errors.As(err, &problems) {
-		for _, problem := range problems {
-			p.problems.add(path+problem.Field, "%s", problem.Text)
-		}
+	if err := p.checkApplication(ctx, path, current, wanted); err != nil {
+		return err
 	}
 	bindings := p.bindings(path, a)
 	old := any(nil)
@@ -31,7 +28,7 @@ func (p *planner) application(path string, a Application) {
 		c = &Change{Action: ActionUpdate, Kind: "application", Name: a.ClientID}
 	}
 	if c == nil {
-		return
+		return nil
 	}
 	c.Fields = slices.DeleteFunc(c.Fields, func(f FieldChange) bool { return strings.HasPrefix(f.Path, "secret.") })
 	if current.SelfRegistered { // it is no longer its client's to change
@@ -40,7 +37,28 @@ func (p *planner) application(path string, a Application) {
 	if secretChanged {
 		c.Fields = append(c.Fields, FieldChange{Path: "secret", New: "*** (set)"})
 	}
+	if known && current.Sector() != wanted.Sector() {
+		p.plan.Warnings.add(path+"subject_type", "users become others to the application: everything issued to it ends, and it cannot tell who they were")
+	}
 	p.add(c, p.putApplication(wanted, p.state.bindings[a.ClientID], bindings))
+	return nil
+}
+
+// checkApplication notes what is wrong with the wanted application. The sector it
+// names is asked only about one that is right otherwise.
+func (p *planner) checkApplication(ctx context.Context, path string, current, wanted application.Application) error {
+	err := wanted.Validate()
+	if err == nil {
+		err = p.backend.Sectors.Check(ctx, current, wanted)
+	}
+	var problems application.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	for _, problem := range problems {
+		p.problems.add(path+problem.Field, "%s", problem.Text)
+	}
+	return nil
 }
 
 // clientSecret sets the hash of the wanted application and reports whether it

@@ -119,3 +119,37 @@ func TestSelfRegisteredApplication(t *testing.T) {
 		t.Errorf("the second difference is\n%s", got)
 	}
 }
+
+// A sector is asked whether it lists the application, and a change of it is no
+// small thing.
+func TestSectorIsAsked(t *testing.T) {
+	b, m := newBackend(t)
+	doc := func(more string) string {
+		return "applications: [{client_id: a, redirect_uris: [\"https://a.example/cb\"]" + more + "}]"
+	}
+	_, err := tryPlan(t, b, doc(", subject_type: pairwise, sector_identifier_uri: \"https://refuse.example/r.json\""))
+	if err == nil || !strings.Contains(err.Error(), "applications[0].redirect_uris[0]: is not listed") {
+		t.Errorf("a sector that lists nobody: %v", err)
+	}
+	apply(t, b, doc(""))
+	p, err := tryPlan(t, b, doc(", subject_type: pairwise"))
+	if err != nil || len(p.Warnings) != 1 || p.Warnings[0].Path != "applications[0].subject_type" {
+		t.Errorf("warnings of a change of subjects: %v, %v", p.Warnings, err)
+	}
+	apply(t, b, doc(", subject_type: pairwise"))
+	if p, err := tryPlan(t, b, doc(", subject_type: pairwise, name: A")); err != nil || len(p.Warnings) != 0 {
+		t.Errorf("warnings of another change: %v, %v", p.Warnings, err)
+	}
+	if m.apps["a"].Sector() != "a.example" {
+		t.Errorf("sector %q", m.apps["a"].Sector())
+	}
+}
+
+func tryPlan(t *testing.T, b *Backend, text string) (Plan, error) {
+	t.Helper()
+	doc, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Plan(t.Context(), doc)
+}

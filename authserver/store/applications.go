@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,7 +54,7 @@ func (s Applications) Put(ctx context.Context, a application.Application) (appli
 		return a, err
 	}
 	a.UpdatedAt = s.Now()
-	put := s.update
+	put := s.replace
 	if a.Revision == 0 {
 		a.CreatedAt = a.UpdatedAt
 		put = s.insert
@@ -80,6 +81,28 @@ func (s Applications) insert(ctx context.Context, a application.Application) (in
 		a.InitiateLoginURI, number(a.Registration), number(a.Enabled), lists.settings, number(a.SelfRegistered), sqldb.Micros(a.CreatedAt), sqldb.Micros(a.UpdatedAt))
 }
 
+// replace updates an application. Who users are to it may change with it: what was
+// issued under the old subjects ends then, for the new ones must not be linked to
+// them by a token that goes on.
+func (s Applications) replace(ctx context.Context, a application.Application) (n int64, err error) {
+	err = s.DB.InTx(ctx, func(ctx context.Context) error {
+		before, err := s.Get(ctx, a.ClientID)
+		if errors.Is(err, application.ErrNotFound) {
+			n = 0
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n, err = s.update(ctx, a); err != nil || n == 0 || before.Sector() == a.Sector() {
+			return err
+		}
+		_, err = revoke(ctx, s.DB, a.UpdatedAt, "client_id = $2 AND user_id <> ''", string(a.ClientID))
+		return err
+	})
+	return n, err
+}
+
 func (s Applications) update(ctx context.Context, a application.Application) (int64, error) {
 	lists, err := applicationJSON(a)
 	if err != nil {
@@ -92,16 +115,20 @@ func (s Applications) update(ctx context.Context, a application.Application) (in
 		number(a.Registration), number(a.Enabled), lists.settings, number(a.SelfRegistered), sqldb.Micros(a.UpdatedAt), a.ClientID, a.Revision)
 }
 
-// Delete removes exactly that revision, or returns application.ErrStale.
+// Delete removes exactly that revision, or returns application.ErrStale. What was
+// issued to it ends: another may get its client_id.
 func (s Applications) Delete(ctx context.Context, id provisioning.ClientID, revision int64) error {
-	n, err := s.DB.Exec(ctx, `DELETE FROM applications WHERE client_id = $1 AND revision = $2`, id, revision)
-	if err != nil {
-		return fmt.Errorf("delete application: %w", err)
-	}
-	if n == 0 {
-		return application.ErrStale
-	}
-	return nil
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		n, err := s.DB.Exec(ctx, `DELETE FROM applications WHERE client_id = $1 AND revision = $2`, id, revision)
+		if err != nil {
+			return fmt.Errorf("delete application: %w", err)
+		}
+		if n == 0 {
+			return application.ErrStale
+		}
+		_, err = revoke(ctx, s.DB, s.Now(), "client_id = $2", string(id))
+		return err
+	})
 }
 
 func scanApplication(r row) (application.Application, error) {

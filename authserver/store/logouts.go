@@ -16,8 +16,8 @@ var _ logout.Participants = Participants{}
 
 // Join adds a participant; doing it again changes nothing.
 func (s Participants) Join(ctx context.Context, p logout.Participant) error {
-	_, err := s.DB.Exec(ctx, `INSERT INTO session_application (sid, client_id, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-		p.SID, p.Client, p.User)
+	_, err := s.DB.Exec(ctx, `INSERT INTO session_application (sid, client_id, user_id, alias_sid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		p.SID, p.Client, p.Alias.Subject, p.Alias.SID)
 	if err != nil {
 		return fmt.Errorf("add application to session: %w", err)
 	}
@@ -26,7 +26,7 @@ func (s Participants) Join(ctx context.Context, p logout.Participant) error {
 
 // Of returns the session's participants, in order of their client_ids.
 func (s Participants) Of(ctx context.Context, sid string) ([]logout.Participant, error) {
-	rows, err := s.DB.Query(ctx, `SELECT client_id, user_id FROM session_application WHERE sid = $1 ORDER BY client_id`, sid)
+	rows, err := s.DB.Query(ctx, `SELECT client_id, user_id, COALESCE(NULLIF(alias_sid, ''), sid) FROM session_application WHERE sid = $1 ORDER BY client_id`, sid)
 	if err != nil {
 		return nil, fmt.Errorf("list applications of session: %w", err)
 	}
@@ -34,7 +34,7 @@ func (s Participants) Of(ctx context.Context, sid string) ([]logout.Participant,
 	var all []logout.Participant
 	for rows.Next() {
 		p := logout.Participant{SID: sid}
-		if err := rows.Scan(&p.Client, &p.User); err != nil {
+		if err := rows.Scan(&p.Client, &p.Alias.Subject, &p.Alias.SID); err != nil {
 			return nil, fmt.Errorf("list applications of session: %w", err)
 		}
 		all = append(all, p)
@@ -69,7 +69,7 @@ var _ logout.Notices = LogoutNotices{}
 // Add adds a notice.
 func (s LogoutNotices) Add(ctx context.Context, n logout.Notice) error {
 	_, err := s.DB.Exec(ctx, `INSERT INTO logout_notice (id, client_id, user_id, sid, attempts, due_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, n.ID, n.Client, n.User, n.SID, n.Attempts, sqldb.Micros(n.DueAt), sqldb.Micros(n.ExpiresAt))
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, n.ID, n.Client, n.Alias.Subject, n.Alias.SID, n.Attempts, sqldb.Micros(n.DueAt), sqldb.Micros(n.ExpiresAt))
 	if err != nil {
 		return fmt.Errorf("add logout notice: %w", err)
 	}
@@ -108,7 +108,7 @@ func (s LogoutNotices) due(ctx context.Context, now time.Time, limit int) ([]log
 	for rows.Next() {
 		var n logout.Notice
 		var due, expires int64
-		if err := rows.Scan(&n.ID, &n.Client, &n.User, &n.SID, &n.Attempts, &due, &expires); err != nil {
+		if err := rows.Scan(&n.ID, &n.Client, &n.Alias.Subject, &n.Alias.SID, &n.Attempts, &due, &expires); err != nil {
 			return nil, fmt.Errorf("list logout notices: %w", err)
 		}
 		n.DueAt, n.ExpiresAt = sqldb.Time(due), sqldb.Time(expires)

@@ -34,12 +34,16 @@ func (s *OAuth) insert(ctx context.Context, what string, decision provisioning.D
 	return nil
 }
 
-// AddGrant adds a grant, or returns op.ErrNoDecision or op.ErrGrantExists.
+// AddGrant adds a grant, or returns op.ErrNoDecision, op.ErrNoSubject or
+// op.ErrGrantExists.
 func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
+	if g.User != "" && g.Subject == "" {
+		return fmt.Errorf("add grant: %w", op.ErrNoSubject)
+	}
 	err := s.insert(ctx, "grant", g.Decision, `
-		INSERT INTO oauth_grant (id, client_id, user_id, decision_id, scopes, session_id, sid, amr, claims, auth_time, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		string(g.ID), string(g.Client), string(g.User), string(g.Decision), strings.Join(g.Scopes, " "), g.Session, g.SID, strings.Join(g.AMR, " "), strings.Join(g.Claims, " "),
+		INSERT INTO oauth_grant (id, client_id, user_id, subject, decision_id, scopes, session_id, sid, amr, claims, auth_time, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		string(g.ID), string(g.Client), string(g.User), g.Subject, string(g.Decision), strings.Join(g.Scopes, " "), g.Session, g.SID, strings.Join(g.AMR, " "), strings.Join(g.Claims, " "),
 		sqldb.Micros(g.AuthTime), sqldb.Micros(g.CreatedAt), sqldb.Micros(g.ExpiresAt))
 	if sqldb.IsUnique(err) {
 		return op.ErrGrantExists
@@ -92,7 +96,7 @@ func (s *OAuth) AddCode(ctx context.Context, c op.Code) error {
 }
 
 // grantColumns are what grantRow scans.
-const grantColumns = `g.id, g.client_id, g.user_id, g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.claims, g.auth_time, g.created_at, g.expires_at, g.revoked_at`
+const grantColumns = `g.id, g.client_id, g.user_id, COALESCE(NULLIF(g.subject, ''), g.user_id), g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.claims, g.auth_time, g.created_at, g.expires_at, g.revoked_at`
 
 // grantRow receives a grant's columns.
 type grantRow struct {
@@ -103,7 +107,7 @@ type grantRow struct {
 
 func (r *grantRow) into() []any {
 	return []any{
-		&r.grant.ID, &r.grant.Client, &r.grant.User, &r.grant.Decision, &r.scopes, &r.grant.Session, &r.grant.SID, &r.amr, &r.claims,
+		&r.grant.ID, &r.grant.Client, &r.grant.User, &r.grant.Subject, &r.grant.Decision, &r.scopes, &r.grant.Session, &r.grant.SID, &r.amr, &r.claims,
 		&r.authTime, &r.createdAt, &r.expiresAt, &r.revokedAt,
 	}
 }

@@ -25,7 +25,7 @@ func eachOAuth(t *testing.T, f func(t *testing.T, s *store.OAuth)) {
 
 func oauthGrant(id string) op.Grant {
 	return op.Grant{
-		ID: op.GrantID(id), Client: "app", User: "user-1", Decision: "decision-1", Scopes: []string{"openid", "email"},
+		ID: op.GrantID(id), Client: "app", User: "user-1", Subject: "sub-1", Decision: "decision-1", Scopes: []string{"openid", "email"},
 		Session: "sso", SID: "sid-1", AMR: []string{"pwd", "otp"}, Claims: []string{"userinfo.name"}, AuthTime: oauthNow, CreatedAt: oauthNow, ExpiresAt: oauthNow.Add(24 * time.Hour),
 	}
 }
@@ -92,6 +92,11 @@ func TestOAuthEvidenceIsRequired(t *testing.T) {
 			if !errors.Is(err, op.ErrNoDecision) {
 				t.Errorf("%s without a decision: %v, want ErrNoDecision", name, err)
 			}
+		}
+		nameless := oauthGrant("nameless")
+		nameless.Subject = ""
+		if err := s.AddGrant(t.Context(), nameless); !errors.Is(err, op.ErrNoSubject) {
+			t.Errorf("grant without a subject: %v, want ErrNoSubject", err)
 		}
 		for _, value := range []string{"''", "NULL"} {
 			query := `INSERT INTO oauth_access (hash, grant_id, decision_id, scopes, expires_at) VALUES ($1, 'g', ` + value + `, '', 1)`
