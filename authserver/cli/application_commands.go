@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,10 @@ func (c applicationShowCommand) Run(r *run) error {
 			row(w, "redirect_uris:", strings.Join(a.RedirectURIs, " "))
 			row(w, "scopes:", strings.Join(a.Scopes, " "))
 			row(w, "dpop_bound_access_tokens:", yes(a.DPoPBoundAccessTokens))
+			row(w, "subject_type:", cmp.Or(a.SubjectType, application.SubjectPublic))
+			if sector := a.Sector(); sector != "" {
+				row(w, "sector:", sector)
+			}
 			row(w, "registration:", yes(a.Registration))
 			row(w, "enabled:", yes(a.Enabled))
 			row(w, "self-registered:", yes(a.SelfRegistered))
@@ -90,6 +95,8 @@ type applicationCreateCommand struct {
 	Public       bool     `help:"No client secret (auth_method none)."`
 	Native       bool     `help:"Runs on the user's device; any port on loopback."`
 	Registration bool     `help:"People may register through it."`
+	Pairwise     bool     `help:"Know users by subjects that other sectors do not see."`
+	Sector       string   `name:"sector-identifier-uri" help:"Lists the redirect URIs of all applications of the sector." placeholder:"URL"`
 }
 
 // Run creates an application.
@@ -110,7 +117,13 @@ func (c applicationCreateCommand) Run(r *run) error {
 			secret = application.GenerateSecret()
 			a.SecretHash = application.HashSecret(secret)
 		}
+		if a.SectorIdentifierURI = c.Sector; c.Pairwise {
+			a.SubjectType = application.SubjectPairwise
+		}
 		if err := a.Validate(); err != nil {
+			return err
+		}
+		if err := s.Sectors.Check(ctx, application.Application{}, a); err != nil {
 			return err
 		}
 		_, err := s.Applications.Put(ctx, a)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/daemon"
+	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
@@ -79,7 +80,29 @@ func fullName(u user.User) string {
 }
 
 type userShowCommand struct {
-	Login string `arg:"" help:"Login or id."`
+	Login       string `arg:"" optional:"" help:"Login or id."`
+	Subject     string `help:"In place of a login: the subject (sub) an application knows the user by." placeholder:"SUB"`
+	Application string `help:"The application that has the subject." placeholder:"CLIENT_ID"`
+}
+
+// find finds the user by login, id or subject.
+func (c userShowCommand) find(ctx context.Context, s *daemon.System) (user.User, error) {
+	if c.Subject == "" {
+		return findUser(ctx, s, c.Login)
+	}
+	app, err := s.Applications.Get(ctx, provisioning.ClientID(c.Application))
+	if err != nil {
+		return user.User{}, about(fmt.Sprintf("application %q", c.Application), err)
+	}
+	id, err := s.Subjects.User(ctx, app, c.Subject)
+	if errors.Is(err, subject.ErrNone) {
+		return user.User{}, fmt.Errorf("application %q knows nobody by the subject %q", c.Application, c.Subject)
+	}
+	if err != nil {
+		return user.User{}, err
+	}
+	u, err := s.Users.Get(ctx, id)
+	return u, about(fmt.Sprintf("user %q", id), err)
 }
 
 // userAccounts is what show prints.
@@ -91,7 +114,14 @@ type userAccounts struct {
 
 // Run shows a user.
 func (c userShowCommand) Run(r *run) error {
-	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
+	if (c.Login == "") == (c.Subject == "") || (c.Subject == "") != (c.Application == "") {
+		return fmt.Errorf("%w: give a login, or --subject with --application", errUsage)
+	}
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		u, err := c.find(ctx, s)
+		if err != nil {
+			return err
+		}
 		accounts, err := s.Accounts.List(ctx, provisioning.AccountFilter{User: u.ID})
 		if err != nil {
 			return err

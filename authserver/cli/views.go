@@ -58,16 +58,17 @@ type applicationView struct {
 	Enabled          bool                   `json:"enabled"`
 	SelfRegistered   bool                   `json:"self_registered"`
 	application.Settings
-	Revision  int64     `json:"revision"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	Sector    application.Sector `json:"sector,omitempty"`
+	Revision  int64              `json:"revision"`
+	CreatedAt time.Time          `json:"created_at"`
+	UpdatedAt time.Time          `json:"updated_at"`
 }
 
 func viewApplication(a application.Application) applicationView {
 	return applicationView{
 		ClientID: a.ClientID, Name: a.Name, RedirectURIs: append([]string{}, a.RedirectURIs...), Type: a.Type, AuthMethod: a.AuthMethod,
 		GrantTypes: append([]string{}, a.GrantTypes...), Scopes: append([]string{}, a.Scopes...), IDTokenAlg: a.IDTokenAlg,
-		InitiateLoginURI: a.InitiateLoginURI, Registration: a.Registration, Enabled: a.Enabled, SelfRegistered: a.SelfRegistered, Settings: a.Settings, Revision: a.Revision,
+		InitiateLoginURI: a.InitiateLoginURI, Registration: a.Registration, Enabled: a.Enabled, SelfRegistered: a.SelfRegistered, Settings: a.Settings, Sector: a.Sector(), Revision: a.Revision,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 }
