@@ -45,6 +45,8 @@ type Config struct {
 	// RequirePushed refuses authorization requests that were not pushed.
 	RequirePushed bool
 	Registration  Registration
+	// NoPasskeys switches passkeys off: nobody adds one or signs in with one.
+	NoPasskeys bool
 	// Lease is how long a worker holds an account without a sign of life: the
 	// longest that the work of a server that was killed waits for another.
 	Lease time.Duration
@@ -119,6 +121,7 @@ func keys() []key {
 		{path: "keys.rotate_every", def: "90d", help: "days after which keys that sign tokens are replaced, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeyAge })},
 		{path: "pushed_requests.lifetime", def: "90s", help: "how long a pushed authorization request can be begun, 10s to 9m", set: setPushedLifetime},
 		{path: "pushed_requests.required", def: "false", help: "true refuses authorization requests that were not pushed, of every application", set: setRequirePushed},
+		{path: "passkeys", def: "true", help: "false switches passkeys off: nobody adds one or signs in with one", set: setPasskeys},
 		{path: "provisioning.lease", def: "30s", help: "how long the work of a server that was killed waits for another, 2s to 5m", set: setLease},
 		{path: "metrics.listen", help: "host:port to serve /metrics on, such as 127.0.0.1:9464; it has no authentication", set: setMetricsListen},
 		{path: "outbound.allow_networks", help: "networks that addresses of applications and upstreams may lead to although they are not public, such as 10.0.0.0/8", set: setNetworks},
@@ -131,6 +134,13 @@ func text(field func(*Config) *string) func(*Config, string) error {
 		*field(c) = s
 		return nil
 	}
+}
+
+func setPasskeys(c *Config, s string) error {
+	on := true
+	err := setBool(&on, s)
+	c.NoPasskeys = !on
+	return err
 }
 
 // maxDays is a hundred years: more is a slip, and far from overflow.

@@ -128,6 +128,17 @@ func TestPushedRequests(t *testing.T) {
 	}
 }
 
+func TestPasskeysCanBeSwitchedOff(t *testing.T) {
+	for value, off := range map[string]bool{"": false, "true": false, "false": true} {
+		if c, err := Parse([]byte(minimal), env("ANTEROOM_PASSKEYS", value)); err != nil || c.NoPasskeys != off {
+			t.Errorf("passkeys: %q: off is %v, %v", value, c.NoPasskeys, err)
+		}
+	}
+	if _, err := Parse([]byte(minimal), env("ANTEROOM_PASSKEYS", "off")); err == nil || !strings.Contains(err.Error(), "ANTEROOM_PASSKEYS") {
+		t.Errorf("passkeys: off: %v", err)
+	}
+}
+
 func TestConnectorKeys(t *testing.T) {
 	tests := []struct {
 		key, value string

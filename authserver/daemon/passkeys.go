@@ -10,10 +10,11 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-// buildPasskeys returns nil if browsers make no passkeys for the issuer.
+// buildPasskeys returns nil if passkeys are switched off, or browsers make none for the
+// issuer.
 func (s *System) buildPasskeys() (*passkey.Service, error) {
 	party, ok := passkey.PartyOf(s.Config.Issuer)
-	if !ok {
+	if !ok || s.Config.NoPasskeys {
 		return nil, nil
 	}
 	keys := store.Passkeys{DB: s.db}

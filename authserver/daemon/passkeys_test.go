@@ -62,3 +62,22 @@ func TestChallengesAreCleaned(t *testing.T) {
 		t.Errorf("left: %q, %v", left, err)
 	}
 }
+
+// Without passkeys there is nothing behind the interfaces, not a service that is nil.
+func TestPasskeysAreThereOrNot(t *testing.T) {
+	s := openSystem(t)
+	for _, c := range []struct {
+		issuer string
+		off    bool
+		want   bool
+	}{{"https://login.example.com", false, true}, {"https://login.example.com", true, false}, {"http://127.0.0.1:8080", false, false}} {
+		s.Config.Issuer, s.Config.NoPasskeys = c.issuer, c.off
+		var err error
+		if s.Passkeys, err = s.buildPasskeys(); err != nil {
+			t.Fatal(err)
+		}
+		if signIns, own := s.passkeySignIns() != nil, s.ownPasskeys() != nil; signIns != c.want || own != c.want {
+			t.Errorf("%s, switched off %v: passkeys at sign-ins %v, at /account %v", c.issuer, c.off, signIns, own)
+		}
+	}
+}

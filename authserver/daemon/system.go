@@ -41,7 +41,7 @@ type System struct {
 	Pins         store.Pins // what an admin has pinned; a lock file may decide instead
 	Users        people
 	SecondFactor *secondfactor.Service
-	Passkeys     *passkey.Service // nil if browsers make none for the issuer
+	Passkeys     *passkey.Service // nil if there are none; see buildPasskeys
 	Upstreams    store.Upstreams
 	Targets      *pstore.Targets
 	Bindings     *pstore.Bindings
