@@ -78,7 +78,7 @@ func (p Pages) passkeysPage(w http.ResponseWriter, r *http.Request, v visit, sta
 	page.Add = web.PasskeyForm{Form: v.formTo(pathPasskeys), Challenge: pathPasskeyAsk}
 	page.Rename, page.Remove = v.formTo(pathPasskeyRename), v.formTo(pathPasskeyRemove)
 	f := &page.Field
-	f.Name, f.Label, f.Type, f.Autocomplete, f.Required = fieldName, v.texts.T("field.passkey_name"), "text", "off", true
+	f.Name, f.Label, f.Type, f.Autocomplete, f.Required = fieldName, v.texts.T("field.passkey_new"), "text", "off", true
 	if f.Problem == "" {
 		f.Value = browserText(v.texts, r.UserAgent())
 	}
@@ -100,6 +100,18 @@ func passkeyRow(t web.Texts, k passkey.Passkey) web.PasskeyRow {
 		row.Warning = t.T("passkeys.suspect")
 	}
 	return row
+}
+
+// passwordDone is what to say after a new password: passkeys sign in whoever added them.
+func (p Pages) passwordDone(ctx context.Context, v visit) (string, error) {
+	if p.Passkeys == nil {
+		return "password", nil
+	}
+	all, err := p.Passkeys.Of(ctx, v.user.ID)
+	if len(all) > 0 {
+		return "password_passkeys", err
+	}
+	return "password", err
 }
 
 func (v visit) owner() passkey.Owner {

@@ -82,7 +82,9 @@ func allOfPasskeys(t *testing.T, db *sqldb.DB) {
 	p.add(a, "My laptop")
 	p.at(passkeys, "My laptop", "several of your devices")
 	other.get("/account").at("/account") // still
-	p.submit(passkeys+"/rename", "name", "Old phone").at(passkeys, "has a new name", "Old phone", "My laptop")
+	p.get("/account/password").submit("/account/password", "current_password", password, "password", "dragon 84 river 17 cloud").at("/account", "Your passkeys still sign you in")
+	other.get("/account").signIn("ada", "dragon 84 river 17 cloud").at("/account")
+	p.get(passkeys).submit(passkeys+"/rename", "name", "Old phone").at(passkeys, "has a new name", "Old phone", "My laptop")
 	p.submit(passkeys+"/rename", "name", strings.Repeat("x", 65)).status(http.StatusUnprocessableEntity).at(passkeys+"/rename", "longer than 64")
 	p.submit(passkeys+"/remove").at(passkeys, "The passkey is removed", "My laptop")
 	if strings.Contains(p.page.Text, "Old phone") {

@@ -70,5 +70,9 @@ func (p Pages) changePassword(w http.ResponseWriter, r *http.Request, v visit) e
 	}
 	p.Log.InfoContext(ctx, "user changed their password", "user_id", v.user.ID)
 	http.SetCookie(w, cookie)
-	return did(w, r, "password")
+	done, err := p.passwordDone(ctx, v)
+	if err != nil {
+		return err
+	}
+	return did(w, r, done)
 }

@@ -44,6 +44,7 @@ async function press() {
   const button = passkey.querySelector("button"), alert = passkey.querySelector("[role=alert]");
   button.disabled = true;
   alert.hidden = true;
+  document.querySelector(".good")?.remove(); // is about what was done before
   try {
     send(await answer());
   } catch (error) {
