@@ -85,7 +85,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestPasskey(t *testing.T) { sqldbtest.Each(t, onePasskey, store.Migrations()) }
+func TestPasskeyIsMadeAndUsed(t *testing.T) { sqldbtest.Each(t, onePasskey, store.Migrations()) }
 
 func onePasskey(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
@@ -138,7 +138,7 @@ func TestAskNamesNobody(t *testing.T) {
 
 // Each answer is refused for the one thing that is wrong with it, at registering and at
 // signing in.
-func TestRefused(t *testing.T) { sqldbtest.Each(t, refused, store.Migrations()) }
+func TestWrongAnswersAreRefused(t *testing.T) { sqldbtest.Each(t, refused, store.Migrations()) }
 
 func refused(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
@@ -174,7 +174,7 @@ func refused(t *testing.T, db *sqldb.DB) {
 }
 
 // A challenge counts once, where it was asked for, and for a while.
-func TestChallenge(t *testing.T) { sqldbtest.Each(t, challenge, store.Migrations()) }
+func TestChallengeCountsOnce(t *testing.T) { sqldbtest.Each(t, challenge, store.Migrations()) }
 
 func challenge(t *testing.T, db *sqldb.DB) {
 	f := newFixture(t, db)
