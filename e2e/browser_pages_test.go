@@ -70,7 +70,7 @@ func (b *tab) picture(name string) {
 
 // everyPage walks through all pages and looks at each.
 func everyPage(t *testing.T, chromium context.Context) {
-	s, b := startSite(t, "timeout: 60s"), newTab(t, chromium)
+	s, b := startSiteAt(t, "localhost", "timeout: 60s"), newTab(t, chromium)
 	b.open(s.app)
 	b.looksRight("app")
 	b.click(`a[href="/login"]`)
@@ -153,6 +153,7 @@ func accountPages(s *site, b *tab) {
 	b.open(s.issuer + "/account/sessions")
 	b.shows("Sign out everywhere else")
 	b.looksRight("sessions")
+	passkeyPages(s, b)
 	secondFactorPages(s, b, other)
 	b.open(s.issuer + "/account/delete")
 	b.shows("cannot be undone")

@@ -21,6 +21,7 @@ import (
 // person meets.
 type site struct {
 	*stack
+	host      string // the issuer's
 	app       string
 	directory *directory.Directory
 	page      string // the directory's own
@@ -30,7 +31,13 @@ type site struct {
 // startSite starts a site whose bindings have more options: "timeout: 2s".
 func startSite(t *testing.T, options ...string) *site {
 	t.Helper()
-	s := &site{}
+	return startSiteAt(t, "127.0.0.1", options...)
+}
+
+// startSiteAt is startSite under a name; browsers make no passkeys for addresses.
+func startSiteAt(t *testing.T, host string, options ...string) *site {
+	t.Helper()
+	s := &site{host: host}
 	token := rand.Text()
 	staff, staffURL := startDirectory(t, token)
 	_, badgesURL := startDirectory(t, token)
@@ -51,7 +58,11 @@ func (s *site) start(t *testing.T, up upstream, options []string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &stack{issuer: "http://" + listener.Addr().String(), proxy: faultproxy.Start(t, up.BaseURL)}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &stack{issuer: "http://" + net.JoinHostPort(s.host, port), proxy: faultproxy.Start(t, up.BaseURL)}
 	k.open(t, stackOptions{})
 	// Nobody is there: pages offer to mail links, and no mail is sent.
 	k.Config.Mail = config.Mail{Host: "127.0.0.1", Port: 1, From: mail.Address{Address: "login@example.com"}}

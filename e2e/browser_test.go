@@ -61,7 +61,7 @@ func startChromium(t *testing.T) context.Context {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("headless", "new"), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		// Whatever a page asks for, nothing beyond this machine is reached.
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
 	// The test's own context ends before its cleanups: the tabs must outlive it.
 	ctx, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	t.Cleanup(cancel)
@@ -197,7 +197,7 @@ func onThisMachine(address string) bool {
 		return false
 	}
 	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "data" || u.Scheme == "about" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "data" || u.Scheme == "about" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // visits counts the documents with that path.
