@@ -51,7 +51,7 @@ func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, re
 		return err
 	}
 	page := web.SignInPage{
-		Form: d.form(r, pathSignIn, s.ID), App: app.Name, Login: login, Problem: problem, Recover: d.Recover,
+		Form: d.form(r, pathSignIn, s.ID), App: app.Name, About: about(app, s.Request), Login: login, Problem: problem, Recover: d.Recover,
 		With: d.form(r, pathSignInWith, s.ID), Upstreams: buttons(upstreams), Discovers: discovers(upstreams),
 	}
 	if d.Passkeys != nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -55,9 +57,23 @@ func (d *Driver) showConsent(w http.ResponseWriter, r *http.Request) error {
 	}
 	texts := d.Pages.Texts(r, s.Request.UILocales)
 	d.Pages.Consent(w, texts, web.ConsentPage{
-		Form: d.form(r, pathConsent, s.ID), App: app.Name, Login: u.Login, User: string(u.ID), Asks: texts.Asks(s.Request.Asks),
+		Form: d.form(r, pathConsent, s.ID), App: app.Name, About: about(app, s.Request), Login: u.Login, User: string(u.ID), Asks: texts.Asks(s.Request.Asks),
 	})
 	return nil
+}
+
+// about is what people should know of the application that asks. Of one that
+// registered itself the place that answers go to is all that is certain.
+func about(app application.Application, r AuthorizeRequest) web.AppAbout {
+	a := web.AppAbout{App: app.Name, Policy: app.About.PolicyURI, Terms: app.About.TermsURI}
+	if !app.SelfRegistered {
+		return a
+	}
+	a.To = r.RedirectURI
+	if u, err := url.Parse(r.RedirectURI); err == nil && u.Host != "" {
+		a.To = u.Host
+	}
+	return a
 }
 
 // consent takes the answer. Allowing is remembered together with the sign-in's

@@ -122,3 +122,27 @@ func TestConsentWithdrawnWhileWaiting(t *testing.T) {
 	}
 	b.submit(allow, nil).backWith("code", "")
 }
+
+// People see what is certain of an application that registered itself: where answers go.
+func TestConsentForAStranger(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	const warning, policy = "nobody has checked who it is", "https://payroll.example/policy"
+	b := s.browser().get(asksEmail)
+	if strings.Contains(b.signIn().at("/consent").page.body, warning) {
+		t.Error("an admin's application is called a stranger")
+	}
+	app, err := s.apps.Get(t.Context(), "payroll")
+	must(t, err)
+	app.SelfRegistered, app.About.PolicyURI = true, policy
+	_, err = s.apps.Put(t.Context(), app)
+	must(t, err)
+	u, err := url.Parse(app.RedirectURIs[0])
+	must(t, err)
+	b.get(asksEmail).at("/consent").says(warning).says("goes to " + u.Host)
+	if !strings.Contains(b.page.body, `href="`+policy+`"`) {
+		t.Errorf("no link to the policy in %s", b.page.body)
+	}
+	if b := s.browser().get(asksEmail); !strings.Contains(b.page.body, `href="`+policy+`"`) {
+		t.Errorf("no link to the policy in %s", b.page.body)
+	}
+}

@@ -20,6 +20,7 @@ type Form struct {
 type SignInPage struct {
 	Form
 	App      string // the application's name
+	About    AppAbout
 	Login    string // what was typed, or hinted
 	Problem  string // why it did not work, in the page's language
 	Register string // where to register; "" if nobody may
@@ -31,6 +32,14 @@ type SignInPage struct {
 	Passkey *PasskeyForm
 	// Discovers is set when the login alone may lead to one of them.
 	Discovers bool
+}
+
+// AppAbout is what people should know of an application.
+type AppAbout struct {
+	App           string
+	Policy, Terms string // pages of the application's; "" for none
+	// To is where answers go, if nobody but the application itself says what it is.
+	To string
 }
 
 // UpstreamButton leads to an upstream.
@@ -152,6 +161,7 @@ func (v *Renderer) Wait(w http.ResponseWriter, t Texts, p WaitPage) {
 type ConsentPage struct {
 	Form
 	App   string
+	About AppAbout
 	Login string   // who is asked
 	User  string   // their id
 	Asks  []string // in the page's language

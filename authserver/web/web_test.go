@@ -44,8 +44,9 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		out[name] = httptest.NewRecorder()
 		f(out[name])
 	}
+	about := web.AppAbout{App: hostile, Policy: "javascript:alert(1)", Terms: "https://app.example/?x=" + url.QueryEscape(hostile), To: hostile}
 	write("sign_in", func(w http.ResponseWriter) {
-		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover", Passkey: &web.PasskeyForm{Form: form(), Challenge: hostile}})
+		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, About: about, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover", Passkey: &web.PasskeyForm{Form: form(), Challenge: hostile}})
 	})
 	write("register", func(w http.ResponseWriter) {
 		v.Register(w, en, 200, web.RegisterPage{Form: form(), App: hostile, Failed: true, SignInURL: "/sign-in", Fields: []web.Field{
@@ -100,7 +101,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 		})
 	})
 	write("consent", func(w http.ResponseWriter) {
-		v.Consent(w, en, web.ConsentPage{Form: form(), App: hostile, Login: hostile, Asks: []string{hostile}})
+		v.Consent(w, en, web.ConsentPage{Form: form(), App: hostile, About: about, Login: hostile, Asks: []string{hostile}})
 	})
 	write("device", func(w http.ResponseWriter) {
 		v.Device(w, en, 422, web.DevicePage{Action: "/device", Code: hostile, Problem: hostile, SignIn: "/device/sign-in"})
