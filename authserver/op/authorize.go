@@ -135,6 +135,9 @@ func (p *Provider) verifyTarget(ctx context.Context, form url.Values) (authoriza
 	if err != nil {
 		return authorization{}, internalError(err)
 	}
+	if !form.Has("redirect_uri") && slices.Contains(strings.Fields(form.Get("scope")), scopeOpenID) { // OpenID Connect Core section 3.1.2.1
+		return authorization{}, badRequest(codeInvalidRequest, "The parameter redirect_uri is missing.")
+	}
 	uri, ok := matchRedirectURI(app, form.Get("redirect_uri"))
 	if !ok {
 		return authorization{}, badRequest(codeInvalidRequest, "The redirect_uri is not registered for this application.")

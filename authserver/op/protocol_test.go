@@ -162,6 +162,9 @@ func TestOmittedRedirectURI(t *testing.T) {
 	if got.IDToken != "" || got.Scope != "reports" {
 		t.Errorf("tokens = %+v; want no ID token", got)
 	}
+	if w := s.authorize(authorizeForm("redirect_uri", "")); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "redirect_uri is missing") {
+		t.Errorf("an OpenID Connect request without redirect_uri: %d %s", w.Code, w.Body)
+	}
 }
 
 func TestRegisteredQueryStays(t *testing.T) {
