@@ -70,6 +70,21 @@ func consentInBrowser(s *suite, b *tab, script bool) {
 	b.open(p.request(oauth2.SetAuthURLParam("prompt", "consent")).url)
 	b.submit("button.quiet")
 	b.at(s.app + "/callback")
+	strangerInBrowser(s, b, script)
+}
+
+// strangerInBrowser is asked about an application that registered itself.
+func strangerInBrowser(s *suite, b *tab, script bool) {
+	p := s.registered(b.T, map[string]any{
+		"client_name": "A Stranger", "redirect_uris": []string{s.app + "/callback"}, "policy_uri": "https://rp.example/policy", "tos_uri": "https://rp.example/terms",
+	})
+	p.config.RedirectURL = s.app + "/callback"
+	b.open(p.request().url)
+	if script {
+		b.looksRight("consent-stranger")
+	}
+	b.submit("button.primary")
+	b.at(s.app + "/callback")
 }
 
 // frontchannelInBrowser signs in and out; the application's frame is loaded, and

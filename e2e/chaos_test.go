@@ -267,7 +267,7 @@ func (c *chaos) relyingParty(t *testing.T) *relyingParty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &relyingParty{provider, oauth2.Config{
+	return &relyingParty{provider: provider, config: oauth2.Config{
 		ClientID: appID, ClientSecret: appSecret, RedirectURL: appCallback, Endpoint: provider.Endpoint(),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess, "provisioning"},
 	}}

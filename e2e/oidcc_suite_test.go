@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -91,6 +92,9 @@ type suite struct {
 	heard    chan *http.Request
 	posted   chan *http.Request // answers of response_mode form_post
 	mode     string             // response_mode of all requests; "" for the default
+	deployed config.Config      // of the server, for another instance
+	keySets  sync.Map           // what applications publish, by path
+	visitor  *browser.Browser   // of somebody who signed in, for modules that need no more
 }
 
 // ServeHTTP is those applications. Forms are read; everything else is a page.
@@ -101,6 +105,11 @@ func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodPost && r.URL.Path == "/callback" {
 		s.posted <- r
+	}
+	if set, ok := s.keySets.Load(r.URL.Path); ok {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(set)
+		return
 	}
 	w.Header().Set("Content-Type", "text/html")
 	policy := "default-src 'none'"
@@ -130,11 +139,13 @@ func startSuite(t *testing.T) *suite {
 	cfg, err := config.Parse(nil, func(name string) string {
 		return map[string]string{
 			"ANTEROOM_ISSUER": s.issuer, "ANTEROOM_DATABASE": s.database, "ANTEROOM_CONNECTORS_DIR": connectors, "ANTEROOM_SECRETS_KEY_FILE": keyFile,
+			"ANTEROOM_DYNAMIC_REGISTRATION_MODE": "open_to_anyone", "ANTEROOM_DYNAMIC_REGISTRATION_PKCE_OPTIONAL": "true",
 		}[name]
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.deployed, s.visitor = cfg, newBrowser()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if s.System, err = daemon.Open(t.Context(), cfg, log); err != nil {
 		t.Fatal(err)
@@ -236,11 +247,15 @@ func (p *party) at(page *browser.Page) *url.URL {
 	return nil
 }
 
-// authenticate fills in the sign-in page, if that is what is shown.
+// authenticate fills in the sign-in page, and allows what the application asks for, if
+// that is what is shown.
 func (p *party) authenticate(page *browser.Page) *browser.Page {
 	p.Helper()
 	if _, err := page.Form("/sign-in"); err == nil {
-		return p.submit(page, "/sign-in", map[string]string{"login": p.user.Login, "password": password})
+		page = p.submit(page, "/sign-in", map[string]string{"login": p.user.Login, "password": password})
+	}
+	if _, err := page.Form("/consent"); err == nil {
+		return p.submit(page, "/consent", nil) // the first form allows
 	}
 	return page
 }

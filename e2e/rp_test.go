@@ -17,6 +17,8 @@ import (
 type relyingParty struct {
 	provider *oidc.Provider
 	config   oauth2.Config
+	// prove authenticates a token request where no secret does.
+	prove func() []oauth2.AuthCodeOption
 }
 
 func newRelyingParty(t *testing.T, issuer string) *relyingParty {
@@ -30,7 +32,7 @@ func newRelyingPartyOf(t *testing.T, issuer, clientID string) *relyingParty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &relyingParty{provider, oauth2.Config{
+	return &relyingParty{provider: provider, config: oauth2.Config{
 		ClientID: clientID, ClientSecret: appSecret, RedirectURL: appCallback, Endpoint: provider.Endpoint(),
 		Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess, "provisioning"},
 	}}
@@ -65,7 +67,11 @@ func (rp *relyingParty) exchange(ctx context.Context, r request, callback *url.U
 	case answer.Get("iss") != rp.issuer():
 		return grant{}, fmt.Errorf("iss %q", answer.Get("iss"))
 	}
-	token, err := rp.config.Exchange(ctx, answer.Get("code"), verifying(r.verifier)...)
+	options := verifying(r.verifier)
+	if rp.prove != nil {
+		options = append(options, rp.prove()...)
+	}
+	token, err := rp.config.Exchange(ctx, answer.Get("code"), options...)
 	if err != nil {
 		return grant{}, err
 	}
