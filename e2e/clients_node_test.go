@@ -26,6 +26,10 @@ func signInOAuth4WebAPI(flags ...string) library {
 	}
 }
 
+func signInOIDCClientTS(t *testing.T, v *visitor) told {
+	return v.signInScript(t, peers.OIDCClientTS, "")
+}
+
 // Flags of scripts.
 const (
 	boundTokens = "--dpop"

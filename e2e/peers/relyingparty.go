@@ -9,6 +9,7 @@ import (
 const (
 	OpenIDClient = "openid-client"
 	OAuth4WebAPI = "oauth4webapi"
+	OIDCClientTS = "oidc-client-ts"
 )
 
 // RelyingParty is an application, waiting for the end of a sign-in.
