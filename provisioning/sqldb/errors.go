@@ -1,9 +1,14 @@
 package sqldb
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -47,6 +52,54 @@ func IsUnique(err error) bool {
 	}
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return false
+}
+
+// downStates are the PostgreSQL states of a server that cannot answer now: those
+// that begin so.
+var downStates = []string{
+	"08",    // connection exception
+	"53",    // insufficient resources
+	"57P",   // shutting down, starting up, dropped
+	"57014", // statement_timeout
+	"25006", // a standby: the primary moved
+	"55P03", // lock_timeout
+}
+
+// closedText is the text of database/sql's error for a closed database, which it
+// does not export.
+const closedText = "sql: database is closed"
+
+// IsUnavailable reports whether the database cannot answer now, and may later: it is
+// down, out of reach, full, or too busy. What comes of our statements is not meant.
+func IsUnavailable(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return IsRetryable(err) || slices.ContainsFunc(downStates, func(state string) bool { return strings.HasPrefix(pg.Code, state) })
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		return slices.Contains([]int{
+			sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL,
+			sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
+		}, lite.Code()&primaryCode)
+	}
+	for _, broken := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded} {
+		if errors.Is(err, broken) {
+			return true
+		}
+	}
+	_, dialled := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[*net.OpError](err)
+	return dialled || network || isClosed(err)
+}
+
+// isClosed looks at every error of the chain: one that wraps another need not tell its
+// text.
+func isClosed(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err.Error() == closedText {
+			return true
+		}
 	}
 	return false
 }
