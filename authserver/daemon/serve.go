@@ -23,6 +23,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning/faultpoint"
+	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 )
 
 // The limits of a connection. A wait page's events stay open for longer: their
@@ -205,7 +206,7 @@ func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []b
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed, Registration: s.registrationPath(),
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Subjects: s.Subjects, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},
-		Devices: store.Devices{DB: s.db}, UserCodes: codes, Address: driver.Address, Log: s.log, Now: s.Now,
+		Devices: store.Devices{DB: s.db}, UserCodes: codes, Address: driver.Address, Unavailable: sqldb.IsUnavailable, Log: s.log, Now: s.Now,
 	})
 }
 

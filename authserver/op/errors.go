@@ -3,6 +3,7 @@ package op
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,6 +68,31 @@ func internalError(cause error) *protocolError {
 	}
 }
 
+// unavailable is for what is worth trying again (RFC 6749 section 4.1.2.1; where there
+// is no redirect, HTTP's 503 with Retry-After).
+func unavailable(cause error) *protocolError {
+	return &protocolError{
+		Code: codeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: defaultRetryAfter, cause: cause,
+		Description: "The server is temporarily unable to answer.",
+	}
+}
+
+// outage tells a database that is down from a fault of ours. Every answer with an
+// error passes here.
+func (p *Provider) outage(fail *protocolError) *protocolError {
+	if fail.Status == http.StatusInternalServerError && fail.cause != nil && p.unavailable(fail.cause) {
+		return unavailable(fail.cause)
+	}
+	return fail
+}
+
+// sayWhen sets when to try again (RFC 9110 section 10.2.3).
+func (e *protocolError) sayWhen(w http.ResponseWriter) {
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Round(time.Second)/time.Second)))
+	}
+}
+
 // toProtocol turns any error into one with a code of the specifications.
 func toProtocol(err error) *protocolError {
 	if own, ok := errors.AsType[*protocolError](err); ok {
@@ -92,10 +118,7 @@ func fromFosite(rfc *fosite.RFC6749Error, err error) *protocolError {
 	case codeServerError:
 		return internalError(err)
 	case codeTemporarilyUnavailable:
-		return &protocolError{
-			Code: code, Status: http.StatusServiceUnavailable, RetryAfter: defaultRetryAfter, cause: err,
-			Description: "The server is temporarily unable to answer.",
-		}
+		return unavailable(err)
 	case codeInvalidClient:
 		return invalidClient()
 	default:

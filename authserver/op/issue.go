@@ -203,7 +203,7 @@ func grantScopes(ar *fosite.AuthorizeRequest, c *client) {
 
 // fail ends a sign-in that cannot be issued.
 func (p *Provider) fail(w http.ResponseWriter, r *http.Request, s *flow.SignIn, err error) {
-	if endErr := p.end(w, r, s, toProtocol(err)); endErr != nil {
+	if endErr := p.end(w, r, s, p.outage(toProtocol(err))); endErr != nil {
 		p.errorPage(w, r, internalError(endErr), s.Reference)
 	}
 }

@@ -132,10 +132,7 @@ func (c *client) confidential() bool { return c.app.AuthMethod != application.Au
 func (p *Provider) endpointError(w http.ResponseWriter, r *http.Request, err error) {
 	fail := toProtocol(err)
 	if fail.Status == http.StatusInternalServerError {
-		fail = &protocolError{
-			Code: codeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: defaultRetryAfter, cause: err,
-			Description: "The server is temporarily unable to answer.",
-		}
+		fail = unavailable(err)
 	}
 	p.tokenError(w, r, fail, flow.NewReference())
 }

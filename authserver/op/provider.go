@@ -173,6 +173,8 @@ type Options struct {
 	Now          func() time.Time
 	// Address returns the client's IP address, whatever proxies are in front.
 	Address func(*http.Request) string
+	// Unavailable tells an error of a store that is down from any other.
+	Unavailable func(error) bool
 	// AdminClient is Anteroom's own application, which no target may lock out.
 	AdminClient provisioning.ClientID
 	// PushedLifetime is how long a pushed request can be begun; 0 takes
@@ -219,6 +221,7 @@ type Provider struct {
 	devices        device.Store
 	userCodes      device.Codes
 	address        func(*http.Request) string
+	unavailable    func(error) bool
 	clientKeys     ClientKeys
 	metadata       metadata
 	// decoyHash is compared when a client is unknown, so that it costs the same.
@@ -238,7 +241,7 @@ func New(o Options) (*Provider, error) {
 		users: o.Users, subjects: o.Subjects, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
-		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys, devices: o.Devices, userCodes: o.UserCodes, address: o.Address,
+		assertions: o.Assertions, proofs: o.Proofs, clientKeys: o.ClientKeys, devices: o.Devices, userCodes: o.UserCodes, address: o.Address, unavailable: o.Unavailable,
 		decoyHash: application.HashSecret(application.GenerateSecret()),
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
@@ -253,7 +256,7 @@ func (o Options) check() error {
 		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
 		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "Proofs": o.Proofs == nil, "ClientKeys": o.ClientKeys == nil,
 		"Gate": o.Gate == nil, "Users": o.Users == nil, "Subjects": o.Subjects == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
-		"Log": o.Log == nil, "Now": o.Now == nil, "Devices": o.Devices == nil, "UserCodes": len(o.UserCodes.Key) == 0, "Address": o.Address == nil,
+		"Log": o.Log == nil, "Now": o.Now == nil, "Devices": o.Devices == nil, "UserCodes": len(o.UserCodes.Key) == 0, "Address": o.Address == nil, "Unavailable": o.Unavailable == nil,
 	}
 	var errs []error
 	for name, is := range missing {

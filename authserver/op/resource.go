@@ -138,6 +138,8 @@ func invalidToken() *protocolError {
 // first challenge is of the scheme that was tried. A request without a token learns
 // only how to authenticate.
 func (p *Provider) resourceError(w http.ResponseWriter, r *http.Request, scheme string, fail *protocolError) {
+	fail = p.outage(fail)
+	fail.sayWhen(w)
 	if fail.Status < http.StatusInternalServerError {
 		p.challenge(w, scheme, fail)
 	}

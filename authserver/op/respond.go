@@ -77,6 +77,7 @@ func (p *Provider) redirectError(w http.ResponseWriter, r *http.Request, a autho
 // sendError sends an error to the application. The reference ties its report to
 // our log.
 func (p *Provider) sendError(w http.ResponseWriter, r *http.Request, a authorization, fail *protocolError, reference string) {
+	fail = p.outage(fail)
 	p.logFailure(r, fail, reference)
 	p.sendAnswer(w, r, p.answer(a, url.Values{
 		"error": {fail.Code}, "error_description": {describe(fail.Description + " (reference " + reference + ")")},
@@ -85,6 +86,8 @@ func (p *Provider) sendError(w http.ResponseWriter, r *http.Request, a authoriza
 
 // errorPage shows an error where it cannot go to the application.
 func (p *Provider) errorPage(w http.ResponseWriter, r *http.Request, fail *protocolError, reference string) {
+	fail = p.outage(fail)
+	fail.sayWhen(w)
 	p.logFailure(r, fail, reference)
 	w.Header().Set("Cache-Control", "no-store")
 	p.pages.Error(w, r, fail.Status, ErrorPage{Code: fail.Code, Description: fail.Description, Reference: reference})

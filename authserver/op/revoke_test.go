@@ -228,21 +228,3 @@ func TestRevokeOnlyOnesOwn(t *testing.T) {
 	}
 	refused(t, s.do(post(op.PathToken, refreshForm(own.RefreshToken, "client_id", "native"))), http.StatusBadRequest, "invalid_grant")
 }
-
-// A client told 200 would forget its token; 503 makes it try again (RFC 7009
-// section 2.2.1).
-func TestDatabaseDownIs503(t *testing.T) {
-	each(t, func(t *testing.T, s *server) {
-		issued := granted(t, s.token(codeForm(s.code(t, authorizeForm()))))
-		if err := s.db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range []string{op.PathIntrospect, op.PathRevoke} {
-			w := s.asApp(path, url.Values{"token": {issued.RefreshToken}})
-			refused(t, w, http.StatusServiceUnavailable, "temporarily_unavailable")
-			if w.Header().Get("Retry-After") == "" {
-				t.Errorf("%s: no Retry-After", path)
-			}
-		}
-	})
-}

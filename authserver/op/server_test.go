@@ -332,7 +332,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Subjects: s.subjects, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
-		Hold: time.Millisecond, Devices: store.Devices{DB: db}, UserCodes: device.Codes{Key: []byte("user codes")}, Address: func(*http.Request) string { return "192.0.2.77" },
+		Hold: time.Millisecond, Devices: store.Devices{DB: db}, UserCodes: device.Codes{Key: []byte("user codes")}, Address: func(*http.Request) string { return "192.0.2.77" }, Unavailable: sqldb.IsUnavailable,
 	}
 	for _, change := range changes {
 		change(&o)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -295,13 +294,12 @@ func (p *Provider) addRequested(ctx context.Context, req *fosite.AccessRequest) 
 
 // tokenError answers with an error (RFC 6749 section 5.2).
 func (p *Provider) tokenError(w http.ResponseWriter, r *http.Request, fail *protocolError, reference string) {
+	fail = p.outage(fail)
 	p.logFailure(r, fail, reference)
 	if fail.Status == http.StatusUnauthorized {
 		w.Header().Set(headerWWWAuthenticate, `Basic realm="token"`)
 	}
-	if fail.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(fail.RetryAfter.Round(time.Second)/time.Second)))
-	}
+	fail.sayWhen(w)
 	p.writeJSON(w, r, fail.Status, map[string]string{
 		"error": fail.Code, "error_description": describe(fail.Description + " (reference " + reference + ")"),
 	})
