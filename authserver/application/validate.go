@@ -235,11 +235,19 @@ func (a Application) checkGrantTypes(p *Problems) {
 	}
 }
 
+// CheckScope says what is wrong with the name of a scope, nil if nothing is.
+func CheckScope(scope string) error {
+	if !scopeSyntax.MatchString(scope) {
+		return errors.New("must be printable ASCII without spaces, quotes or backslashes")
+	}
+	return nil
+}
+
 func (a Application) checkScopes(p *Problems) {
 	for i, s := range a.Scopes {
 		field := fmt.Sprintf("scopes[%d]", i)
-		if !scopeSyntax.MatchString(s) {
-			p.add(field, "must be printable ASCII without spaces, quotes or backslashes")
+		if err := CheckScope(s); err != nil {
+			p.add(field, err.Error())
 		}
 		if slices.Contains(a.Scopes[:i], s) {
 			p.add(field, "is there twice")

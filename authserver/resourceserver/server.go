@@ -1,0 +1,68 @@
+package resourceserver
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+// ErrNotFound means there is no resource server with the identifier.
+var ErrNotFound = errors.New("resource server not found")
+
+// Server is a resource server.
+type Server struct {
+	// Identifier is what the parameter resource (RFC 8707 section 2) and the audience of
+	// tokens say: an absolute URI, compared character by character.
+	Identifier string `yaml:"identifier" json:"identifier"`
+	Settings   `yaml:",inline"`
+}
+
+// Settings are what an admin says of a resource server. Each left out is its zero
+// value, which is the default.
+type Settings struct {
+	// Scopes are those a token for it may have; whoever asks must have them, too.
+	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
+	// Applications may ask for tokens for it; [Any] is every application.
+	Applications []provisioning.ClientID `yaml:"applications,omitempty" json:"applications,omitempty"`
+	// Introspection are the applications that may introspect tokens for it (RFC 7662):
+	// those whose credentials the resource server has.
+	Introspection []provisioning.ClientID `yaml:"introspection,omitempty" json:"introspection,omitempty"`
+	// TokenLifetime is how long its access tokens are good for, such as "15m"; "" takes
+	// the server's. See [Settings.Lifetime].
+	TokenLifetime string `yaml:"token_lifetime,omitempty" json:"token_lifetime,omitempty"`
+	Disabled      bool   `yaml:"disabled,omitempty" json:"disabled,omitempty"`
+}
+
+// Any stands for every application. No client_id looks like it.
+const Any provisioning.ClientID = "*"
+
+// Serves reports whether the application may have tokens for the resource server.
+func (s Server) Serves(client provisioning.ClientID) bool {
+	return !s.Disabled && (slices.Contains(s.Applications, client) || slices.Contains(s.Applications, Any))
+}
+
+// Introspects reports whether the application may introspect its tokens.
+func (s Server) Introspects(client provisioning.ClientID) bool {
+	return !s.Disabled && slices.Contains(s.Introspection, client)
+}
+
+// Lifetime returns what TokenLifetime says, and otherwise what is the default.
+func (s Settings) Lifetime(otherwise time.Duration) time.Duration {
+	if d, err := parseLifetime(s.TokenLifetime); err == nil {
+		return d
+	}
+	return otherwise
+}
+
+// Store keeps resource servers.
+type Store interface {
+	// Get returns the resource server with the identifier, or ErrNotFound.
+	Get(ctx context.Context, identifier string) (Server, error)
+	// List returns all of them, by identifier.
+	List(ctx context.Context) ([]Server, error)
+	// Put creates or replaces one.
+	Put(ctx context.Context, s Server) error
+}

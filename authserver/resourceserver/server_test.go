@@ -1,0 +1,101 @@
+package resourceserver_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
+	"github.com/anteroom-id/anteroom/provisioning"
+)
+
+func valid() resourceserver.Server {
+	return resourceserver.Server{Identifier: "https://reports.example/api", Settings: resourceserver.Settings{
+		Scopes: []string{"reports.read"}, Applications: []provisioning.ClientID{"payroll"}, TokenLifetime: "15m",
+	}}
+}
+
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*resourceserver.Server)
+		want   []string // fields with a problem
+	}{
+		"valid":            {func(*resourceserver.Server) {}, nil},
+		"urn":              {func(s *resourceserver.Server) { s.Identifier = "urn:example:reports" }, nil},
+		"no identifier":    {func(s *resourceserver.Server) { s.Identifier = "" }, []string{"identifier"}},
+		"relative":         {func(s *resourceserver.Server) { s.Identifier = "/reports" }, []string{"identifier"}},
+		"only a scheme":    {func(s *resourceserver.Server) { s.Identifier = "https:///" }, []string{"identifier"}},
+		"fragment":         {func(s *resourceserver.Server) { s.Identifier += "#" }, []string{"identifier"}},
+		"space":            {func(s *resourceserver.Server) { s.Identifier += " " }, []string{"identifier"}},
+		"not ASCII":        {func(s *resourceserver.Server) { s.Identifier += "ü" }, []string{"identifier"}},
+		"long":             {func(s *resourceserver.Server) { s.Identifier += strings.Repeat("x", 500) }, []string{"identifier"}},
+		"scopes":           {func(s *resourceserver.Server) { s.Scopes = []string{"a b", "c", "c"} }, []string{"scopes[0]", "scopes[2]"}},
+		"twice":            {func(s *resourceserver.Server) { s.Introspection = []provisioning.ClientID{"a", "a"} }, []string{"introspection[1]"}},
+		"no duration":      {func(s *resourceserver.Server) { s.TokenLifetime = "15" }, []string{"token_lifetime"}},
+		"short":            {func(s *resourceserver.Server) { s.TokenLifetime = "9s" }, []string{"token_lifetime"}},
+		"longer than kept": {func(s *resourceserver.Server) { s.TokenLifetime = "12h1s" }, []string{"token_lifetime"}},
+	} {
+		s := valid()
+		c.change(&s)
+		var got []string
+		for _, p := range s.Check() {
+			got = append(got, p.Field)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Nobody is served who is not listed, and nobody at all when it is disabled.
+func TestServes(t *testing.T) {
+	s := valid()
+	if !s.Serves("payroll") || s.Serves("other") || s.Serves("") || s.Introspects("payroll") {
+		t.Error("another than the listed application is served")
+	}
+	s.Applications, s.Introspection = []provisioning.ClientID{resourceserver.Any}, []provisioning.ClientID{"api", resourceserver.Any}
+	if !s.Serves("other") || !s.Introspects("api") || s.Introspects("other") {
+		t.Error("any application may ask, and the listed one introspect")
+	}
+	s.Disabled = true
+	if s.Serves("other") || s.Introspects("api") {
+		t.Error("a disabled resource server is served")
+	}
+	if (resourceserver.Server{}).Serves("x") {
+		t.Error("an empty list serves somebody")
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	s := valid()
+	if got := s.Lifetime(time.Hour); got != 15*time.Minute {
+		t.Errorf("lifetime = %s", got)
+	}
+	s.TokenLifetime = ""
+	if got := s.Lifetime(time.Hour); got != time.Hour {
+		t.Errorf("lifetime left out = %s, want the server's", got)
+	}
+}
+
+// FuzzCheckIdentifier: what is taken is an absolute URI without a fragment, and one
+// word, as it is kept.
+func FuzzCheckIdentifier(f *testing.F) {
+	for _, seed := range []string{"https://reports.example/api?x=1", "urn:example:a", "http://[::1]:80", "a:b", "https://", "x", "https://a#", "https://a\u0085b", "//a", "%zz:"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		if resourceserver.CheckIdentifier(raw) != nil {
+			return
+		}
+		u, err := url.Parse(raw)
+		if err != nil || !u.IsAbs() || u.Host == "" && u.Opaque == "" || strings.Contains(raw, "#") {
+			t.Errorf("%q is taken", raw)
+		}
+		if words := strings.Fields(raw); len(words) != 1 || words[0] != raw {
+			t.Errorf("%q is %d words", raw, len(words))
+		}
+	})
+}
