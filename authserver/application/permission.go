@@ -11,6 +11,13 @@ import (
 type Permission struct {
 	Client provisioning.ClientID
 	Name   string
-	Scopes []string // sorted
+	Scopes []string // sorted; resource servers among them, see [ResourceScope]
 	Since  time.Time
 }
+
+// resourcePrefix cannot begin a scope, which has no backslash (RFC 6749 section 3.3).
+const resourcePrefix = `resource\`
+
+// ResourceScope is how a resource server, by its identifier, stands among the scopes
+// that a user allows. The pages know it by its first word.
+func ResourceScope(identifier string) string { return resourcePrefix + identifier }

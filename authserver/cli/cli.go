@@ -41,24 +41,25 @@ type commands struct {
 	Output string `short:"o" help:"Output format: ${enum}." enum:"text,json" default:"text"`
 	Dev    bool   `help:"Accept connectors that are not pinned; for development only."`
 
-	Serve       serveCommand        `cmd:"" help:"Run the server."`
-	Demo        demoCommand         `cmd:"" help:"Run Anteroom, an example application and a directory on loopback."`
-	Check       checkCommand        `cmd:"" help:"Report every configuration problem at once."`
-	Migrate     migrateCommand      `cmd:"" help:"Bring the database to this version."`
-	Apply       applyCommand        `cmd:"" help:"Apply a resources file and print the difference."`
-	Export      exportCommand       `cmd:"" help:"Print all resources as a file that apply takes."`
-	Import      importCommands      `cmd:"" help:"Make a resources file of another system's configuration."`
-	User        userCommands        `cmd:"" help:"Users."`
-	Application applicationCommands `cmd:"" help:"Applications (OAuth clients)."`
-	Target      targetCommands      `cmd:"" help:"Targets (configured connectors)."`
-	Binding     bindingCommands     `cmd:"" help:"Bindings of applications to targets."`
-	Account     accountCommands     `cmd:"" help:"The ledger: accounts of users in targets."`
-	Connector   connectorCommands   `cmd:"" help:"Connector binaries."`
-	Ruleset     rulesetCommands     `cmd:"" help:"Rule sets, which decide who gets an account."`
-	Upstream    upstreamCommands    `cmd:"" help:"Upstreams (OpenID providers that users sign in with)."`
-	Signin      signinCommands      `cmd:"" help:"Sign-ins."`
-	Key         keyCommands         `cmd:"" help:"Keys at rest, and keys that sign tokens."`
-	Version     versionCommand      `cmd:"" help:"Print the version."`
+	Serve          serveCommand           `cmd:"" help:"Run the server."`
+	Demo           demoCommand            `cmd:"" help:"Run Anteroom, an example application and a directory on loopback."`
+	Check          checkCommand           `cmd:"" help:"Report every configuration problem at once."`
+	Migrate        migrateCommand         `cmd:"" help:"Bring the database to this version."`
+	Apply          applyCommand           `cmd:"" help:"Apply a resources file and print the difference."`
+	Export         exportCommand          `cmd:"" help:"Print all resources as a file that apply takes."`
+	Import         importCommands         `cmd:"" help:"Make a resources file of another system's configuration."`
+	User           userCommands           `cmd:"" help:"Users."`
+	Application    applicationCommands    `cmd:"" help:"Applications (OAuth clients)."`
+	Target         targetCommands         `cmd:"" help:"Targets (configured connectors)."`
+	Binding        bindingCommands        `cmd:"" help:"Bindings of applications to targets."`
+	Account        accountCommands        `cmd:"" help:"The ledger: accounts of users in targets."`
+	Connector      connectorCommands      `cmd:"" help:"Connector binaries."`
+	Ruleset        rulesetCommands        `cmd:"" help:"Rule sets, which decide who gets an account."`
+	Upstream       upstreamCommands       `cmd:"" help:"Upstreams (OpenID providers that users sign in with)."`
+	ResourceServer resourceServerCommands `cmd:"" help:"Resource servers (APIs that take access tokens)."`
+	Signin         signinCommands         `cmd:"" help:"Sign-ins."`
+	Key            keyCommands            `cmd:"" help:"Keys at rest, and keys that sign tokens."`
+	Version        versionCommand         `cmd:"" help:"Print the version."`
 }
 
 // run is one invocation.

@@ -202,7 +202,7 @@ func (s *System) devicePages(driver *flow.Driver, codes device.Codes) device.Pag
 
 func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []byte, codes device.Codes) (*op.Provider, error) {
 	return op.New(op.Options{
-		Issuer: s.Config.Issuer, Applications: s.Applications, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
+		Issuer: s.Config.Issuer, Applications: s.Applications, Resources: s.ResourceServers, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed, Registration: s.registrationPath(),
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Subjects: s.Subjects, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},

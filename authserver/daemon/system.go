@@ -43,12 +43,14 @@ type System struct {
 	SecondFactor *secondfactor.Service
 	Passkeys     *passkey.Service // nil if there are none; see buildPasskeys
 	Upstreams    store.Upstreams
-	Targets      *pstore.Targets
-	Bindings     *pstore.Bindings
-	Accounts     *pstore.Accounts
-	Attempts     *pstore.Attempts
-	Decisions    *pstore.Decisions
-	RuleSets     *pstore.RuleSets
+	// ResourceServers are the APIs that access tokens may be for.
+	ResourceServers store.ResourceServers
+	Targets         *pstore.Targets
+	Bindings        *pstore.Bindings
+	Accounts        *pstore.Accounts
+	Attempts        *pstore.Attempts
+	Decisions       *pstore.Decisions
+	RuleSets        *pstore.RuleSets
 	// Reconciliations tells what comparing targets with the ledger found.
 	Reconciliations *pstore.Reconciliations
 	Health          *pstore.Health
@@ -141,7 +143,7 @@ func (s *System) build(ctx context.Context) error {
 func (s *System) buildStores() {
 	s.Applications = store.Applications{DB: s.db, Now: s.Now}
 	s.SignIns, s.Pins, s.tokens = store.SignIns{DB: s.db}, store.Pins{DB: s.db}, &store.OAuth{DB: s.db}
-	s.Upstreams = store.Upstreams{DB: s.db, Sealer: s.sealer}
+	s.Upstreams, s.ResourceServers = store.Upstreams{DB: s.db, Sealer: s.sealer}, store.ResourceServers{DB: s.db}
 	s.secrets = &keys.Secrets{Store: &store.Keys{DB: s.db}, Sealer: s.sealer, Now: s.Now}
 	s.sessions = &session.Manager{
 		Store: store.Sessions{DB: s.db}, Cookies: session.NewCookies(isHTTPS(s.Config.Issuer)), Now: s.Now,
@@ -303,7 +305,7 @@ func (s *System) Close() error {
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
 		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
-		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
+		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, ResourceServers: s.ResourceServers, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
 

@@ -55,6 +55,19 @@ func TestConsentIsAskedOnce(t *testing.T) {
 	}, store.Migrations())
 }
 
+// A resource server is asked about like a scope, by its identifier, and what one
+// may have is no consent for another.
+func TestConsentForAResource(t *testing.T) {
+	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
+	at := func(identifier string) string {
+		return asksEmail + url.QueryEscape(" "+application.ResourceScope(identifier))
+	}
+	b := s.browser().get(at("https://reports.example/api")).signIn().at("/consent").says("to act for you at https://reports.example/api")
+	b.submit(allow, nil).backWith("code", "")
+	b.get(at("https://reports.example/api")).backWith("code", "")
+	b.get(at("https://billing.example/")).at("/consent").says("to act for you at https://billing.example/")
+}
+
 func TestConsentDenied(t *testing.T) {
 	s := asking(t, sqldbtest.SQLite(t, store.Migrations()))
 	b := s.browser().get(asksEmail).signIn().at("/consent")

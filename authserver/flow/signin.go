@@ -16,10 +16,10 @@ type ID string
 // needs it. Package op made it and rebuilds its own request from Form.
 type AuthorizeRequest struct {
 	Client      provisioning.ClientID
-	Form        url.Values // complete and without duplicates
+	Form        url.Values // complete; of its parameters resource alone may be there several times
 	RedirectURI string     // validated
 	Scopes      []string
-	Asks        []string // what consent is about: the scopes, and those of requested claims
+	Asks        []string // what consent is about: the scopes, those of requested claims, and resource servers
 	Prompt      []string // any of none, login, create, consent
 	// MaxAge is nil when the request has none; 0 asks for a fresh sign-in.
 	MaxAge    *time.Duration

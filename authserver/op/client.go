@@ -86,6 +86,7 @@ type unit struct {
 	device   []byte                  // hash of the device code presented
 	decision provisioning.DecisionID // on what was presented
 	jkt      string                  // of the key that the tokens will be bound to; "" for bearer tokens
+	aim      aim                     // of the access token
 }
 
 func withUnit(ctx context.Context, u *unit) context.Context {

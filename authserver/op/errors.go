@@ -19,6 +19,7 @@ const (
 	codeInvalidClient           = "invalid_client"
 	codeInvalidGrant            = "invalid_grant"
 	codeInvalidScope            = "invalid_scope"
+	codeInvalidTarget           = "invalid_target" // RFC 8707 section 2
 	codeInvalidToken            = "invalid_token"
 	codeInvalidDPoPProof        = "invalid_dpop_proof" // RFC 9449 section 5
 	codeInsufficientScope       = "insufficient_scope"

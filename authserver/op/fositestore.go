@@ -116,7 +116,8 @@ func (s *fositeStore) addGrant(ctx context.Context, req fosite.Requester, now ti
 		User: provisioning.UserID(sess.subject), Subject: sess.user.Subject, Decision: provisioning.PermitFrom(ctx).Decision(),
 		Scopes: req.GetGrantedScopes(), Session: sess.user.Session, SID: sess.user.SID, AMR: sess.user.AMR, Claims: sess.user.Claims,
 		AuthTime:  sess.claims.AuthTime,
-		CreatedAt: now, ExpiresAt: now.Add(s.times.Code + s.times.Access),
+		Resources: sess.wishes.resources,
+		CreatedAt: now, ExpiresAt: now.Add(s.times.Code + max(s.times.Access, sess.wishes.longest)),
 	}
 	if req.GetGrantedScopes().Has(scopeOfflineAccess) {
 		g.ExpiresAt = now.Add(s.times.RefreshAbsolute)

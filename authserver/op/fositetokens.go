@@ -27,7 +27,7 @@ func (s *fositeStore) CreateAccessTokenSession(ctx context.Context, signature st
 	}
 	return s.store.AddAccessToken(ctx, AccessToken{
 		Hash: TokenHash(signature), Grant: GrantID(req.GetID()),
-		Decision: provisioning.PermitFrom(ctx).Decision(), Scopes: req.GetGrantedScopes(), JKT: u.jkt,
+		Decision: provisioning.PermitFrom(ctx).Decision(), Scopes: u.aim.scopes(req.GetGrantedScopes()), Audience: u.aim.audience(), JKT: u.jkt,
 		ExpiresAt: req.GetSession().GetExpiresAt(fosite.AccessToken),
 	})
 }

@@ -23,9 +23,12 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add(nativeForm().Encode())
 	f.Add(authorizeForm("prompt", "none login", "max_age", "-1").Encode())
 	f.Add(authorizeForm("redirect_uri", "http://127.0.0.1:1/cb").Encode() + "&state=2")
+	f.Add(authorizeForm("scope", "openid", "resource", reports).Encode() + "&resource=urn:example:other")
+	f.Add(authorizeForm("scope", "openid", "resource", reports).Encode() + "&resource=&resource=https://x.example/%23")
 	f.Add("client_id=app&redirect_uri=%zz")
 	f.Add("client_id=native&redirect_uri=http%3A%2F%2F127.0.0.1%3A99999999%2Fcb&response_type=code&scope=%00")
 	s := quiet(f)
+	s.servers[reports] = reportsServer()
 	f.Fuzz(func(t *testing.T, query string) {
 		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: op.PathAuthorize, RawQuery: query}, Header: http.Header{}}
 		w := s.do(r)
@@ -53,6 +56,11 @@ func FuzzAuthorize(f *testing.F) {
 		}
 		if got.Has("code") && (sent.Get("code_challenge_method") != "S256" || len(sent.Get("code_challenge")) != 43 || sent.Get("response_type") != "code") {
 			t.Fatalf("a code for %q", query)
+		}
+		for _, resource := range sent["resource"] {
+			if got.Has("code") && resource != "" && resource != reports && resource != issuer {
+				t.Fatalf("a code for the unknown resource %q", resource)
+			}
 		}
 	})
 }

@@ -21,6 +21,7 @@ type way struct {
 	auth, mode string
 	pushed     bool
 	dpop       jose.SignatureAlgorithm // "" for bearer tokens
+	resource   string                  // which its access tokens are for; "" for our own endpoints
 }
 
 // as posts a form, authenticated with the way's method.
@@ -47,7 +48,7 @@ func (s *server) as(t *testing.T, w way, path string, form url.Values) *httptest
 // begin sends the authorization request of the way.
 func (s *server) begin(t *testing.T, w way) *httptest.ResponseRecorder {
 	t.Helper()
-	form := authorizeForm("response_mode", w.mode, "scope", "openid offline_access")
+	form := authorizeForm("response_mode", w.mode, "scope", "openid offline_access", "resource", w.resource)
 	if !w.pushed {
 		return s.authorize(form)
 	}
@@ -86,10 +87,10 @@ func (s *server) ways(t *testing.T) []way {
 			all = append(all, way{auth: auth, mode: mode}, way{auth: auth, mode: mode, pushed: true})
 		}
 		for _, pushed := range []bool{false, true} {
-			all = append(all, way{auth, "query", pushed, jose.SignatureAlgorithm(offered.Proofs[i%len(offered.Proofs)])})
+			all = append(all, way{auth: auth, mode: "query", pushed: pushed, dpop: jose.SignatureAlgorithm(offered.Proofs[i%len(offered.Proofs)])})
 		}
 	}
-	return all
+	return append(all, way{auth: "client_secret_basic", mode: "query", resource: reports}, way{auth: "none", mode: "query", pushed: true, resource: reports})
 }
 
 // Whichever way an application asks, the gate has its word when the code is made,
@@ -107,6 +108,7 @@ func TestEveryWayAsksTheGate(t *testing.T) {
 				app.SecretHash, app.GrantTypes = "", slices.DeleteFunc(app.GrantTypes, func(g string) bool { return g == application.GrantClientCredentials })
 			}
 			s.apps["app"] = app
+			s.servers[reports] = reportsServer()
 			s.refuseWay(t, w)
 			if w.mode == "query" && !w.pushed { // nor does it matter who made the application
 				app.SelfRegistered = true

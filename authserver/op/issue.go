@@ -156,11 +156,16 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (_ string, err 
 	if err != nil {
 		return "", err
 	}
+	wished, fail := p.wished(ctx, a)
+	if fail != nil {
+		return "", fail
+	}
 	// The family's id is the sign-in's: the database refuses a second one.
 	ar.SetID(string(s.ID))
 	grantScopes(ar, a.client)
 	sess := newSession()
 	sess.setUser(Grant{User: s.User, Subject: s.Alias.Subject, Session: s.Session, SID: s.Alias.SID, AMR: s.AMR, Claims: claims.names(a.client), AuthTime: s.AuthTime})
+	sess.wishes = wished
 	// Fosite compares auth_time with the time of the request: that is when it
 	// first came, not when the wait for accounts ended.
 	ar.RequestedAt = s.CreatedAt.UTC()

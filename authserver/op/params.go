@@ -30,7 +30,7 @@ func authorizeParams() []string {
 	return []string{
 		"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt",
 		"max_age", "code_challenge", "code_challenge_method", "login_hint", "ui_locales", "id_token_hint",
-		"acr_values", "display", "claims", "request", "request_uri", "registration", paramJKT,
+		"acr_values", "display", "claims", paramResource, "request", "request_uri", "registration", paramJKT,
 	}
 }
 
@@ -85,12 +85,12 @@ func checkBody(form url.Values, query string) *protocolError {
 	return nil
 }
 
-// repeated returns the first parameter that is there more than once, in
-// alphabetical order, or "". Whoever reads such a request may read another
-// value than the one that was checked.
+// repeated returns the first parameter that is there more than once and must not be,
+// in alphabetical order, or "". Whoever reads such a request may read another value
+// than the one that was checked.
 func repeated(values url.Values) string {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if len(values[name]) > 1 {
+		if len(values[name]) > 1 && name != paramResource {
 			return name
 		}
 	}
@@ -104,6 +104,9 @@ func pick(values url.Values, names []string) url.Values {
 	for _, name := range names {
 		if v := values.Get(name); v != "" {
 			picked.Set(name, v)
+		}
+		if name == paramResource && len(values[name]) > 0 {
+			picked[name] = slices.Clone(values[name])
 		}
 	}
 	return picked

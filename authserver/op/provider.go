@@ -153,6 +153,7 @@ type KeySet interface {
 type Options struct {
 	Issuer       string // an absolute URL without path, query or trailing slash
 	Applications Applications
+	Resources    ResourceServers
 	Store        Store
 	Pushed       PushedStore
 	Assertions   AssertionStore
@@ -197,6 +198,7 @@ const DefaultHold = 2 * time.Second
 type Provider struct {
 	issuer         string
 	apps           Applications
+	resources      ResourceServers
 	store          *fositeStore
 	keys           KeySet
 	tokens         Store
@@ -237,7 +239,7 @@ func New(o Options) (*Provider, error) {
 		return nil, fmt.Errorf("openid provider: %w", err)
 	}
 	p := &Provider{
-		issuer: o.Issuer, apps: o.Applications, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
+		issuer: o.Issuer, apps: o.Applications, resources: o.Resources, keys: o.Keys, tokens: o.Store, signIns: o.SignIns, signOuts: o.SignOuts, gate: o.Gate,
 		users: o.Users, subjects: o.Subjects, accounts: o.Accounts, pages: o.Pages, log: o.Log, now: o.Now, adminClient: o.AdminClient,
 		hold: cmp.Or(o.Hold, DefaultHold), metadata: newMetadata(o),
 		pushed: o.Pushed, pushedLifetime: cmp.Or(o.PushedLifetime, DefaultPushedLifetime), requirePushed: o.RequirePushed,
@@ -253,7 +255,7 @@ func New(o Options) (*Provider, error) {
 
 func (o Options) check() error {
 	missing := map[string]bool{
-		"Applications": o.Applications == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
+		"Applications": o.Applications == nil, "Resources": o.Resources == nil, "Pushed": o.Pushed == nil, "Store": o.Store == nil, "Keys": o.Keys == nil, "SignIns": o.SignIns == nil,
 		"SignOuts": o.SignOuts == nil, "Assertions": o.Assertions == nil, "Proofs": o.Proofs == nil, "ClientKeys": o.ClientKeys == nil,
 		"Gate": o.Gate == nil, "Users": o.Users == nil, "Subjects": o.Subjects == nil, "Accounts": o.Accounts == nil, "Pages": o.Pages == nil,
 		"Log": o.Log == nil, "Now": o.Now == nil, "Devices": o.Devices == nil, "UserCodes": len(o.UserCodes.Key) == 0, "Address": o.Address == nil, "Unavailable": o.Unavailable == nil,

@@ -76,6 +76,8 @@ func (p *Provider) accessToken(r *http.Request, shown shownToken) (Grant, Access
 	return grant, access, nil
 }
 
+// validToken returns a token that is valid here and now: one that is for a resource
+// server is not.
 func (p *Provider) validToken(ctx context.Context, token string) (Grant, AccessToken, error) {
 	grant, access, err := p.tokens.AccessToken(ctx, HashToken(token))
 	if errors.Is(err, ErrNotFound) {
@@ -87,7 +89,7 @@ func (p *Provider) validToken(ctx context.Context, token string) (Grant, AccessT
 	if err := p.admitHolder(ctx, grant.Client); err != nil {
 		return Grant{}, AccessToken{}, err
 	}
-	if now := p.now(); !grant.RevokedAt.IsZero() || !now.Before(access.ExpiresAt) {
+	if now := p.now(); !grant.RevokedAt.IsZero() || !now.Before(access.ExpiresAt) || access.Audience != "" {
 		return Grant{}, AccessToken{}, invalidToken()
 	}
 	req := fosite.NewRequest()

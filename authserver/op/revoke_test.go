@@ -64,7 +64,11 @@ func TestIntrospection(t *testing.T) {
 			if left := time.Until(time.Unix(int64(exp), 0)); left < 59*time.Minute || left > time.Hour+time.Second { // rounded up
 				t.Errorf("hint %q: exp is in %s, want an hour", hint, left)
 			}
+			if aud := got["aud"]; aud != issuer {
+				t.Errorf("hint %q: aud = %v, want the issuer", hint, aud)
+			}
 			delete(got, "exp")
+			delete(got, "aud")
 			want := map[string]any{
 				"active": true, "scope": everything, "client_id": "app", "token_type": "Bearer", "sub": string(alice), "iss": issuer,
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -76,6 +77,16 @@ func (a applications) Get(_ context.Context, id provisioning.ClientID) (applicat
 		return application.Application{}, application.ErrNotFound
 	}
 	return app, nil
+}
+
+type resourceServers map[string]resourceserver.Server
+
+func (r resourceServers) Get(_ context.Context, identifier string) (resourceserver.Server, error) {
+	s, ok := r[identifier]
+	if !ok {
+		return s, resourceserver.ErrNotFound
+	}
+	return s, nil
 }
 
 // ledger is the gate's world: one answer for every user.
@@ -287,6 +298,7 @@ type server struct {
 	store    *store.OAuth
 	clock    *clock
 	apps     applications
+	servers  resourceServers
 	ledger   *ledger
 	signIns  *signIns
 	users    *users
@@ -316,6 +328,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 	clk := &clock{}
 	s := &server{db: db, store: &store.OAuth{DB: db}, clock: clk, ledger: &ledger{db: db}, log: &strings.Builder{}}
 	s.apps = applications{"app": confidential(), "native": public()}
+	s.servers = resourceServers{}
 	s.users = &users{provisioning.Profile{
 		ID: alice, Login: "alice", Name: "Alice Doe", GivenName: "Alice", FamilyName: "Doe", Locale: "en",
 		Email: "alice@example.com", EmailVerified: true, Active: true,
@@ -329,7 +342,7 @@ func newServer(t testing.TB, db *sqldb.DB, changes ...func(*op.Options)) *server
 		rows: map[flow.ID]flow.SignIn{}, answers: map[flow.ID]string{}, ended: map[flow.ID]bool{},
 	}
 	o := op.Options{
-		Issuer: issuer, Applications: s.apps, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
+		Issuer: issuer, Applications: s.apps, Resources: s.servers, Store: s.store, Pushed: s.store, Assertions: s.store, Proofs: s.store, ClientKeys: &clientkeys.Cache{HTTP: http.DefaultClient, Now: clk.Now}, Keys: ring(), TokenKey: []byte(strings.Repeat("k", 32)),
 		SignIns: s.signIns, SignOuts: s.signIns, Gate: gate, Users: s.users, Subjects: s.subjects, Accounts: accounts{}, Pages: pages{},
 		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, nil)), Now: clk.Now,
 		Hold: time.Millisecond, Devices: store.Devices{DB: db}, UserCodes: device.Codes{Key: []byte("user codes")}, Address: func(*http.Request) string { return "192.0.2.77" }, Unavailable: sqldb.IsUnavailable,

@@ -20,6 +20,7 @@ type session struct {
 	claims    *jwt.IDTokenClaims
 	headers   *jwt.Headers
 	expiresAt map[fosite.TokenType]time.Time
+	wishes    wishes // of a new grant
 }
 
 var _ openid.Session = (*session)(nil)

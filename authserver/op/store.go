@@ -49,6 +49,7 @@ type Grant struct {
 	SID       string   // what the application knows it by; "" if it has none
 	AMR       []string // how the user proved who they are (RFC 8176)
 	Claims    []string // what the claims parameter asked for, such as "userinfo.name"
+	Resources []string // what its access tokens may be for (RFC 8707); none is our own endpoints
 	AuthTime  time.Time
 	CreatedAt time.Time
 	ExpiresAt time.Time // nothing of the family outlives it
@@ -80,6 +81,7 @@ type AccessToken struct {
 	Decision  provisioning.DecisionID
 	Scopes    []string // perhaps fewer than the grant's
 	JKT       string   // thumbprint of the key it is bound to (RFC 9449 section 6); "" for a bearer token
+	Audience  string   // the resource server it is for; "" for our own endpoints
 	ExpiresAt time.Time
 }
 

@@ -56,7 +56,7 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, reference strin
 	if !ok || u.client == nil {
 		return nil, internalError(errors.New("fosite returned another kind of request"))
 	}
-	if fail := p.settle(own, u); fail != nil {
+	if fail := p.settle(ctx, own, u); fail != nil {
 		return nil, fail
 	}
 	if fail := p.bind(ctx, u, shown); fail != nil {
@@ -81,8 +81,9 @@ func checkTokenForm(form url.Values, query string) *protocolError {
 }
 
 // settle completes what fosite leaves to us: whether the client may use the
-// grant at all, which scopes are granted, and that no token outlives its grant.
-func (p *Provider) settle(req *fosite.AccessRequest, u *unit) *protocolError {
+// grant at all, which scopes are granted, what the access token is for, and that
+// none outlives its grant.
+func (p *Provider) settle(ctx context.Context, req *fosite.AccessRequest, u *unit) *protocolError {
 	grantType := req.GetRequestForm().Get("grant_type")
 	if !u.client.may(grantType) {
 		return badRequest(codeUnauthorizedClient, "The application may not use this grant_type.")
@@ -90,11 +91,21 @@ func (p *Provider) settle(req *fosite.AccessRequest, u *unit) *protocolError {
 	if sess, ok := req.Session.(*session); ok {
 		sess.signWith(keys.Alg(u.client.app.IDTokenAlg))
 	}
+	if fail := settleScopes(req, grantType); fail != nil {
+		return fail
+	}
+	if fail := p.takeAim(ctx, req, u); fail != nil {
+		return fail
+	}
 	if u.grant != nil {
 		if exp := req.Session.GetExpiresAt(fosite.AccessToken); exp.After(u.grant.ExpiresAt) {
 			req.Session.SetExpiresAt(fosite.AccessToken, u.grant.ExpiresAt)
 		}
 	}
+	return nil
+}
+
+func settleScopes(req *fosite.AccessRequest, grantType string) *protocolError {
 	switch grantType {
 	case application.GrantClientCredentials:
 		return grantOwnScopes(req)
@@ -239,6 +250,7 @@ func (p *Provider) mint(ctx context.Context, req *fosite.AccessRequest, u *unit,
 		resp, err = p.fosite.NewAccessResponse(provisioning.WithPermit(ctx, permit), req)
 		if err == nil {
 			resp.SetTokenType(tokenType(u.jkt))
+			resp.SetScopes(u.aim.scopes(req.GetGrantedScopes()))
 		}
 		return err
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
@@ -57,6 +58,14 @@ type Upstreams interface {
 	Put(ctx context.Context, u federation.Upstream) error
 }
 
+// ResourceServers keeps resource servers.
+type ResourceServers interface {
+	// List returns all of them, by identifier.
+	List(ctx context.Context) ([]resourceserver.Server, error)
+	// Put creates or replaces one.
+	Put(ctx context.Context, s resourceserver.Server) error
+}
+
 // Users keeps users; user.Service has the meaning.
 type Users interface {
 	ByLogin(ctx context.Context, login string) (user.User, error)
@@ -94,9 +103,11 @@ type Backend struct {
 	Applications Applications
 	RuleSets     RuleSets
 	Upstreams    Upstreams
-	Users        Users
-	Connectors   Connectors
-	Sectors      Sectors
+	// ResourceServers are the APIs that tokens may be for.
+	ResourceServers ResourceServers
+	Users           Users
+	Connectors      Connectors
+	Sectors         Sectors
 	// InTx runs fn in one transaction.
 	InTx func(ctx context.Context, fn func(ctx context.Context) error) error
 	// Getenv and ReadFile resolve secret references, ReadFile the files of rule sets.

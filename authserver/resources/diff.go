@@ -21,7 +21,7 @@ const (
 // Change is what would become of one resource.
 type Change struct {
 	Action Action        `json:"action"`
-	Kind   string        `json:"kind"` // "target", "application", "upstream", "user"
+	Kind   string        `json:"kind"` // "target", "application", "upstream", "resource server", "user"
 	Name   string        `json:"name"`
 	Fields []FieldChange `json:"fields,omitempty"`
 }

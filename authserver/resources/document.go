@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -17,7 +18,9 @@ type Document struct {
 	RuleSets        []RuleSet  `yaml:"rule_sets,omitempty" json:"rule_sets,omitempty"`
 	Users           []User     `yaml:"users,omitempty" json:"users,omitempty"`
 	Upstreams       []Upstream `yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
-	Groups          []any      `yaml:"groups,omitempty" json:"groups,omitempty"`
+	// ResourceServers are the APIs that access tokens may be for.
+	ResourceServers []resourceserver.Server `yaml:"resource_servers,omitempty" json:"resource_servers,omitempty"`
+	Groups          []any                   `yaml:"groups,omitempty" json:"groups,omitempty"`
 }
 
 // Target is a configured connector.

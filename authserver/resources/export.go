@@ -43,6 +43,9 @@ func (b *Backend) Export(ctx context.Context) (Document, error) {
 	for _, name := range slices.Sorted(maps.Keys(current.upstreams)) {
 		doc.Upstreams = append(doc.Upstreams, exportUpstream(current.upstreams[name]))
 	}
+	for _, id := range slices.Sorted(maps.Keys(current.resourceServers)) {
+		doc.ResourceServers = append(doc.ResourceServers, current.resourceServers[id])
+	}
 	doc.Users, err = b.exportUsers(ctx)
 	return doc, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/rules"
@@ -26,6 +27,7 @@ type memory struct {
 	secrets map[string]sdk.Secret // passwords by login
 	sets    map[string]provisioning.StoredRuleSet
 	ups     map[string]federation.Upstream
+	servers map[string]resourceserver.Server
 	writes  int
 	fail    error // returned by the next write
 }
@@ -33,9 +35,9 @@ type memory struct {
 func newBackend(t *testing.T) (*Backend, *memory) {
 	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
 		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{},
-		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, 0, nil}
+		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, map[string]resourceserver.Server{}, 0, nil}
 	return &Backend{
-		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, Users: people{m}, Connectors: m, Sectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, ResourceServers: servers{m}, Users: people{m}, Connectors: m, Sectors: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
@@ -55,7 +57,7 @@ func newBackend(t *testing.T) (*Backend, *memory) {
 func (m *memory) inTx(ctx context.Context, fn func(context.Context) error) error {
 	saved := *m
 	saved.goals, saved.bound, saved.apps, saved.users = maps.Clone(m.goals), maps.Clone(m.bound), maps.Clone(m.apps), maps.Clone(m.users)
-	saved.sets, saved.ups = maps.Clone(m.sets), maps.Clone(m.ups)
+	saved.sets, saved.ups, saved.servers = maps.Clone(m.sets), maps.Clone(m.ups), maps.Clone(m.servers)
 	err := fn(ctx)
 	if err != nil {
 		*m = saved
@@ -76,6 +78,17 @@ func (m upstreams) List(context.Context) ([]federation.Upstream, error) {
 
 func (m upstreams) Put(_ context.Context, u federation.Upstream) error {
 	m.ups[u.Name] = u
+	return m.write()
+}
+
+type servers struct{ *memory }
+
+func (m servers) List(context.Context) ([]resourceserver.Server, error) {
+	return slices.Collect(maps.Values(m.servers)), nil
+}
+
+func (m servers) Put(_ context.Context, s resourceserver.Server) error {
+	m.servers[s.Identifier] = s
 	return m.write()
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -80,6 +81,7 @@ func (d Document) Check() Problems {
 	for i, u := range d.Upstreams {
 		u.check(fmt.Sprintf("upstreams[%d].", i), &p)
 	}
+	unique[resourceserver.Server]{&p, "resource_servers", "identifier", func(s resourceserver.Server) string { return s.Identifier }}.check(d.ResourceServers)
 	for i, u := range d.Users {
 		checkRef(fmt.Sprintf("users[%d].password", i), u.Password, &p)
 	}

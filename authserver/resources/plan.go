@@ -7,6 +7,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
 )
@@ -38,6 +39,8 @@ type state struct {
 	bindings     map[string][]provisioning.Binding
 	ruleSets     map[string]provisioning.StoredRuleSet
 	upstreams    map[string]federation.Upstream
+
+	resourceServers map[string]resourceserver.Server
 }
 
 // Plan compares the document with what is there. The error is [Problems] when
@@ -62,6 +65,7 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 	}
 	p.defaults(doc.DefaultBindings)
 	p.upstreams(doc.Upstreams)
+	p.resourceServers(doc)
 	for i, u := range doc.Users {
 		if err := p.user(ctx, fmt.Sprintf("users[%d].", i), u); err != nil {
 			return Plan{}, err
@@ -86,13 +90,14 @@ func (b *Backend) Apply(ctx context.Context, plan Plan) error {
 }
 
 func (b *Backend) state(ctx context.Context) (state, error) {
-	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}, map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}}
+	s := state{map[string]provisioning.Target{}, map[string]application.Application{}, map[string][]provisioning.Binding{}, map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, map[string]resourceserver.Server{}}
 	targets, errTargets := b.Targets.List(ctx)
 	applications, errApplications := b.allApplications(ctx)
 	bindings, errBindings := b.Bindings.List(ctx)
 	ruleSets, errRuleSets := b.RuleSets.List(ctx)
 	upstreams, errUpstreams := b.Upstreams.List(ctx)
-	if err := errors.Join(errTargets, errApplications, errBindings, errRuleSets, errUpstreams); err != nil {
+	resourceServers, errResourceServers := b.ResourceServers.List(ctx)
+	if err := errors.Join(errTargets, errApplications, errBindings, errRuleSets, errUpstreams, errResourceServers); err != nil {
 		return s, fmt.Errorf("read resources: %w", err)
 	}
 	for _, t := range targets {
@@ -109,6 +114,9 @@ func (b *Backend) state(ctx context.Context) (state, error) {
 	}
 	for _, u := range upstreams {
 		s.upstreams[u.Name] = u
+	}
+	for _, r := range resourceServers {
+		s.resourceServers[r.Identifier] = r
 	}
 	return s, nil
 }

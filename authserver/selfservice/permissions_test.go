@@ -20,7 +20,7 @@ func allow(t *testing.T, s *stack, client string, users ...provisioning.UserID) 
 	})
 	must(t, err)
 	for _, u := range users {
-		must(t, store.Consents{DB: s.db}.Add(t.Context(), u, provisioning.ClientID(client), []string{"openid", "email", "ledger:read"}, s.clock.Now()))
+		must(t, store.Consents{DB: s.db}.Add(t.Context(), u, provisioning.ClientID(client), []string{"openid", "email", "ledger:read", application.ResourceScope("https://api.example")}, s.clock.Now()))
 	}
 }
 
@@ -31,7 +31,7 @@ func TestWithdrawApplication(t *testing.T) {
 	allow(t, s, "payroll", s.ada.ID, "eve")
 	allow(t, s, "wiki", s.ada.ID)
 	p.get("/account").at("/account", "Applications with access")
-	p.get("/account/applications").at("/account/applications", "The payroll since 6 May 2026, 07:08 UTC sign you in your e-mail address ledger:read", "The wiki")
+	p.get("/account/applications").at("/account/applications", "The payroll since 6 May 2026, 07:08 UTC sign you in your e-mail address ledger:read to act for you at https://api.example", "The wiki")
 	p.submit("/account/applications", "client_id", "payroll").at("/account", "no longer has access")
 	p.get("/account/applications").at("/account/applications", "The wiki")
 	if strings.Contains(p.page.Text, "payroll") {
@@ -41,7 +41,7 @@ func TestWithdrawApplication(t *testing.T) {
 	must(t, err)
 	theirs, err := consents.Of(t.Context(), "eve", "payroll")
 	must(t, err)
-	if len(ours) != 0 || len(theirs) != 3 {
+	if len(ours) != 0 || len(theirs) != 4 {
 		t.Errorf("consents: ours %v, another's %v", ours, theirs)
 	}
 	p.get("/account/applications").submit("/account/applications", "client_id", "wiki", "token", "forged").status(http.StatusForbidden)

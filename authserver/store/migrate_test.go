@@ -24,8 +24,9 @@ var rowsOf = map[int]string{
 	4: `UPDATE connector_pin SET egress = '[{"host":"x","port":443}]', pinned_by = 'root' WHERE name = 'scim2'`,
 	5: `UPDATE applications SET settings = '{"post_logout_redirect_uris":["https://app/out"]}' WHERE client_id = 'app';
 		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
-	6: `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
-	7: `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
+	6:  `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
+	22: `INSERT INTO resource_server (identifier, settings) VALUES ('https://api', '{}')`,
+	7:  `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
 	8: `INSERT INTO mail_token (hash, user_id, purpose, email, created_at, expires_at) VALUES ('h1', 'u1', 'verify_email', 'ann@example.com', 1700000000000013, 1700000000000014);
 		INSERT INTO mail_request (id, sealed, due_at, attempts, created_at) VALUES ('r1', 'x', 1700000000000015, 1, 1700000000000016)`,
 	9:  `UPDATE oauth_grant SET claims = 'userinfo.name' WHERE id = 'g1'`,
@@ -64,6 +65,9 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		u, err := store.Users{DB: db}.Get(t.Context(), "u1")
 		if err != nil || u.Login != "Ann" || !u.Active() || len(u.Groups) != 1 || u.Home != "app" || (u.Source == "up") != (from >= 12) || !u.UpdatedAt.Equal(time.UnixMicro(1700000000000002)) {
 			t.Errorf("user = %+v, %v", u, err)
+		}
+		if n := rows(t, db, "resource_server"); (n == 1) != (from >= 22) {
+			t.Errorf("%d resource servers from version %d", n, from)
 		}
 		s, err := store.Sessions{DB: db}.Get(t.Context(), "s1")
 		if err != nil || s.User != "u1" || (s.Agent == "Firefox") != (from >= 7) {

@@ -41,10 +41,10 @@ func (s *OAuth) AddGrant(ctx context.Context, g op.Grant) error {
 		return fmt.Errorf("add grant: %w", op.ErrNoSubject)
 	}
 	err := s.insert(ctx, "grant", g.Decision, `
-		INSERT INTO oauth_grant (id, client_id, user_id, subject, decision_id, scopes, session_id, sid, amr, claims, auth_time, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		INSERT INTO oauth_grant (id, client_id, user_id, subject, decision_id, scopes, session_id, sid, amr, claims, auth_time, created_at, expires_at, resources)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		string(g.ID), string(g.Client), string(g.User), g.Subject, string(g.Decision), strings.Join(g.Scopes, " "), g.Session, g.SID, strings.Join(g.AMR, " "), strings.Join(g.Claims, " "),
-		sqldb.Micros(g.AuthTime), sqldb.Micros(g.CreatedAt), sqldb.Micros(g.ExpiresAt))
+		sqldb.Micros(g.AuthTime), sqldb.Micros(g.CreatedAt), sqldb.Micros(g.ExpiresAt), strings.Join(g.Resources, " "))
 	if sqldb.IsUnique(err) {
 		return op.ErrGrantExists
 	}
@@ -96,25 +96,28 @@ func (s *OAuth) AddCode(ctx context.Context, c op.Code) error {
 }
 
 // grantColumns are what grantRow scans.
-const grantColumns = `g.id, g.client_id, g.user_id, COALESCE(NULLIF(g.subject, ''), g.user_id), g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.claims, g.auth_time, g.created_at, g.expires_at, g.revoked_at`
+const grantColumns = `g.id, g.client_id, g.user_id, COALESCE(NULLIF(g.subject, ''), g.user_id), g.decision_id, g.scopes, g.session_id, g.sid, g.amr, g.claims, g.auth_time, g.created_at, g.expires_at, g.revoked_at, g.resources`
 
 // grantRow receives a grant's columns.
 type grantRow struct {
 	grant                                     op.Grant
-	scopes, amr, claims                       string
+	scopes, amr, claims, resources            string
 	authTime, createdAt, expiresAt, revokedAt int64
 }
 
 func (r *grantRow) into() []any {
 	return []any{
 		&r.grant.ID, &r.grant.Client, &r.grant.User, &r.grant.Subject, &r.grant.Decision, &r.scopes, &r.grant.Session, &r.grant.SID, &r.amr, &r.claims,
-		&r.authTime, &r.createdAt, &r.expiresAt, &r.revokedAt,
+		&r.authTime, &r.createdAt, &r.expiresAt, &r.revokedAt, &r.resources,
 	}
 }
 
 func (r *grantRow) value() op.Grant {
 	g := r.grant
 	g.Scopes, g.AMR, g.Claims = strings.Fields(r.scopes), strings.Fields(r.amr), strings.Fields(r.claims)
+	if r.resources != "" {
+		g.Resources = strings.Fields(r.resources)
+	}
 	g.AuthTime, g.CreatedAt = sqldb.Time(r.authTime), sqldb.Time(r.createdAt)
 	g.ExpiresAt, g.RevokedAt = sqldb.Time(r.expiresAt), sqldb.Time(r.revokedAt)
 	return g
@@ -173,8 +176,8 @@ func used(what string, n int64, err error) error {
 // AddAccessToken adds an access token, or returns op.ErrNoDecision.
 func (s *OAuth) AddAccessToken(ctx context.Context, t op.AccessToken) error {
 	return s.insert(ctx, "access token", t.Decision, `
-		INSERT INTO oauth_access (hash, grant_id, decision_id, scopes, jkt, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		[]byte(t.Hash), string(t.Grant), string(t.Decision), strings.Join(t.Scopes, " "), t.JKT, sqldb.Micros(t.ExpiresAt))
+		INSERT INTO oauth_access (hash, grant_id, decision_id, scopes, jkt, expires_at, audience) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		[]byte(t.Hash), string(t.Grant), string(t.Decision), strings.Join(t.Scopes, " "), t.JKT, sqldb.Micros(t.ExpiresAt), t.Audience)
 }
 
 // AccessToken returns the token with its grant, or op.ErrNotFound.
@@ -183,9 +186,9 @@ func (s *OAuth) AccessToken(ctx context.Context, hash op.TokenHash) (op.Grant, o
 	var scopes string
 	var expiresAt int64
 	grant, err := s.read(ctx, "access token", `
-		SELECT `+grantColumns+`, t.decision_id, t.scopes, t.jkt, t.expires_at
+		SELECT `+grantColumns+`, t.decision_id, t.scopes, t.jkt, t.expires_at, t.audience
 		FROM oauth_access t JOIN oauth_grant g ON g.id = t.grant_id WHERE t.hash = $1`, hash,
-		&t.Decision, &scopes, &t.JKT, &expiresAt)
+		&t.Decision, &scopes, &t.JKT, &expiresAt, &t.Audience)
 	if err != nil {
 		return op.Grant{}, op.AccessToken{}, err
 	}

@@ -26,7 +26,7 @@ func eachOAuth(t *testing.T, f func(t *testing.T, s *store.OAuth)) {
 func oauthGrant(id string) op.Grant {
 	return op.Grant{
 		ID: op.GrantID(id), Client: "app", User: "user-1", Subject: "sub-1", Decision: "decision-1", Scopes: []string{"openid", "email"},
-		Session: "sso", SID: "sid-1", AMR: []string{"pwd", "otp"}, Claims: []string{"userinfo.name"}, AuthTime: oauthNow, CreatedAt: oauthNow, ExpiresAt: oauthNow.Add(24 * time.Hour),
+		Session: "sso", SID: "sid-1", AMR: []string{"pwd", "otp"}, Claims: []string{"userinfo.name"}, Resources: []string{"urn:a:b", "https://c"}, AuthTime: oauthNow, CreatedAt: oauthNow, ExpiresAt: oauthNow.Add(24 * time.Hour),
 	}
 }
 
@@ -41,7 +41,7 @@ func TestOAuthRowsComeBackAsTheyWere(t *testing.T) {
 	eachOAuth(t, func(t *testing.T, s *store.OAuth) {
 		g := oauthGrant("g")
 		code := oauthCode(g)
-		access := op.AccessToken{Hash: op.HashToken("a"), Grant: "g", Decision: "decision-3", Scopes: []string{"email"}, JKT: "access token's key", ExpiresAt: oauthNow.Add(time.Hour)}
+		access := op.AccessToken{Hash: op.HashToken("a"), Grant: "g", Decision: "decision-3", Scopes: []string{"email"}, Audience: "https://c", JKT: "access token's key", ExpiresAt: oauthNow.Add(time.Hour)}
 		refresh := op.RefreshToken{
 			Hash: op.HashToken("r"), Grant: "g", Decision: "decision-4", Generation: 2, Parent: op.HashToken("p"), JKT: "refresh token's key",
 			ExpiresAt: oauthNow.Add(time.Hour), KeepUntil: oauthNow.Add(2 * time.Hour),

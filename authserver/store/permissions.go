@@ -22,10 +22,10 @@ type Permissions struct{ DB *sqldb.DB }
 // its tokens by far.
 func (s Permissions) Of(ctx context.Context, user provisioning.UserID, now time.Time) ([]application.Permission, error) {
 	rows, err := s.DB.Query(ctx, `
-		SELECT a.client_id, a.name, c.scopes, c.at
+		SELECT a.client_id, a.name, c.scopes, '', c.at
 		FROM consent c JOIN applications a ON a.client_id = c.client_id WHERE c.user_id = $1
 		UNION ALL
-		SELECT a.client_id, a.name, g.scopes, g.created_at
+		SELECT a.client_id, a.name, g.scopes, g.resources, g.created_at
 		FROM oauth_grant g JOIN applications a ON a.client_id = g.client_id
 		WHERE g.user_id = $1 AND g.revoked_at = 0 AND g.expires_at > $2 AND (
 			EXISTS (SELECT 1 FROM oauth_code t WHERE t.grant_id = g.id AND t.used_at = 0 AND t.expires_at > $2)
@@ -39,12 +39,15 @@ func (s Permissions) Of(ctx context.Context, user provisioning.UserID, now time.
 	all := map[provisioning.ClientID]application.Permission{}
 	for rows.Next() {
 		var p application.Permission
-		var scopes string
+		var scopes, resources string
 		var since int64
-		if err := rows.Scan(&p.Client, &p.Name, &scopes, &since); err != nil {
+		if err := rows.Scan(&p.Client, &p.Name, &scopes, &resources, &since); err != nil {
 			return nil, fmt.Errorf("read permission: %w", err)
 		}
 		p.Scopes, p.Since = strings.Fields(scopes), sqldb.Time(since)
+		for _, resource := range strings.Fields(resources) {
+			p.Scopes = append(p.Scopes, application.ResourceScope(resource))
+		}
 		all[p.Client] = joined(all[p.Client], p)
 	}
 	return byName(all), rows.Err()

@@ -14,9 +14,10 @@ import (
 )
 
 // permit adds a grant with one access token that lives for an hour.
-func permit(t *testing.T, db *sqldb.DB, id, client, user string, at time.Time) op.TokenHash {
+func permit(t *testing.T, db *sqldb.DB, id, client, user string, at time.Time, resources ...string) op.TokenHash {
 	t.Helper()
 	s, g := &store.OAuth{DB: db}, oauthGrant(id)
+	g.Resources = resources
 	g.Client, g.User, g.CreatedAt, g.ExpiresAt = provisioning.ClientID(client), provisioning.UserID(user), at, at.Add(24*time.Hour)
 	must(t, s.AddGrant(t.Context(), g))
 	token := op.AccessToken{Hash: op.HashToken(id), Grant: g.ID, Decision: g.Decision, ExpiresAt: at.Add(time.Hour)}
@@ -44,10 +45,10 @@ func TestPermissions(t *testing.T) {
 		must(t, consents.Add(t.Context(), "eve", "payroll", []string{"openid"}, oauthNow))
 		ours := permit(t, db, "g1", "payroll", "ada", oauthNow)
 		theirs := permit(t, db, "g2", "payroll", "eve", oauthNow)
-		permit(t, db, "g3", "mail", "ada", oauthNow)
+		permit(t, db, "g3", "mail", "ada", oauthNow, "https://api.example")
 		permit(t, db, "g4", "gone", "ada", oauthNow) // an application that was deleted
 		payroll := application.Permission{Client: "payroll", Name: "payroll", Scopes: []string{"email", "openid", "profile"}, Since: oauthNow}
-		mail := application.Permission{Client: "mail", Name: "mail", Scopes: []string{"email", "openid"}, Since: oauthNow}
+		mail := application.Permission{Client: "mail", Name: "mail", Scopes: []string{"email", "openid", application.ResourceScope("https://api.example")}, Since: oauthNow}
 		of := func(user provisioning.UserID, now time.Time, want ...application.Permission) {
 			t.Helper()
 			got, err := s.Of(t.Context(), user, now)

@@ -54,11 +54,15 @@ func (t Texts) Or(key, unknown string, args ...any) string {
 // scopeItself says nothing about a person but who they are.
 const scopeItself = "openid"
 
-// Asks returns what scopes let an application do or know.
+// Asks returns what scopes let an application do or know. With a backslash, which no
+// scope has (RFC 6749 section 3.3), it is another thing that is asked for, such as
+// resource\https://reports.example, whose text is consent.resource.
 func (t Texts) Asks(scopes []string) []string {
 	var asks []string
 	for _, scope := range scopes {
-		if scope != scopeItself {
+		if kind, value, ok := strings.Cut(scope, `\`); ok {
+			asks = append(asks, t.Or("consent."+kind, value, kind, value))
+		} else if scope != scopeItself {
 			asks = append(asks, t.Or("consent.scope."+scope, scope))
 		}
 	}
