@@ -40,8 +40,8 @@ func dynamicModules() []conformanceModule {
 		{"oidcc-registration-policy-uri", registeredPage("policy_uri")},
 		{"oidcc-registration-tos-uri", registeredPage("tos_uri")},
 		{"oidcc-registration-jwks-uri", registeredKeySet},
-		{"oidcc-registration-sector-uri", pairwiseNotOffered},
-		{"oidcc-registration-sector-bad", pairwiseNotOffered},
+		{"oidcc-registration-sector-uri", registeredSector(suiteCallback, http.StatusCreated)},
+		{"oidcc-registration-sector-bad", registeredSector(suiteCallback+"/other", http.StatusBadRequest)},
 		{"oidcc-server-rotate-keys", rotatedServerKeys},
 		{"oidcc-refresh-token-rp-key-rotation", rotatedClientKeys},
 		{"oidcc-request-uri-unsigned", rejects("request_uri", "https://rp.example/object", "request_uri_not_supported")},
@@ -307,7 +307,7 @@ func registeredLogo(t *testing.T, s *suite) {
 func (s *suite) publishing(t *testing.T, changes map[string]any) (*party, func(jose.JSONWebKey)) {
 	t.Helper()
 	path := "/jwks/" + rand.Text()
-	publish := func(key jose.JSONWebKey) { s.keySets.Store(path, publicSet(key)) }
+	publish := func(key jose.JSONWebKey) { s.documents.Store(path, publicSet(key)) }
 	key := jwkOf(0, "first")
 	publish(key)
 	sent := map[string]any{"jwks_uri": s.app + path}
@@ -322,10 +322,21 @@ func registeredKeySet(t *testing.T, s *suite) {
 	p.flow()
 }
 
-// pairwiseNotOffered: the suite skips what the metadata does not promise.
-func pairwiseNotOffered(t *testing.T, s *suite) {
-	if types, _ := s.metadata["subject_types_supported"].([]any); len(types) == 0 || slices.Contains(types, any("pairwise")) {
-		t.Errorf("subject types %v", types)
+// registeredSector registers for a sector that lists one redirect URI.
+func registeredSector(listed string, want int) func(*testing.T, *suite) {
+	return func(t *testing.T, s *suite) {
+		if types, _ := s.metadata["subject_types_supported"].([]any); !slices.Contains(types, any("pairwise")) {
+			t.Errorf("subject types %v", types)
+		}
+		path := "/redirect_uris.json/" + rand.Text()
+		s.documents.Store(path, []string{listed})
+		a := s.register(t, map[string]any{"subject_type": "pairwise", "sector_identifier_uri": s.app + path})
+		if a.status != want || want == http.StatusBadRequest && a.text("error") != "invalid_client_metadata" {
+			t.Errorf("answer %d %v, want %d", a.status, a.body, want)
+		}
+		if a.status == http.StatusCreated {
+			s.unregister(t, a)
+		}
 	}
 }
 

@@ -86,15 +86,15 @@ applications:
 // the one user it signs in.
 type suite struct {
 	*stack
-	metadata map[string]any
-	user     user.User
-	app      string // where the applications that hear of logouts listen
-	heard    chan *http.Request
-	posted   chan *http.Request // answers of response_mode form_post
-	mode     string             // response_mode of all requests; "" for the default
-	deployed config.Config      // of the server, for another instance
-	keySets  sync.Map           // what applications publish, by path
-	visitor  *browser.Browser   // of somebody who signed in, for modules that need no more
+	metadata  map[string]any
+	user      user.User
+	app       string // where the applications that hear of logouts listen
+	heard     chan *http.Request
+	posted    chan *http.Request // answers of response_mode form_post
+	mode      string             // response_mode of all requests; "" for the default
+	deployed  config.Config      // of the server, for another instance
+	documents sync.Map           // what applications publish as JSON, by path
+	visitor   *browser.Browser   // of somebody who signed in, for modules that need no more
 }
 
 // ServeHTTP is those applications. Forms are read; everything else is a page.
@@ -106,7 +106,7 @@ func (s *suite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && r.URL.Path == "/callback" {
 		s.posted <- r
 	}
-	if set, ok := s.keySets.Load(r.URL.Path); ok {
+	if set, ok := s.documents.Load(r.URL.Path); ok {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(set)
 		return

@@ -159,7 +159,6 @@ func (s *System) buildStores() {
 	s.RuleSets = p.RuleSets
 	s.Reconciliations = p.Reconciliations
 	s.Health, s.sweeps = p.Health, p.Sweeps
-	s.buildRegistrations()
 }
 
 func (s *System) buildSubjects(ctx context.Context) error {
@@ -169,6 +168,7 @@ func (s *System) buildSubjects(ctx context.Context) error {
 	}
 	s.Subjects = &subject.Service{Store: store.Subjects{DB: s.db}, Key: key, Now: s.Now}
 	s.Sectors = subject.Sectors{HTTP: outbound.NewClient(s.Config.OutboundNetworks)}
+	s.buildRegistrations()
 	return nil
 }
 

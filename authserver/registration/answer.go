@@ -52,7 +52,8 @@ type failure struct {
 	code   string
 	text   string
 	wait   time.Duration // for Retry-After
-	cause  error         // for the log
+	cause  error         // for the log: the server's fault
+	reason error         // for the log: more than the client is told
 }
 
 func (f *failure) Error() string { return f.code + ": " + f.text }
@@ -69,7 +70,7 @@ func failureOf(err error) *failure {
 	case isOwn:
 		return own
 	case isRefused:
-		return &failure{status: http.StatusBadRequest, code: refused.Code, text: refused.Text}
+		return &failure{status: http.StatusBadRequest, code: refused.Code, text: refused.Text, reason: refused.cause}
 	case errors.Is(err, ErrSpent):
 		return &failure{status: http.StatusUnauthorized, code: "invalid_token", text: "The initial access token is missing, unknown, expired, revoked or used up."}
 	case errors.Is(err, ErrNotFound):
@@ -90,7 +91,7 @@ func (e Endpoint) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.cause != nil {
 		e.Log.ErrorContext(r.Context(), "registration failed", "reference", reference, "error", f.cause)
 	} else {
-		e.Log.InfoContext(r.Context(), "registration refused", "reference", reference, "code", f.code, "description", f.text)
+		e.Log.InfoContext(r.Context(), "registration refused", "reference", reference, "code", f.code, "description", f.text, "reason", f.reason)
 	}
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", challenge(r, f))

@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ func (m metadata) apply(a application.Application, p Policy) (application.Applic
 func (m metadata) settings(auth application.AuthMethod, p Policy) application.Settings {
 	s := application.Settings{
 		Consent: application.ConsentAsk, PKCEOptional: p.PKCEOptional && auth != application.AuthNone,
+		SubjectType: application.SubjectType(m.SubjectType), SectorIdentifierURI: m.SectorURI,
 		RequirePushedRequests: m.RequirePushed, DPoPBoundAccessTokens: m.DPoPBound, UserinfoAlg: m.UserinfoAlg, DefaultMaxAge: m.DefaultMaxAge,
 		PostLogoutRedirectURIs: m.PostLogoutURIs, BackchannelLogoutURI: m.BackchannelURI, FrontchannelLogoutURI: m.FrontchannelURI,
 		About: application.About{
@@ -65,8 +67,6 @@ func (m metadata) supported() error {
 		return invalid("response_types", "must contain code, which is the only one there is")
 	case len(m.GrantTypes) > 0 && !slices.Contains(m.GrantTypes, application.GrantAuthorizationCode):
 		return invalid("grant_types", "must contain authorization_code")
-	case m.SubjectType != "" && m.SubjectType != subjectPublic:
-		return invalid("subject_type", "must be public")
 	case m.JWKS != nil && m.JWKSURI != "":
 		return invalid("jwks_uri", "must not be beside jwks")
 	case strings.ContainsFunc(m.ClientName, func(r rune) bool { return !unicode.IsPrint(r) }):
@@ -84,8 +84,6 @@ func (m metadata) supported() error {
 	}
 	return nil
 }
-
-const subjectPublic = "public"
 
 // known returns the values that are known, once each; otherwise none were sent.
 func known(wanted, all []string, otherwise string) []string {
@@ -114,7 +112,8 @@ func metadataOf(a application.Application) metadata {
 	m := metadata{
 		RedirectURIs: a.RedirectURIs, ResponseTypes: []string{"code"}, GrantTypes: a.GrantTypes, ApplicationType: string(a.Type),
 		ClientName: a.Name, Contacts: a.About.Contacts, ClientURI: a.About.ClientURI, LogoURI: a.About.LogoURI,
-		PolicyURI: a.About.PolicyURI, TermsURI: a.About.TermsURI, Scope: strings.Join(a.Scopes, " "), SubjectType: subjectPublic,
+		PolicyURI: a.About.PolicyURI, TermsURI: a.About.TermsURI, Scope: strings.Join(a.Scopes, " "), SubjectType: string(cmp.Or(a.SubjectType, application.SubjectPublic)),
+		SectorURI:  a.SectorIdentifierURI,
 		AuthMethod: string(a.AuthMethod), AuthAlg: a.AssertionAlg, JWKSURI: a.JWKSURI, IDTokenAlg: a.IDTokenAlg,
 		UserinfoAlg: a.UserinfoAlg, DefaultMaxAge: a.DefaultMaxAge, RequireAuthTime: &yes, InitiateLoginURI: a.InitiateLoginURI,
 		PostLogoutURIs: a.PostLogoutRedirectURIs, BackchannelURI: a.BackchannelLogoutURI, FrontchannelURI: a.FrontchannelLogoutURI,

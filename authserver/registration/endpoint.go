@@ -68,8 +68,8 @@ func (e Endpoint) create(w http.ResponseWriter, r *http.Request) error {
 	if wait > 0 {
 		return tooOften(wait)
 	}
-	if token == "" && e.Policy.Mode != ModeOpen {
-		return ErrSpent
+	if err := e.check(r.Context(), token); err != nil {
+		return err
 	}
 	var m metadata
 	if err := e.body(w, r, &m); err != nil {

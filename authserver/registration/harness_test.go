@@ -3,6 +3,7 @@ package registration_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,20 @@ type endpoint struct {
 	db   *sqldb.DB
 	now  time.Time
 	wait time.Duration // of who registers too often
+	// asked counts how often a sector was asked; one at refuse.example lists nobody.
+	asked int
+}
+
+// Check implements registration.Sectors.
+func (e *endpoint) Check(_ context.Context, before, a application.Application) error {
+	if a.SectorIdentifierURI == "" || a.SectorIdentifierURI == before.SectorIdentifierURI {
+		return nil
+	}
+	e.asked++
+	if strings.HasPrefix(a.SectorIdentifierURI, "https://refuse.example/") {
+		return errors.New("cannot be fetched: 10.0.0.7: connection refused")
+	}
+	return nil
 }
 
 func newEndpoint(t testing.TB, db *sqldb.DB, mode registration.Mode) *endpoint {
@@ -37,7 +52,7 @@ func newEndpoint(t testing.TB, db *sqldb.DB, mode registration.Mode) *endpoint {
 	apps := store.Applications{DB: db, Now: now}
 	e.Service = &registration.Service{
 		Policy:       registration.Policy{Mode: mode, Scopes: registration.DefaultScopes(), MaxApplications: 5, KeepUnused: 24 * time.Hour},
-		Applications: apps, Store: store.Registrations{DB: db}, Tokens: store.Registrations{DB: db}, Consents: store.Consents{DB: db},
+		Applications: apps, Store: store.Registrations{DB: db}, Tokens: store.Registrations{DB: db}, Consents: store.Consents{DB: db}, Sectors: e,
 		Remove: func(ctx context.Context, id provisioning.ClientID) error {
 			a, err := apps.Get(ctx, id)
 			if err != nil {

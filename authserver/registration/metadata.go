@@ -24,6 +24,7 @@ type metadata struct {
 	TermsURI         string   `json:"tos_uri,omitempty"`
 	Scope            string   `json:"scope,omitempty"`
 	SubjectType      string   `json:"subject_type,omitempty"`
+	SectorURI        string   `json:"sector_identifier_uri,omitempty"`
 	AuthMethod       string   `json:"token_endpoint_auth_method,omitempty"`
 	AuthAlg          string   `json:"token_endpoint_auth_signing_alg,omitempty"`
 	JWKSURI          string   `json:"jwks_uri,omitempty"`

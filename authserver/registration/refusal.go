@@ -17,6 +17,8 @@ const (
 type Refusal struct {
 	Code string
 	Text string // names the field
+
+	cause error // for the log: what strangers are not told
 }
 
 // Error returns the code and the text.

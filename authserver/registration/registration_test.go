@@ -254,3 +254,32 @@ func TestIssueTokenBounds(t *testing.T) {
 		t.Errorf("revoke of an unknown token: %v", err)
 	}
 }
+
+// A sector is asked of those who may register, and what came of it is between it and
+// the log.
+func TestRegisterSector(t *testing.T) {
+	e := lite(t, registration.ModeToken)
+	_, token := e.token(t, 1)
+	const listed, refusing = "https://sector.example/uris", "https://refuse.example/uris"
+	sent := func(uri string) fields { return wish(fields{"subject_type": "pairwise", "sector_identifier_uri": uri}) }
+	e.register(t, "", sent(listed)).wants(t, http.StatusUnauthorized, "invalid_token")
+	e.register(t, token+"x", sent(listed)).wants(t, http.StatusUnauthorized, "invalid_token")
+	if e.asked != 0 {
+		t.Error("a stranger made the server ask")
+	}
+	r := e.register(t, token, sent(refusing))
+	if r.wants(t, http.StatusBadRequest, "invalid_client_metadata", "sector_identifier_uri"); strings.Contains(r.text("error_description"), "10.0") {
+		t.Errorf("the answer tells of the network: %v", r.body)
+	}
+	r = e.made(t, token, sent(listed))
+	if a := e.app(t, r); a.Sector() != "sector.example" || r.text("subject_type") != "pairwise" || r.text("sector_identifier_uri") != listed {
+		t.Errorf("application %+v, %v", a, r.body)
+	}
+	own := r.text("registration_access_token")
+	change := sent(refusing)
+	change["client_id"] = r.text("client_id")
+	e.send(t, http.MethodPut, path(r), own, change).wants(t, http.StatusBadRequest, "invalid_client_metadata", "sector_identifier_uri")
+	if a := e.app(t, r); a.SectorIdentifierURI != listed {
+		t.Errorf("application %+v", a)
+	}
+}

@@ -27,6 +27,13 @@ type Consents interface {
 	ForgetApplication(ctx context.Context, client provisioning.ClientID) error
 }
 
+// Sectors knows which applications a sector lists (OpenID Connect Core 1.0 section 8.1).
+type Sectors interface {
+	// Check returns an error unless the application belongs to the sector it names;
+	// before is the application as it is stored.
+	Check(ctx context.Context, before, a application.Application) error
+}
+
 // Service registers applications. All fields are required.
 type Service struct {
 	Policy       Policy
@@ -34,6 +41,7 @@ type Service struct {
 	Store        Store
 	Tokens       TokenStore
 	Consents     Consents
+	Sectors      Sectors
 	// Remove deletes an application with all that hangs on it.
 	Remove func(ctx context.Context, id provisioning.ClientID) error
 	InTx   func(ctx context.Context, fn func(context.Context) error) error
@@ -50,9 +58,14 @@ type registered struct {
 // register makes an application of the metadata. Whatever is refused uses up nothing of
 // the token. Errors: *Refusal, ErrSpent, ErrFull.
 func (s *Service) register(ctx context.Context, token sdk.Secret, m metadata) (registered, error) {
-	var out registered
-	err := s.InTx(ctx, func(ctx context.Context) error {
-		initial, err := s.admit(ctx, token)
+	a := application.Application{ClientID: provisioning.ClientID(strings.ToLower(rand.Text())), Enabled: true}
+	out, err := s.shape(ctx, a, m)
+	if err != nil {
+		return registered{}, err
+	}
+	out.token = newSecret()
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		initial, err := s.use(ctx, token)
 		if err != nil {
 			return err
 		}
@@ -63,14 +76,9 @@ func (s *Service) register(ctx context.Context, token sdk.Secret, m metadata) (r
 		if err != nil {
 			return err
 		}
-		a := application.Application{ClientID: provisioning.ClientID(strings.ToLower(rand.Text())), Enabled: true}
-		if out, err = s.shape(a, m); err != nil {
-			return err
-		}
 		if out.app, err = s.put(ctx, out.app); err != nil {
 			return err
 		}
-		out.token = newSecret()
 		return s.Store.Add(ctx, Registration{
 			Client: out.app.ClientID, TokenHash: hashOf(out.token), Initial: initial, CreatedAt: out.app.CreatedAt,
 		})
@@ -78,10 +86,11 @@ func (s *Service) register(ctx context.Context, token sdk.Secret, m metadata) (r
 	return out, err
 }
 
-// shape applies the metadata, with a secret of the client's if it needs one and has
-// none, and checks the result.
-func (s *Service) shape(a application.Application, m metadata) (registered, error) {
-	a, err := m.apply(a, s.Policy)
+// shape applies the metadata to an application as it was before, with a secret of the
+// client's if it needs one and has none, and checks the result. It may ask the sector,
+// so it is for no transaction.
+func (s *Service) shape(ctx context.Context, before application.Application, m metadata) (registered, error) {
+	a, err := m.apply(before, s.Policy)
 	if err != nil {
 		return registered{}, err
 	}
@@ -93,7 +102,16 @@ func (s *Service) shape(a application.Application, m metadata) (registered, erro
 		out.secret = application.GenerateSecret()
 		out.app.SecretHash = application.HashSecret(out.secret)
 	}
-	return out, refusalOf(out.app.Validate())
+	if err := out.app.Validate(); err != nil {
+		return out, refusalOf(err)
+	}
+	if err := s.Sectors.Check(ctx, before, out.app); err != nil {
+		// How an address failed would tell a stranger of networks they cannot see.
+		refused := invalid("sector_identifier_uri", "must lead to a JSON array that lists every redirect URI")
+		refused.cause = err
+		return out, refused
+	}
+	return out, nil
 }
 
 func (s *Service) put(ctx context.Context, a application.Application) (application.Application, error) {
@@ -127,7 +145,7 @@ func (s *Service) change(ctx context.Context, id string, token sdk.Secret, u upd
 	if err := u.check(a); err != nil {
 		return registered{}, err
 	}
-	out, err := s.shape(a, u.metadata)
+	out, err := s.shape(ctx, a, u.metadata)
 	if err != nil {
 		return registered{}, err
 	}

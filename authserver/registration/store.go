@@ -66,6 +66,8 @@ type Store interface {
 // TokenStore keeps initial access tokens.
 type TokenStore interface {
 	AddToken(ctx context.Context, t InitialToken) error
+	// CheckToken returns ErrSpent unless the token can be used.
+	CheckToken(ctx context.Context, hash Hash, at time.Time) error
 	// UseToken counts a use and returns the token, or ErrSpent. Of concurrent calls no
 	// more succeed than it has uses.
 	UseToken(ctx context.Context, hash Hash, at time.Time) (TokenID, error)

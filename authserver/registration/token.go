@@ -59,13 +59,22 @@ func (s *Service) IssueToken(ctx context.Context, note string, uses int, lifetim
 	return t, secret, nil
 }
 
-// admit lets a request to register in. Without a token nobody gets in unless the
-// policy says so; one that is shown must be good in any case.
-func (s *Service) admit(ctx context.Context, token sdk.Secret) (TokenID, error) {
+// check looks whether the request may register at all, before anything of it is looked
+// at. Without a token nobody may unless the policy says so; one that is shown must be
+// good in any case.
+func (s *Service) check(ctx context.Context, token sdk.Secret) error {
+	if token != "" {
+		return s.Tokens.CheckToken(ctx, hashOf(token), s.Now())
+	}
+	if s.Policy.Mode != ModeOpen {
+		return ErrSpent
+	}
+	return nil
+}
+
+// use counts a registration against its token, if it needed one.
+func (s *Service) use(ctx context.Context, token sdk.Secret) (TokenID, error) {
 	if token == "" {
-		if s.Policy.Mode != ModeOpen {
-			return "", ErrSpent
-		}
 		return "", nil
 	}
 	return s.Tokens.UseToken(ctx, hashOf(token), s.Now())

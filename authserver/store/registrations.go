@@ -93,6 +93,20 @@ func (s Registrations) AddToken(ctx context.Context, t registration.InitialToken
 	return nil
 }
 
+// CheckToken returns registration.ErrSpent unless the token can be used.
+func (s Registrations) CheckToken(ctx context.Context, hash registration.Hash, at time.Time) error {
+	var id registration.TokenID
+	err := s.DB.QueryRow(ctx, `SELECT id FROM registration_token WHERE hash = $1 AND uses < max_uses AND revoked_at = 0 AND expires_at > $2`,
+		[]byte(hash), sqldb.Micros(at)).Scan(&id)
+	if sqldb.IsNoRows(err) {
+		return registration.ErrSpent
+	}
+	if err != nil {
+		return fmt.Errorf("check registration token: %w", err)
+	}
+	return nil
+}
+
 // UseToken counts a use and returns the token, or registration.ErrSpent. Of concurrent
 // calls no more succeed than it has uses.
 func (s Registrations) UseToken(ctx context.Context, hash registration.Hash, at time.Time) (registration.TokenID, error) {
