@@ -64,10 +64,11 @@ func (p *Provider) follow(w http.ResponseWriter, r *http.Request, s *flow.SignIn
 
 // act makes one step. It writes the response if and only if the error is nil.
 func (p *Provider) act(w http.ResponseWriter, r *http.Request, s *flow.SignIn, step flow.Step) error {
-	switch step.Action {
-	case flow.ActionAuthenticate, flow.ActionSecondFactor, flow.ActionRegister, flow.ActionConsent, flow.ActionWait:
-		redirect(w, flow.Location(s, step))
+	if page := flow.Location(s, step); page != "" {
+		redirect(w, page)
 		return nil
+	}
+	switch step.Action {
 	case flow.ActionIssue:
 		return p.issue(w, r, s)
 	case flow.ActionReplay:

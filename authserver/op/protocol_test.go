@@ -219,7 +219,8 @@ func TestFlowIsToldTheRequest(t *testing.T) {
 func TestStepsLeadToPages(t *testing.T) {
 	s := lite(t)
 	for action, path := range map[flow.Action]string{
-		flow.ActionAuthenticate: "/sign-in", flow.ActionRegister: "/register", flow.ActionWait: "/wait",
+		flow.ActionAuthenticate: "/sign-in", flow.ActionSecondFactor: "/sign-in/code", flow.ActionConfirm: "/sign-in/confirm",
+		flow.ActionRegister: "/register", flow.ActionConsent: "/consent", flow.ActionWait: "/wait",
 	} {
 		s.signIns.step = flow.Step{Action: action}
 		w := s.authorize(authorizeForm())
