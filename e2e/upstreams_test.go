@@ -18,6 +18,7 @@ import (
 type realUpstream struct {
 	foreign
 	id, login string
+	jit       string // "true", or "confirm": the first time there is a form
 	// start runs it with the client "anteroom" and returns its issuer.
 	start func(t *testing.T, redirectURI string) (issuer string)
 	// authenticate fills in its forms.
@@ -28,26 +29,30 @@ const upstreamClient = "anteroom"
 
 func realUpstreams() []realUpstream {
 	return []realUpstream{
-		{foreign{"oidc-provider", "", []string{"oidc-provider"}}, "node", "grace", startOIDCProvider, enterOIDCProvider},
-		{foreign{"zitadel/oidc", "", []string{"github.com/zitadel/oidc/v3"}}, "zitadel", "test-user2", startZitadelProvider, enterZitadelProvider},
-		{foreign{"another Anteroom", "", nil}, "anteroom", "conformance", startSecondAnteroom, enterSecondAnteroom},
+		{foreign{"oidc-provider", "", []string{"oidc-provider"}}, "node", "grace", "true", startOIDCProvider, enterOIDCProvider},
+		{foreign{"zitadel/oidc", "`jit: confirm`", []string{"github.com/zitadel/oidc/v3"}}, "zitadel", "test-user2", "confirm", startZitadelProvider, enterZitadelProvider},
+		{foreign{"another Anteroom", "", nil}, "anteroom", "conformance", "true", startSecondAnteroom, enterSecondAnteroom},
 	}
 }
 
 // upstream is the YAML of the upstream at that issuer.
 func (u realUpstream) upstream(issuer string) string {
-	return fmt.Sprintf("\n  - {name: %s, issuer: %q, client_id: %s, secret: {env: APP_SECRET}, jit: true, domains: [%s]}", u.id, issuer, upstreamClient, u.domain())
+	return fmt.Sprintf("\n  - {name: %s, issuer: %q, client_id: %s, secret: {env: APP_SECRET}, jit: %s, domains: [%s]}", u.id, issuer, upstreamClient, u.jit, u.domain())
 }
 
 func (u realUpstream) domain() string { return u.id + ".example" }
 
 // signIn signs in, with a browser of its own, to the application on go-oidc.
-func (u realUpstream) signIn(t *testing.T, r *realWorld) (*visitor, told) {
+func (u realUpstream) signIn(t *testing.T, r *realWorld, first bool) (*visitor, told) {
 	t.Helper()
 	v := r.visitor(t, appID, u.login)
 	v.authenticate = func(t *testing.T, page *browser.Page) *browser.Page {
 		page = v.submit(t, page, "/sign-in", map[string]string{"login": "somebody@" + u.domain(), "password": ""})
-		return u.authenticate(t, v, page)
+		page = u.authenticate(t, v, page)
+		if first && u.jit == "confirm" {
+			page = v.submit(t, page, "/sign-in/confirm", nil)
+		}
+		return page
 	}
 	return v, signInGoOIDC(t, v)
 }
@@ -56,9 +61,9 @@ func (u realUpstream) signIn(t *testing.T, r *realWorld) (*visitor, told) {
 // before there is a code, and again, which finds both.
 func (u realUpstream) comeTwice(t *testing.T, r *realWorld) {
 	creates := r.proxy.Count(http.MethodPost, "/Users")
-	v, first := u.signIn(t, r)
+	v, first := u.signIn(t, r, true)
 	v.checkAccount(t, first)
-	v, second := u.signIn(t, r)
+	v, second := u.signIn(t, r, false)
 	v.checkAccount(t, second)
 	if first.claims["sub"] != second.claims["sub"] {
 		t.Errorf("the second time it is user %v, the first time it was %v", second.claims["sub"], first.claims["sub"])
