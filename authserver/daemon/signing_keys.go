@@ -11,7 +11,7 @@ import (
 // The rotation of signing keys. A key is published for keyLead before it signs:
 // applications keep the key set for five minutes, and servers read it anew every
 // minute. Its predecessor stays published for keyKeep after that: what it signed
-// is valid for an hour.
+// is valid for twelve hours at most.
 const (
 	keyLead     = time.Hour
 	keyKeep     = 24 * time.Hour

@@ -50,9 +50,10 @@ type Type string
 const (
 	TypeIDToken     Type = "JWT"
 	TypeLogoutToken Type = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0 section 2.4
+	TypeAccessToken Type = "at+jwt"     // RFC 9068 section 2.1
 )
 
-func types() []Type { return []Type{TypeIDToken, TypeLogoutToken} }
+func types() []Type { return []Type{TypeIDToken, TypeLogoutToken, TypeAccessToken} }
 
 // signingKey is a [StoredKey] opened and ready to sign.
 type signingKey struct {

@@ -200,6 +200,16 @@ func (r *Ring) Sign(typ Type, alg Alg, payload []byte) (string, error) {
 // ErrInvalidToken. It does not look at the claims. A hint gives no access to
 // anything, so the key may be one that is no longer published.
 func (r *Ring) VerifyHint(ctx context.Context, token string) ([]byte, error) {
+	return r.verify(ctx, TypeIDToken, token)
+}
+
+// VerifyAccessToken is the same for an access token. It is still its row that says
+// whether it is good for anything.
+func (r *Ring) VerifyAccessToken(ctx context.Context, token string) ([]byte, error) {
+	return r.verify(ctx, TypeAccessToken, token)
+}
+
+func (r *Ring) verify(ctx context.Context, typ Type, token string) ([]byte, error) {
 	var allowed []jose.SignatureAlgorithm
 	for _, alg := range Algs() {
 		allowed = append(allowed, jose.SignatureAlgorithm(alg))
@@ -213,7 +223,7 @@ func (r *Ring) VerifyHint(ctx context.Context, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key == nil || header.Algorithm != string(key.Alg) || header.ExtraHeaders[jose.HeaderType] != string(TypeIDToken) {
+	if key == nil || header.Algorithm != string(key.Alg) || header.ExtraHeaders[jose.HeaderType] != string(typ) {
 		return nil, ErrInvalidToken
 	}
 	payload, err := signed.Verify(key.public.Key)
