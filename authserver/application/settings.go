@@ -45,6 +45,9 @@ type Settings struct {
 	// UserinfoAlg is what signs the answers of the userinfo endpoint, one of
 	// [SigningAlgs]; "" leaves them plain JSON (OpenID Connect Core 1.0 section 5.3.2).
 	UserinfoAlg string `yaml:"userinfo_signed_response_alg,omitempty" json:"userinfo_signed_response_alg,omitempty"`
+	// AccessTokenFormat is that of access tokens which are not for a resource server;
+	// "" is [TokenOpaque]. A JWT is signed as the application's ID tokens are.
+	AccessTokenFormat TokenFormat `yaml:"access_token_format,omitempty" json:"access_token_format,omitempty"`
 	// CORSOrigins are the origins whose pages may read what the application's requests
 	// are answered, such as https://app.example.com. Without any no page may.
 	CORSOrigins []string `yaml:"cors_origins,omitempty" json:"cors_origins,omitempty"`
@@ -132,6 +135,9 @@ func (a Application) checkSettings(p *Problems) {
 	}
 	if a.UserinfoAlg != "" {
 		p.checkSigningAlg("userinfo_signed_response_alg", a.UserinfoAlg)
+	}
+	if err := a.AccessTokenFormat.Check(); err != nil {
+		p.add("access_token_format", err.Error())
 	}
 	a.checkAssertionAlg(p)
 	a.About.check(p)

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strings"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -20,15 +22,21 @@ type resourceServerView struct {
 	Scopes        []string                `json:"scopes"`
 	Applications  []provisioning.ClientID `json:"applications"`  // which may ask for tokens
 	Introspection []provisioning.ClientID `json:"introspection"` // which may introspect them
+	TokenFormat   application.TokenFormat `json:"token_format"`
+	TokenAlg      string                  `json:"token_alg,omitempty"` // of JWTs
 	TokenLifetime string                  `json:"token_lifetime,omitempty"`
 	Enabled       bool                    `json:"enabled"`
 }
 
 func viewResourceServer(s resourceserver.Server) resourceServerView {
-	return resourceServerView{
+	v := resourceServerView{
 		Identifier: s.Identifier, Scopes: append([]string{}, s.Scopes...), Applications: append([]provisioning.ClientID{}, s.Applications...),
-		Introspection: append([]provisioning.ClientID{}, s.Introspection...), TokenLifetime: s.TokenLifetime, Enabled: !s.Disabled,
+		Introspection: append([]provisioning.ClientID{}, s.Introspection...), TokenFormat: cmp.Or(s.TokenFormat, application.TokenOpaque), TokenLifetime: s.TokenLifetime, Enabled: !s.Disabled,
 	}
+	if v.TokenFormat == application.TokenJWT {
+		v.TokenAlg = s.Alg()
+	}
+	return v
 }
 
 type resourceServerListCommand struct{}
@@ -66,6 +74,7 @@ func (c resourceServerShowCommand) Run(r *run) error {
 			row(w, "scopes", dash(strings.Join(v.Scopes, " ")))
 			row(w, "applications", dash(words(v.Applications)))
 			row(w, "introspection", dash(words(v.Introspection)))
+			row(w, "token format", strings.TrimSpace(string(v.TokenFormat)+" "+v.TokenAlg))
 			row(w, "token lifetime", dash(v.TokenLifetime))
 			row(w, "enabled", yes(v.Enabled))
 		})

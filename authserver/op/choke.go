@@ -28,12 +28,13 @@ func permitted(ctx context.Context, req fosite.Requester) error {
 	return nil
 }
 
-// chokePoint is the one place where codes and opaque tokens are made. It refuses
+// chokePoint is the one place where codes, access and refresh tokens are made. It refuses
 // to make any without a permit, whatever handler asks. It also replaces fosite's
 // signatures by hashes of the whole token: to name a row one must have all of
 // the token, not its second half.
 type chokePoint struct {
 	inner oauth2.CoreStrategy
+	jwts  accessTokens
 }
 
 var _ oauth2.CoreStrategy = (*chokePoint)(nil)
@@ -53,10 +54,14 @@ func (c *chokePoint) GenerateAuthorizeCode(ctx context.Context, req fosite.Reque
 	return hashed(c.inner.GenerateAuthorizeCode(ctx, req))
 }
 
-// GenerateAccessToken makes an access token for a permitted request.
+// GenerateAccessToken makes an access token for a permitted request, opaque or a JWT.
 func (c *chokePoint) GenerateAccessToken(ctx context.Context, req fosite.Requester) (string, string, error) {
 	if err := permitted(ctx, req); err != nil {
 		return "", "", err
+	}
+	if alg, ok := unitFrom(ctx).signedWith(); ok {
+		token, err := c.jwts.sign(ctx, alg, req)
+		return hashed(token, "", err)
 	}
 	return hashed(c.inner.GenerateAccessToken(ctx, req))
 }
@@ -89,8 +94,13 @@ func (c *chokePoint) ValidateAuthorizeCode(ctx context.Context, req fosite.Reque
 	return c.inner.ValidateAuthorizeCode(ctx, req, token)
 }
 
-// ValidateAccessToken checks the token's expiry and HMAC.
+// ValidateAccessToken checks the token's expiry and HMAC, or the signature of a JWT,
+// which expires when its row does.
 func (c *chokePoint) ValidateAccessToken(ctx context.Context, req fosite.Requester, token string) error {
+	if isJWT(token) {
+		_, err := c.jwts.keys.VerifyAccessToken(ctx, token)
+		return err
+	}
 	return c.inner.ValidateAccessToken(ctx, req, token)
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/ory/fosite/handler/openid"
 	"github.com/ory/fosite/storage"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -86,6 +87,10 @@ func (plainKeys) VerifyHint(context.Context, string) ([]byte, error) {
 	return nil, keys.ErrInvalidToken
 }
 
+func (plainKeys) VerifyAccessToken(context.Context, string) ([]byte, error) {
+	return nil, keys.ErrInvalidToken
+}
+
 // anySession lets handlers we never register set the subject.
 type anySession struct{ *session }
 
@@ -143,7 +148,7 @@ func newEverything(t *testing.T) *everything {
 	})
 	s := &signer{keys: plainKeys{sign}, now: time.Now}
 	strategy := &compose.CommonStrategy{
-		CoreStrategy:               newChokePoint(config),
+		CoreStrategy:               newChokePoint(config, accessTokens{}),
 		OpenIDConnectTokenStrategy: &idTokenChokePoint{&openid.DefaultStrategy{Signer: s, Config: config}},
 		Signer:                     s,
 	}
@@ -342,7 +347,7 @@ func TestEveryGeneratorIsGuarded(t *testing.T) {
 	req.Client, req.Session = e.store.Clients[chokeClient], e.session(chokeUser)
 	found := 0
 	for _, guarded := range []struct{ contract, strategy reflect.Value }{
-		{reflect.ValueOf((*oauth2.CoreStrategy)(nil)), reflect.ValueOf(newChokePoint(config))},
+		{reflect.ValueOf((*oauth2.CoreStrategy)(nil)), reflect.ValueOf(newChokePoint(config, accessTokens{}))},
 		{reflect.ValueOf((*openid.OpenIDConnectTokenStrategy)(nil)), reflect.ValueOf(&idTokenChokePoint{&openid.DefaultStrategy{Config: config}})},
 	} {
 		contract := guarded.contract.Type().Elem()
@@ -364,6 +369,29 @@ func TestEveryGeneratorIsGuarded(t *testing.T) {
 	}
 	if found != 4 {
 		t.Errorf("found %d generators, want 4: code, access, refresh and ID token", found)
+	}
+}
+
+// A JWT is refused like any other access token.
+func TestSignedAccessTokenIsGuarded(t *testing.T) {
+	e := newEverything(t)
+	config := newConfig("https://op.example", DefaultLifetimes(), []byte(strings.Repeat("s", 32)), nil)
+	guarded := newChokePoint(config, accessTokens{keys: plainKeys{e.signer}, issuer: "https://op.example", now: time.Now})
+	app := application.New(chokeClient, "App")
+	app.AccessTokenFormat = application.TokenJWT
+	req := fosite.NewRequest()
+	own := newSession()
+	own.setUser(Grant{User: chokeUser, Subject: chokeUser})
+	req.Client, req.Session = &client{app: app}, own
+	u := &unit{client: &client{app: app}}
+	if token, _, err := guarded.GenerateAccessToken(withUnit(t.Context(), u), req); err == nil || token != "" {
+		t.Errorf("minted %q without a permit", token)
+	}
+	if token, _, err := guarded.GenerateAccessToken(withUnit(withPermit(t, chokeClient, "somebody-else"), u), req); err == nil || token != "" {
+		t.Errorf("minted %q with a permit for another user", token)
+	}
+	if token, _, err := guarded.GenerateAccessToken(withUnit(withPermit(t, chokeClient, chokeUser), u), req); err != nil || !isJWT(token) {
+		t.Errorf("with a permit: %q, %v; want a JWT", token, err)
 	}
 }
 

@@ -82,9 +82,9 @@ func newConfig(issuer string, times Lifetimes, hmacKey []byte, authenticate fosi
 	}
 }
 
-// newChokePoint returns the strategy for opaque codes and tokens.
-func newChokePoint(config *fosite.Config) *chokePoint {
-	return &chokePoint{oauth2.NewHMACSHAStrategyUnPrefixed(&hmac.HMACStrategy{Config: config}, config)}
+// newChokePoint returns the strategy for codes, access and refresh tokens.
+func newChokePoint(config *fosite.Config, jwts accessTokens) *chokePoint {
+	return &chokePoint{oauth2.NewHMACSHAStrategyUnPrefixed(&hmac.HMACStrategy{Config: config}, config), jwts}
 }
 
 // newFosite puts the handlers together by hand: what is listed here is all that

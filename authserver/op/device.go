@@ -65,6 +65,9 @@ func (p *Provider) deviceRequest(w http.ResponseWriter, r *http.Request) (device
 	if !ok {
 		return deviceAnswer{}, internalError(errors.New("authentication returned another kind of client"))
 	}
+	if resources, fail := parseResources(form[paramResource]); fail != nil || len(resources) > 0 {
+		return deviceAnswer{}, invalidTarget("Tokens of devices are for this server's own endpoints.")
+	}
 	scopes, fail := deviceScopes(c, form)
 	if fail != nil {
 		return deviceAnswer{}, fail

@@ -144,6 +144,7 @@ func TestDeviceAuthorizationRefused(t *testing.T) {
 		"no secret":      {post(op.PathDevice, url.Values{"client_id": {"app"}}), http.StatusUnauthorized, "invalid_client"},
 		"not allowed":    {post(op.PathDevice, url.Values{"client_id": {"plain"}}), http.StatusBadRequest, "unauthorized_client"},
 		"unknown scope":  {basic(url.Values{"scope": {"openid admin"}}), http.StatusBadRequest, "invalid_scope"},
+		"resource":       {basic(url.Values{"scope": {"openid"}, "resource": {"https://reports.example/api"}}), http.StatusBadRequest, "invalid_target"},
 		"repeated":       {basic(url.Values{"scope": {"openid", "email"}}), http.StatusBadRequest, "invalid_request"},
 		"in the address": {query, http.StatusBadRequest, "invalid_request"},
 	} {

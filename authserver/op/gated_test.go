@@ -22,6 +22,7 @@ type way struct {
 	pushed     bool
 	dpop       jose.SignatureAlgorithm // "" for bearer tokens
 	resource   string                  // which its access tokens are for; "" for our own endpoints
+	format     application.TokenFormat // of its access tokens
 }
 
 // as posts a form, authenticated with the way's method.
@@ -90,7 +91,11 @@ func (s *server) ways(t *testing.T) []way {
 			all = append(all, way{auth: auth, mode: "query", pushed: pushed, dpop: jose.SignatureAlgorithm(offered.Proofs[i%len(offered.Proofs)])})
 		}
 	}
-	return append(all, way{auth: "client_secret_basic", mode: "query", resource: reports}, way{auth: "none", mode: "query", pushed: true, resource: reports})
+	for _, format := range []application.TokenFormat{application.TokenOpaque, application.TokenJWT} {
+		all = append(all, way{auth: "client_secret_basic", mode: "query", resource: reports, format: format},
+			way{auth: "none", mode: "query", pushed: true, resource: reports, format: format, dpop: jose.ES256})
+	}
+	return append(all, way{auth: "client_secret_basic", mode: "query", format: application.TokenJWT})
 }
 
 // Whichever way an application asks, the gate has its word when the code is made,
@@ -107,8 +112,11 @@ func TestEveryWayAsksTheGate(t *testing.T) {
 			case application.AuthNone:
 				app.SecretHash, app.GrantTypes = "", slices.DeleteFunc(app.GrantTypes, func(g string) bool { return g == application.GrantClientCredentials })
 			}
+			app.AccessTokenFormat = w.format
 			s.apps["app"] = app
-			s.servers[reports] = reportsServer()
+			server := reportsServer()
+			server.TokenFormat = w.format
+			s.servers[reports] = server
 			s.refuseWay(t, w)
 			if w.mode == "query" && !w.pushed { // nor does it matter who made the application
 				app.SelfRegistered = true

@@ -21,6 +21,7 @@ import (
 func (s *server) pairwise(id provisioning.ClientID, change func(*application.Application)) application.Application {
 	app := confidential()
 	app.ClientID, app.SubjectType, app.IDTokenAlg, app.AuthMethod = id, application.SubjectPairwise, application.AlgES256, application.AuthPost
+	app.AccessTokenFormat = application.TokenJWT
 	app.RedirectURIs = []string{"https://" + string(id) + ".example/cb"}
 	if change != nil {
 		change(&app)
@@ -68,7 +69,15 @@ func (s *server) subs(t testing.TB, app application.Application, got tokens) map
 			t.Fatalf("%s: %v", answer.w.Body, err)
 		}
 	}
-	return map[string]any{"ID token": idClaims(t, got.IDToken)["sub"], "userinfo": userinfo["sub"], "introspection": access["sub"], "introspection of a refresh token": refresh["sub"]}
+	payload, err := ring().VerifyAccessToken(t.Context(), got.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jwt map[string]any
+	if err := json.Unmarshal(payload, &jwt); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{"access token": jwt["sub"], "ID token": idClaims(t, got.IDToken)["sub"], "userinfo": userinfo["sub"], "introspection": access["sub"], "introspection of a refresh token": refresh["sub"]}
 }
 
 // known is who a value belongs to, in one direction and the other.

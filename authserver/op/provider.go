@@ -248,7 +248,7 @@ func New(o Options) (*Provider, error) {
 		store:     &fositeStore{store: o.Store, times: o.Lifetimes, now: o.Now},
 	}
 	config := newConfig(o.Issuer, o.Lifetimes, o.TokenKey, p.authenticate)
-	p.strategy = newChokePoint(config)
+	p.strategy = newChokePoint(config, accessTokens{keys: o.Keys, issuer: o.Issuer, now: o.Now})
 	p.fosite = newFosite(config, p.store, o.Devices, p.strategy, &signer{keys: o.Keys, now: o.Now})
 	return p, nil
 }

@@ -14,13 +14,15 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/keys"
 )
 
-// Keys sign and verify ID tokens; *keys.Ring is one.
+// Keys sign and verify tokens; *keys.Ring is one.
 type Keys interface {
 	// Sign returns payload as a compact JWS of that type, or keys.ErrNoKey.
 	Sign(typ keys.Type, alg keys.Alg, payload []byte) (string, error)
 	// VerifyHint returns the payload of an ID token that one of our keys signed,
 	// retired or not, or keys.ErrInvalidToken.
 	VerifyHint(ctx context.Context, token string) ([]byte, error)
+	// VerifyAccessToken is the same for an access token.
+	VerifyAccessToken(ctx context.Context, token string) ([]byte, error)
 }
 
 // signer gives fosite our keys. Fosite's own knows one key, trusts a kid from

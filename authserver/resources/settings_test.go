@@ -26,6 +26,7 @@ const everySetting = `applications:
   policy_uri: https://payroll.example/policy
   tos_uri: https://payroll.example/tos
   refresh_grace: 30s
+  access_token_format: jwt
   cors_origins: [https://payroll.example]
   backchannel_logout_uri: https://payroll.example/back
   frontchannel_logout_uri: https://payroll.example/front

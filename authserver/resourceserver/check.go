@@ -68,6 +68,16 @@ func (s Server) Check() []Problem {
 	checkList(&p, "scopes", s.Scopes, application.CheckScope)
 	checkList(&p, "applications", s.Applications, nil)
 	checkList(&p, "introspection", s.Introspection, nil)
+	if err := s.TokenFormat.Check(); err != nil {
+		p.add("token_format", "%v", err)
+	}
+	switch {
+	case s.TokenAlg == "":
+	case !slices.Contains(application.SigningAlgs(), s.TokenAlg):
+		p.add("token_alg", "must be one of %s", strings.Join(application.SigningAlgs(), ", "))
+	case s.TokenFormat != application.TokenJWT:
+		p.add("token_alg", "is for tokens of the format jwt")
+	}
 	if s.TokenLifetime != "" {
 		if _, err := parseLifetime(s.TokenLifetime); err != nil {
 			p.add("token_lifetime", "%v", err)

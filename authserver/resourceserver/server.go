@@ -1,11 +1,13 @@
 package resourceserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -30,6 +32,11 @@ type Settings struct {
 	// Introspection are the applications that may introspect tokens for it (RFC 7662):
 	// those whose credentials the resource server has.
 	Introspection []provisioning.ClientID `yaml:"introspection,omitempty" json:"introspection,omitempty"`
+	// TokenFormat is that of its access tokens; "" is application.TokenOpaque.
+	TokenFormat application.TokenFormat `yaml:"token_format,omitempty" json:"token_format,omitempty"`
+	// TokenAlg signs those that are JWTs, one of application.SigningAlgs; "" is RS256,
+	// which every resource server can verify (RFC 9068 section 2.1). See [Settings.Alg].
+	TokenAlg string `yaml:"token_alg,omitempty" json:"token_alg,omitempty"`
 	// TokenLifetime is how long its access tokens are good for, such as "15m"; "" takes
 	// the server's. See [Settings.Lifetime].
 	TokenLifetime string `yaml:"token_lifetime,omitempty" json:"token_lifetime,omitempty"`
@@ -48,6 +55,9 @@ func (s Server) Serves(client provisioning.ClientID) bool {
 func (s Server) Introspects(client provisioning.ClientID) bool {
 	return !s.Disabled && slices.Contains(s.Introspection, client)
 }
+
+// Alg returns the algorithm that signs its access tokens, if they are JWTs.
+func (s Settings) Alg() string { return cmp.Or(s.TokenAlg, application.AlgRS256) }
 
 // Lifetime returns what TokenLifetime says, and otherwise what is the default.
 func (s Settings) Lifetime(otherwise time.Duration) time.Duration {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -34,6 +35,10 @@ func TestCheck(t *testing.T) {
 		"long":             {func(s *resourceserver.Server) { s.Identifier += strings.Repeat("x", 500) }, []string{"identifier"}},
 		"scopes":           {func(s *resourceserver.Server) { s.Scopes = []string{"a b", "c", "c"} }, []string{"scopes[0]", "scopes[2]"}},
 		"twice":            {func(s *resourceserver.Server) { s.Introspection = []provisioning.ClientID{"a", "a"} }, []string{"introspection[1]"}},
+		"JWT":              {func(s *resourceserver.Server) { s.TokenFormat, s.TokenAlg = application.TokenJWT, "EdDSA" }, nil},
+		"format":           {func(s *resourceserver.Server) { s.TokenFormat = "saml" }, []string{"token_format"}},
+		"alg":              {func(s *resourceserver.Server) { s.TokenFormat, s.TokenAlg = application.TokenJWT, "none" }, []string{"token_alg"}},
+		"alg of opaque":    {func(s *resourceserver.Server) { s.TokenAlg = "ES256" }, []string{"token_alg"}},
 		"no duration":      {func(s *resourceserver.Server) { s.TokenLifetime = "15" }, []string{"token_lifetime"}},
 		"short":            {func(s *resourceserver.Server) { s.TokenLifetime = "9s" }, []string{"token_lifetime"}},
 		"longer than kept": {func(s *resourceserver.Server) { s.TokenLifetime = "12h1s" }, []string{"token_lifetime"}},

@@ -18,7 +18,7 @@ func TestResourceServers(t *testing.T) {
 		s := store.ResourceServers{DB: db}
 		full := resourceserver.Server{Identifier: "https://b.example/API", Settings: resourceserver.Settings{
 			Scopes: []string{"read"}, Applications: []provisioning.ClientID{"app"}, Introspection: []provisioning.ClientID{"api"},
-			TokenLifetime: "15m", Disabled: true,
+			TokenFormat: "jwt", TokenAlg: "ES256", TokenLifetime: "15m", Disabled: true,
 		}}
 		if _, err := s.Get(t.Context(), full.Identifier); !errors.Is(err, resourceserver.ErrNotFound) {
 			t.Errorf("Get = %v, want ErrNotFound", err)
