@@ -81,7 +81,7 @@ func (s *site) start(t *testing.T, up upstream, options []string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := backend.Apply(t.Context(), plan); err != nil {
+	if err := backend.Apply(asAdmin(t), plan); err != nil {
 		t.Fatal(err)
 	}
 	k.serve(t, listener)

@@ -171,7 +171,7 @@ func (s *suite) applyText(t *testing.T, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := backend.Apply(t.Context(), plan); err != nil {
+	if err := backend.Apply(asAdmin(t), plan); err != nil {
 		t.Fatal(err)
 	}
 }

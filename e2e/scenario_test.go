@@ -108,7 +108,7 @@ func (c *company) applyCompany(t *testing.T, yaml string, secrets map[string]str
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := backend.Apply(t.Context(), plan); err != nil {
+	if err := backend.Apply(asAdmin(t), plan); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/keys"
@@ -158,7 +159,7 @@ func (s *stack) apply(t *testing.T, o stackOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := backend.Apply(t.Context(), plan); err != nil {
+	if err := backend.Apply(asAdmin(t), plan); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -301,4 +302,9 @@ func held() (f faultproxy.Fault, release func()) {
 func eachDatabase(t *testing.T, f func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, "") })
 	t.Run("postgres", func(t *testing.T) { f(t, sqldbtest.PostgresURL(t)) })
+}
+
+// asAdmin is the context of an admin who acts.
+func asAdmin(t testing.TB) context.Context {
+	return audit.WithActor(t.Context(), audit.Actor{Kind: audit.KindCommand, Name: "test"}, "test")
 }

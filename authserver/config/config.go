@@ -38,6 +38,8 @@ type Config struct {
 	// decided. The last attempt of an account, and decisions that tokens rest on,
 	// are kept for longer.
 	KeepAttempts, KeepDecisions time.Duration
+	// KeepAudit is how long what admins did is kept.
+	KeepAudit time.Duration
 	// KeyAge is how old a signing key becomes before the next one is made.
 	KeyAge time.Duration
 	// PushedLifetime is how long a pushed authorization request can be begun.
@@ -118,6 +120,7 @@ func keys() []key {
 		{path: "log.level", def: "info", help: "debug, info, warn or error", set: func(c *Config, s string) error { return c.LogLevel.UnmarshalText([]byte(s)) }},
 		{path: "retention.attempts", def: "30d", help: "days that attempts to provision are kept, such as 30d", set: days(func(c *Config) *time.Duration { return &c.KeepAttempts })},
 		{path: "retention.decisions", def: "90d", help: "days that decisions of the gate are kept, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeepDecisions })},
+		{path: "retention.audit", def: "400d", help: "days that the record of what admins did is kept, such as 400d", set: days(func(c *Config) *time.Duration { return &c.KeepAudit })},
 		{path: "keys.rotate_every", def: "90d", help: "days after which keys that sign tokens are replaced, such as 90d", set: days(func(c *Config) *time.Duration { return &c.KeyAge })},
 		{path: "pushed_requests.lifetime", def: "90s", help: "how long a pushed authorization request can be begun, 10s to 9m", set: setPushedLifetime},
 		{path: "pushed_requests.required", def: "false", help: "true refuses authorization requests that were not pushed, of every application", set: setRequirePushed},

@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Issuer: "https://login.example.com", Listen: "127.0.0.1:8080", Database: "sqlite:///var/lib/anteroom/db",
 		ConnectorsDir: "./connectors", Isolation: "best_effort", SecretsKeyFile: "/etc/anteroom/keys.json", LogLevel: slog.LevelInfo, LogFormat: "text",
-		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, PushedLifetime: 90 * time.Second, Lease: 30 * time.Second,
+		KeepAttempts: 30 * 24 * time.Hour, KeepDecisions: 90 * 24 * time.Hour, KeepAudit: 400 * 24 * time.Hour, KeyAge: 90 * 24 * time.Hour, PushedLifetime: 90 * time.Second, Lease: 30 * time.Second,
 		ProxyHeader:  "x-forwarded-for",
 		Registration: Registration{Mode: "off", Scopes: []string{"openid", "profile", "email", "offline_access"}, MaxApplications: 1000, KeepUnused: 30 * 24 * time.Hour},
 	}

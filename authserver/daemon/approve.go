@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/plugins"
 	"github.com/anteroom-id/anteroom/plugins/catalog"
@@ -202,7 +203,10 @@ func (s *System) RollBackConnector(ctx context.Context, name, by string) (Review
 	if err != nil {
 		return Review{}, fmt.Errorf("roll back to %s: %w", past[i].Description.Version, err)
 	}
-	return r, s.Pins.RollBack(ctx, s.pinOf(r, by))
+	return r, s.Audit.Do(ctx, func(ctx context.Context) (audit.Act, error) {
+		act := audit.Act{Action: "connector.rollback", Object: audit.Object{Kind: "connector", ID: r.Digest, Name: name}}
+		return act, s.Pins.RollBack(ctx, s.pinOf(r, by))
+	})
 }
 
 // WithdrawConnector takes the approval away. Running servers stop the connector.

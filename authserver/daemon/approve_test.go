@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/store"
@@ -135,7 +136,7 @@ func TestReviewSaysWhatANewVersionMeans(t *testing.T) {
 
 func TestPinRollBackAndHistory(t *testing.T) {
 	o := newOffice(t)
-	ctx := t.Context()
+	ctx := audit.WithActor(t.Context(), audit.Actor{Kind: audit.KindCommand, Name: "eve"}, "REF")
 	one := o.install()
 	upgrade(t, o.binary)
 	two := o.install()

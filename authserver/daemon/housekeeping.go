@@ -111,6 +111,12 @@ func (s *System) cleaners() map[string]cleaner {
 		"registration tokens": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Registrations{DB: s.db}.SweepTokens(ctx, now.Add(-keepRegistrationTokens), limit)
 		}),
+		"audit events": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
+			if s.Config.KeepAudit <= 0 { // a configuration that was not loaded: to keep is safe
+				return 0, nil
+			}
+			return store.AuditEvents{DB: s.db}.Sweep(ctx, now.Add(-s.Config.KeepAudit), limit)
+		}),
 		"identities": sweep(s.SignIns.ForgetIdentities),
 		"throttles": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {
 			return store.Throttle{DB: s.db}.Sweep(ctx, now.Add(-keepThrottles), limit)

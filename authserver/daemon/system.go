@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/logout"
@@ -62,6 +63,8 @@ type System struct {
 	// Simulator says what would be done, and does nothing.
 	Simulator *provisioning.Simulator
 	Rules     *provisioning.Rulebook
+	// Audit records what admins do; whoever changes something does it through it.
+	Audit *audit.Log
 	// Subjects tells what applications know users by, and who that is.
 	Subjects *subject.Service
 	// Sectors is asked before an application is stored.
@@ -141,6 +144,7 @@ func (s *System) build(ctx context.Context) error {
 }
 
 func (s *System) buildStores() {
+	s.Audit = &audit.Log{Store: store.AuditEvents{DB: s.db}, InTx: s.db.InTx, Now: s.Now}
 	s.Applications = store.Applications{DB: s.db, Now: s.Now}
 	s.SignIns, s.Pins, s.tokens = store.SignIns{DB: s.db}, store.Pins{DB: s.db}, &store.OAuth{DB: s.db}
 	s.Upstreams, s.ResourceServers = store.Upstreams{DB: s.db, Sealer: s.sealer}, store.ResourceServers{DB: s.db}
@@ -305,7 +309,7 @@ func (s *System) Close() error {
 func (s *System) Resources(getenv func(string) string) *resources.Backend {
 	return &resources.Backend{
 		Targets: targetResources{s.Targets, s.Now}, Bindings: bindingResources{s.Bindings}, Applications: s.Applications,
-		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, ResourceServers: s.ResourceServers, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
+		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, ResourceServers: s.ResourceServers, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, Audit: s.Audit, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
 

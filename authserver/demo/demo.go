@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/config"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/demo/directory"
@@ -178,6 +179,7 @@ func (d *demo) apply(ctx context.Context) error {
 	backend := d.system.Resources(func(name string) string {
 		return map[string]string{"DEMO_DIRECTORY_TOKEN": d.token.Reveal(), "DEMO_CLIENT_SECRET": d.secret.Reveal()}[name]
 	})
+	ctx = audit.WithActor(ctx, audit.Actor{Kind: audit.KindDemo, Name: "demo"}, "demo")
 	plan, err := backend.Plan(ctx, doc)
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -93,6 +94,12 @@ type Sectors interface {
 	Check(ctx context.Context, before, a application.Application) error
 }
 
+// Audit keeps what was changed, and by whom; *audit.Log is one.
+type Audit interface {
+	// Note records an act in ctx's transaction. It refuses an act of nobody.
+	Note(ctx context.Context, act audit.Act) error
+}
+
 // ErrGroups means that a target maps groups and its connector cannot set any.
 var ErrGroups = errors.New("the connector cannot put accounts into groups")
 
@@ -108,6 +115,7 @@ type Backend struct {
 	Users           Users
 	Connectors      Connectors
 	Sectors         Sectors
+	Audit           Audit
 	// InTx runs fn in one transaction.
 	InTx func(ctx context.Context, fn func(ctx context.Context) error) error
 	// Getenv and ReadFile resolve secret references, ReadFile the files of rule sets.

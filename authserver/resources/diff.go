@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/anteroom-id/anteroom/authserver/audit"
 )
 
 // Action is what a change does to its resource.
@@ -158,4 +160,22 @@ func plain(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(raw)
+}
+
+// maxAuditedBytes is how long a value may be to be worth keeping in the record of
+// what admins did.
+const maxAuditedBytes = 200
+
+// act is what the record says of the change: of users, and of what is long, the names
+// of the fields alone. Secrets are *** already.
+func (c Change) act() audit.Act {
+	act := audit.Act{Action: audit.Action(c.Kind + "." + string(c.Action)), Object: audit.Object{Kind: c.Kind, Name: c.Name}}
+	for _, f := range c.Fields {
+		change := audit.Change{Field: f.Path}
+		if c.Kind != "user" && len(f.Old) <= maxAuditedBytes && len(f.New) <= maxAuditedBytes {
+			change.Old, change.New = f.Old, f.New
+		}
+		act.Changes = append(act.Changes, change)
+	}
+	return act
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -28,6 +29,7 @@ type memory struct {
 	sets    map[string]provisioning.StoredRuleSet
 	ups     map[string]federation.Upstream
 	servers map[string]resourceserver.Server
+	acts    []audit.Act
 	writes  int
 	fail    error // returned by the next write
 }
@@ -35,9 +37,9 @@ type memory struct {
 func newBackend(t *testing.T) (*Backend, *memory) {
 	m := &memory{map[provisioning.TargetName]provisioning.Target{}, map[string]provisioning.Binding{},
 		map[provisioning.ClientID]application.Application{}, map[string]user.User{}, map[string]sdk.Secret{},
-		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, map[string]resourceserver.Server{}, 0, nil}
+		map[string]provisioning.StoredRuleSet{}, map[string]federation.Upstream{}, map[string]resourceserver.Server{}, nil, 0, nil}
 	return &Backend{
-		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, ResourceServers: servers{m}, Users: people{m}, Connectors: m, Sectors: m,
+		Targets: targets{m}, Bindings: bindings{m}, Applications: apps{m}, RuleSets: sets{m}, Upstreams: upstreams{m}, ResourceServers: servers{m}, Users: people{m}, Connectors: m, Sectors: m, Audit: m,
 		InTx: func(ctx context.Context, fn func(context.Context) error) error { return m.inTx(ctx, fn) },
 		Getenv: func(name string) string {
 			return map[string]string{"TOKEN": "tok-1", "TOKEN2": "tok-2", "CLIENT": "client-secret", "WEAK": "password"}[name]
@@ -234,5 +236,11 @@ func (m *memory) Check(_ context.Context, _, a application.Application) error {
 	if strings.HasPrefix(a.SectorIdentifierURI, "https://refuse.example/") {
 		return application.Problems{{Field: "redirect_uris[0]", Text: "is not listed at the sector_identifier_uri"}}
 	}
+	return nil
+}
+
+// Note implements Audit.
+func (m *memory) Note(_ context.Context, act audit.Act) error {
+	m.acts = append(m.acts, act)
 	return nil
 }

@@ -77,11 +77,15 @@ func (b *Backend) Plan(ctx context.Context, doc Document) (Plan, error) {
 	return p.plan, nil
 }
 
-// Apply carries the plan out, whole or not at all.
+// Apply carries the plan out, whole or not at all, with a record of who changed what.
 func (b *Backend) Apply(ctx context.Context, plan Plan) error {
 	return b.InTx(ctx, func(ctx context.Context) error {
 		for i, step := range plan.steps {
-			if err := step(ctx, b); err != nil {
+			err := step(ctx, b)
+			if err == nil {
+				err = b.Audit.Note(ctx, plan.Changes[i].act())
+			}
+			if err != nil {
 				return fmt.Errorf("apply %s %s: %w", plan.Changes[i].Kind, plan.Changes[i].Name, err)
 			}
 		}

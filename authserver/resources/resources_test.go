@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -321,4 +322,28 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Parse(YAML(doc)): %v\n%s", err, text)
 		}
 	})
+}
+
+// Every change that is applied is recorded; of users without values, and no secret is.
+func TestChangesAreRecorded(t *testing.T) {
+	b, m := newBackend(t)
+	doc := func(name, email string) string {
+		return "applications: [{client_id: a, name: " + name + ", redirect_uris: [\"https://a.example/cb\"], secret: {env: CLIENT}}]\nusers: [{login: ada, email: " + email + "}]\n"
+	}
+	apply(t, b, doc("A", "ada@old.example"))
+	m.acts = nil
+	apply(t, b, doc(strings.Repeat("B", 100), "ada@new.example"))
+	want := []audit.Act{
+		{Action: "application.update", Object: audit.Object{Kind: "application", Name: "a"}, Changes: []audit.Change{{Field: "name", Old: "A", New: strings.Repeat("B", 100)}}},
+		{Action: "user.update", Object: audit.Object{Kind: "user", Name: "ada"}, Changes: []audit.Change{{Field: "email"}}},
+	}
+	if diff := cmp.Diff(want, m.acts); diff != "" {
+		t.Errorf("acts (-want +got):\n%s", diff)
+	}
+	m.acts = nil
+	apply(t, b, doc(strings.Repeat("B", 100), "ada@new.example"))
+	plan(t, b, doc("C", "ada@new.example"))
+	if len(m.acts) != 0 {
+		t.Errorf("what changed nothing left %+v", m.acts)
+	}
 }

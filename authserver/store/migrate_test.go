@@ -51,6 +51,8 @@ var rowsOf = map[int]string{
 	20: `INSERT INTO sign_ins (id, version, reference, request, browser, status, user_id, auth_time, fresh, session, provision_start, deadline, failure, decision, leaving, created_at, expires_at, ended_at, identity)
 			VALUES ('i1', 1, 'R', '{}', 'b', 'open', '', 0, 0, '', 0, 0, '{}', '', 0, 1700000000000025, 1700000000000026, 0, 'x')`,
 	21: `INSERT INTO pairwise_subject (sector, user_id, subject, created_at) VALUES ('app.example', 'u1', 's1', 1700000000000024)`,
+	23: `INSERT INTO audit_event (id, at, actor_kind, actor, action, object_kind, object_id, object_name, changes, reference)
+			VALUES ('e1', 1700000000000027, 'command', 'root@x', 'user.delete', 'user', 'u1', 'Ann', '[]', 'R')`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -77,7 +79,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) || a.SelfRegistered != (from >= 19) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18, "registration": 19, "registration_token": 19, "sign_ins": 20, "pairwise_subject": 21} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18, "registration": 19, "registration_token": 19, "sign_ins": 20, "pairwise_subject": 21, "audit_event": 23} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}
