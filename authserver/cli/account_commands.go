@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -184,7 +186,10 @@ func (c accountRetryCommand) Run(r *run) error {
 		})
 	}
 	return r.withUser(c.User, func(ctx context.Context, s *daemon.System, u user.User) error {
-		err := s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
+		on := audit.Object{Kind: "account", ID: string(u.ID), Name: u.Login + " in " + c.Target}
+		err := acts(ctx, s, "account.retry", on, func(ctx context.Context) error {
+			return s.Lifecycle.Retry(ctx, u.ID, provisioning.TargetName(c.Target))
+		})
 		if err != nil {
 			return about(u.Login+" in "+c.Target, err)
 		}
@@ -200,7 +205,11 @@ func retryFailed(ctx context.Context, r *run, s *daemon.System, target provision
 			return about(fmt.Sprintf("target %q", target), err)
 		}
 	}
-	n, err := s.Accounts.RetryFailed(ctx, target, s.Now())
+	var n int
+	err := acts(ctx, s, "account.retry_failed", named("target", cmp.Or(string(target), "all")), func(ctx context.Context) (err error) {
+		n, err = s.Accounts.RetryFailed(ctx, target, s.Now())
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,10 @@ func (c applicationCreateCommand) Run(r *run) error {
 		if err := s.Sectors.Check(ctx, application.Application{}, a); err != nil {
 			return err
 		}
-		_, err := s.Applications.Put(ctx, a)
+		err := acts(ctx, s, "application.create", named("application", c.ClientID), func(ctx context.Context) error {
+			_, err := s.Applications.Put(ctx, a)
+			return err
+		})
 		if errors.Is(err, application.ErrStale) {
 			return fmt.Errorf("application %q exists already", c.ClientID)
 		}
@@ -166,7 +169,11 @@ func (c applicationSecretCommand) Run(r *run) error {
 		}
 		secret := application.GenerateSecret()
 		a.SecretHash = application.HashSecret(secret)
-		if _, err := s.Applications.Put(ctx, a); err != nil {
+		err = acts(ctx, s, "application.replace_secret", named("application", c.ClientID), func(ctx context.Context) error {
+			_, err := s.Applications.Put(ctx, a)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		return r.printSecret(c.ClientID, secret)
@@ -181,7 +188,10 @@ type applicationDeleteCommand struct {
 // becomes of the accounts.
 func (c applicationDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID)); err != nil {
+		err := acts(ctx, s, "application.delete", named("application", c.ClientID), func(ctx context.Context) error {
+			return s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID))
+		})
+		if err != nil {
 			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
 		return r.did(done{Object: "application", Name: c.ClientID, Result: "deleted"}, "%s is deleted", c.ClientID)

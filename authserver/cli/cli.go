@@ -59,6 +59,7 @@ type commands struct {
 	ResourceServer resourceServerCommands `cmd:"" help:"Resource servers (APIs that take access tokens)."`
 	Signin         signinCommands         `cmd:"" help:"Sign-ins."`
 	Key            keyCommands            `cmd:"" help:"Keys at rest, and keys that sign tokens."`
+	Audit          auditCommands          `cmd:"" help:"What admins did."`
 	Version        versionCommand         `cmd:"" help:"Print the version."`
 }
 
@@ -124,5 +125,5 @@ func (r *run) with(f func(ctx context.Context, s *daemon.System) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(r.ctx, s), s.Close())
+	return errors.Join(f(acting(r.ctx), s), s.Close())
 }

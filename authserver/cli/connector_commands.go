@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/plugins/catalog"
 	"github.com/anteroom-id/anteroom/sdk"
@@ -150,7 +152,11 @@ type installed struct {
 
 // Run installs the package. Nothing of it is executed.
 func (c connectorInstallCommand) Run(r *run) error {
-	return r.with(func(_ context.Context, s *daemon.System) error {
+	return r.with(func(ctx context.Context, s *daemon.System) error {
+		err := s.Audit.Note(ctx, audit.Act{Action: "connector.install", Object: named("connector", filepath.Base(c.Package))})
+		if err != nil {
+			return err
+		}
 		e, err := s.InstallConnector(c.Package)
 		if err != nil {
 			return err

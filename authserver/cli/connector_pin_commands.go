@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -50,7 +51,10 @@ func (c connectorPinCommand) Run(r *run) error {
 		if err := c.approved(review, ok && isTerminal(f), r.env.Stdin, r.env.Stderr); err != nil {
 			return err
 		}
-		if err := s.Approve(ctx, review, whoami()); err != nil {
+		err = acts(ctx, s, "connector.pin", audit.Object{Kind: "connector", ID: review.Digest, Name: review.Name}, func(ctx context.Context) error {
+			return s.Approve(ctx, review, whoami())
+		})
+		if err != nil {
 			return err
 		}
 		return printPinned(r, s, review)
@@ -161,7 +165,10 @@ type connectorUnpinCommand struct {
 // Run takes the approval away.
 func (c connectorUnpinCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.WithdrawConnector(ctx, c.Name, whoami()); err != nil {
+		err := acts(ctx, s, "connector.unpin", named("connector", c.Name), func(ctx context.Context) error {
+			return s.WithdrawConnector(ctx, c.Name, whoami())
+		})
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "connector", Name: c.Name, Result: "unpinned"}, "%s is no longer pinned", c.Name)

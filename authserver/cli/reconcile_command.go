@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -22,6 +23,12 @@ type targetReconcileCommand struct {
 // everything: what was found is printed all the same.
 func (c targetReconcileCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
+		if c.Repair {
+			err := s.Audit.Note(ctx, audit.Act{Action: "target.repair", Object: named("target", c.Name)})
+			if err != nil {
+				return err
+			}
+		}
 		report, err := s.Reconcile(ctx, provisioning.TargetName(c.Name), c.Repair)
 		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)

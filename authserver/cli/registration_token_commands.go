@@ -6,8 +6,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/registration"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 type registrationTokenCommands struct {
@@ -46,7 +48,13 @@ func viewRegistrationToken(now time.Time) func(registration.InitialToken) regist
 // Run makes a token. It may be made while registration is off, and is of no use then.
 func (c registrationTokenCreateCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		t, secret, err := s.Registrations.IssueToken(ctx, c.Note, c.Uses, c.Expires)
+		var t registration.InitialToken
+		var secret sdk.Secret
+		err := s.Audit.Do(ctx, func(ctx context.Context) (audit.Act, error) {
+			var err error
+			t, secret, err = s.Registrations.IssueToken(ctx, c.Note, c.Uses, c.Expires)
+			return audit.Act{Action: "registration_token.create", Object: audit.Object{Kind: "registration_token", ID: string(t.ID), Name: t.Note}}, err
+		})
 		if err != nil {
 			return err
 		}
@@ -90,7 +98,10 @@ type registrationTokenRevokeCommand struct {
 // Run revokes a token.
 func (c registrationTokenRevokeCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.Registrations.Tokens.RevokeToken(ctx, registration.TokenID(c.ID), s.Now()); err != nil {
+		err := acts(ctx, s, "registration_token.revoke", audit.Object{Kind: "registration_token", ID: c.ID}, func(ctx context.Context) error {
+			return s.Registrations.Tokens.RevokeToken(ctx, registration.TokenID(c.ID), s.Now())
+		})
+		if err != nil {
 			return about(fmt.Sprintf("registration token %q", c.ID), err)
 		}
 		return r.did(done{Object: "registration_token", Name: c.ID, Result: "revoked"}, "%s is revoked", c.ID)

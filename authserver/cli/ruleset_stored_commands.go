@@ -230,7 +230,7 @@ type rulesetDeleteCommand struct {
 func (c rulesetDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
 		what := fmt.Sprintf("rule set %q", c.Name)
-		err := s.RuleSets.Delete(ctx, c.Name)
+		err := acts(ctx, s, "rule_set.delete", named("rule_set", c.Name), func(ctx context.Context) error { return s.RuleSets.Delete(ctx, c.Name) })
 		if errors.Is(err, provisioning.ErrRuleSetInUse) {
 			used, errUsed := usages(ctx, s)
 			return errors.Join(fmt.Errorf("%s: %w: it is named by the bindings of %s", what, provisioning.ErrRuleSetInUse, joined(used[c.Name])), errUsed)

@@ -63,7 +63,8 @@ func (c keyRotateCommand) Run(r *run) error {
 		if c.Alg == "all" {
 			algs = keys.Algs()
 		}
-		if err := s.RotateSigningKeys(ctx, algs); err != nil {
+		err := acts(ctx, s, "key.rotate", named("key", string(c.Alg)), func(ctx context.Context) error { return s.RotateSigningKeys(ctx, algs) })
+		if err != nil {
 			return err
 		}
 		return r.printSigningKeys(ctx, s)

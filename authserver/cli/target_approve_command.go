@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -22,11 +23,15 @@ func (c targetApproveCommand) Run(r *run) error {
 		if _, err := s.Targets.Get(ctx, target); err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
-		decide, verb := s.Accounts.Approve, "approved"
+		decide, verb, action := s.Accounts.Approve, "approved", audit.Action("target.approve_held")
 		if c.Reject {
-			decide, verb = s.Accounts.Reject, "rejected"
+			decide, verb, action = s.Accounts.Reject, "rejected", "target.reject_held"
 		}
-		n, err := decide(ctx, target, s.Now())
+		var n int
+		err := acts(ctx, s, action, named("target", c.Name), func(ctx context.Context) (err error) {
+			n, err = decide(ctx, target, s.Now())
+			return err
+		})
 		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -145,7 +146,9 @@ type targetDeleteCommand struct {
 // Run deletes a target.
 func (c targetDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		err := s.Targets.Delete(ctx, provisioning.TargetName(c.Name))
+		err := acts(ctx, s, "target.delete", named("target", c.Name), func(ctx context.Context) error {
+			return s.Targets.Delete(ctx, provisioning.TargetName(c.Name))
+		})
 		if errors.Is(err, provisioning.ErrTargetInUse) {
 			return fmt.Errorf("target %q: %w: an application is bound to it, or users have accounts in it", c.Name, provisioning.ErrTargetInUse)
 		}
@@ -229,7 +232,8 @@ func (c bindingSetCommand) Run(r *run) error {
 		if problems := (resources.Binding{EnableRules: b.EnableRules, RuleSets: b.RuleSets}).CheckRules(); len(problems) > 0 {
 			return fmt.Errorf("%w: %s", errUsage, problems[0])
 		}
-		if err := s.Bindings.Put(ctx, b); err != nil {
+		err = acts(ctx, s, "binding.set", bindingObject(b.Client, b.Target), func(ctx context.Context) error { return s.Bindings.Put(ctx, b) })
+		if err != nil {
 			return err
 		}
 		return r.print(viewBinding(b), func(w io.Writer) { row(w, b.Client, b.Target, b.Explain()) })
@@ -271,10 +275,17 @@ type bindingDeleteCommand struct {
 // Run deletes a binding.
 func (c bindingDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		err := s.Bindings.Delete(ctx, provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target))
+		client, target := provisioning.ClientID(c.ClientID), provisioning.TargetName(c.Target)
+		err := acts(ctx, s, "binding.delete", bindingObject(client, target), func(ctx context.Context) error {
+			return s.Bindings.Delete(ctx, client, target)
+		})
 		if err != nil {
 			return about("binding "+c.ClientID+" "+c.Target, err)
 		}
 		return r.did(done{"binding", c.ClientID, c.Target, "deleted"}, "%s is no longer bound to %s", c.ClientID, c.Target)
 	})
+}
+
+func bindingObject(client provisioning.ClientID, target provisioning.TargetName) audit.Object {
+	return audit.Object{Kind: "binding", ID: string(client), Name: string(client) + " to " + string(target)}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/sdk"
@@ -94,7 +95,10 @@ type targetMaintenanceCommand struct {
 // Run switches maintenance. A running server sees it within seconds.
 func (c targetMaintenanceCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.Targets.SetMaintenance(ctx, provisioning.TargetName(c.Name), c.Switch == "on"); err != nil {
+		err := acts(ctx, s, audit.Action("target.maintenance_"+c.Switch), named("target", c.Name), func(ctx context.Context) error {
+			return s.Targets.SetMaintenance(ctx, provisioning.TargetName(c.Name), c.Switch == "on")
+		})
+		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
 		return r.did(done{Object: "target", Name: c.Name, Result: "maintenance " + c.Switch}, "maintenance of %s is %s", c.Name, c.Switch)
@@ -108,7 +112,10 @@ type targetResumeCommand struct {
 // Run has a running server try the target within seconds.
 func (c targetResumeCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		if err := s.Health.Resume(ctx, provisioning.TargetName(c.Name), s.Now()); err != nil {
+		err := acts(ctx, s, "target.resume", named("target", c.Name), func(ctx context.Context) error {
+			return s.Health.Resume(ctx, provisioning.TargetName(c.Name), s.Now())
+		})
+		if err != nil {
 			return about(fmt.Sprintf("target %q", c.Name), err)
 		}
 		return r.did(done{Object: "target", Name: c.Name, Result: "resumed"}, "%s is tried again now", c.Name)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/authserver/subject"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -101,8 +102,7 @@ func (c userShowCommand) find(ctx context.Context, s *daemon.System) (user.User,
 	if err != nil {
 		return user.User{}, err
 	}
-	u, err := s.Users.Get(ctx, id)
-	return u, about(fmt.Sprintf("user %q", id), err)
+	return findUser(ctx, s, string(id))
 }
 
 // userAccounts is what show prints.
@@ -204,7 +204,12 @@ func (c userCreateCommand) Run(r *run) error {
 				return about(fmt.Sprintf("application %q", c.Application), err)
 			}
 		}
-		made, err := s.Users.Import(ctx, u, password)
+		var made user.User
+		err := s.Audit.Do(ctx, func(ctx context.Context) (audit.Act, error) {
+			var err error
+			made, err = s.Users.Import(ctx, u, password)
+			return audit.Act{Action: "user.create", Object: objectOf(made)}, err
+		})
 		if err != nil {
 			return err
 		}
@@ -223,13 +228,33 @@ func (f profileFlags) given() bool {
 		f.Locale != nil || len(f.Group) > 0
 }
 
+// changes are the names of the fields that are set: their values tell of a person.
+func (f profileFlags) changes() []audit.Change {
+	var all []audit.Change
+	for name, is := range map[string]bool{
+		"email": f.Email != nil, "given_name": f.GivenName != nil, "family_name": f.FamilyName != nil, "name": f.DisplayName != nil,
+		"phone_number": f.PhoneNumber != nil, "locale": f.Locale != nil, "groups": len(f.Group) > 0,
+	} {
+		if is {
+			all = append(all, audit.Change{Field: name})
+		}
+	}
+	slices.SortFunc(all, func(a, b audit.Change) int { return strings.Compare(a.Field, b.Field) })
+	return all
+}
+
 // Run changes a profile.
 func (c userSetCommand) Run(r *run) error {
 	if !c.given() {
 		return fmt.Errorf("%w: say what to change; see anteroom user set --help", errUsage)
 	}
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		changed, err := s.Users.Update(ctx, u.ID, c.apply)
+		var changed user.User
+		err := s.Audit.Do(ctx, func(ctx context.Context) (audit.Act, error) {
+			var err error
+			changed, err = s.Users.Update(ctx, u.ID, c.apply)
+			return audit.Act{Action: "user.update", Object: objectOf(u), Changes: c.changes()}, err
+		})
 		if err != nil {
 			return err
 		}
@@ -248,7 +273,12 @@ func (c userPasswordCommand) Run(r *run) error {
 		return err
 	}
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.Users.SetPassword(ctx, u.ID, password); err != nil {
+		hash, err := s.Users.HashPassword(ctx, u.ID, password)
+		if err != nil {
+			return err
+		}
+		err = acts(ctx, s, "user.set_password", objectOf(u), func(ctx context.Context) error { return s.Users.ReplacePassword(ctx, u.ID, hash) })
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "password_set"}, "the password of %s is set", u.Login)
@@ -262,7 +292,8 @@ type userResetSecondFactorCommand struct {
 // Run turns the second factor off.
 func (c userResetSecondFactorCommand) Run(r *run) error {
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.SecondFactor.Remove(ctx, u.ID); err != nil {
+		err := acts(ctx, s, "user.reset_second_factor", objectOf(u), func(ctx context.Context) error { return s.SecondFactor.Remove(ctx, u.ID) })
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "second_factor_reset"}, "%s signs in with the password alone", u.Login)
@@ -276,7 +307,8 @@ type userDisableCommand struct {
 // Run disables a user and ends their sessions.
 func (c userDisableCommand) Run(r *run) error {
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.Users.SetActive(ctx, u.ID, false); err != nil {
+		err := acts(ctx, s, "user.disable", objectOf(u), func(ctx context.Context) error { return s.Users.SetActive(ctx, u.ID, false) })
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "disabled"}, "%s is disabled", u.Login)
@@ -290,7 +322,8 @@ type userEnableCommand struct {
 // Run enables a user.
 func (c userEnableCommand) Run(r *run) error {
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.Users.SetActive(ctx, u.ID, true); err != nil {
+		err := acts(ctx, s, "user.enable", objectOf(u), func(ctx context.Context) error { return s.Users.SetActive(ctx, u.ID, true) })
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "enabled"}, "%s is enabled", u.Login)
@@ -304,7 +337,8 @@ type userDeleteCommand struct {
 // Run deletes a user.
 func (c userDeleteCommand) Run(r *run) error {
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		if err := s.Users.Delete(ctx, u.ID); err != nil {
+		err := acts(ctx, s, "user.delete", objectOf(u), func(ctx context.Context) error { return s.Users.Delete(ctx, u.ID) })
+		if err != nil {
 			return err
 		}
 		return r.did(done{Object: "user", Name: u.Login, Result: "deleted"}, "%s is deleted", u.Login)

@@ -35,7 +35,11 @@ type userRemovePasskeysCommand struct {
 // Run removes all passkeys.
 func (c userRemovePasskeysCommand) Run(r *run) error {
 	return r.withUser(c.Login, func(ctx context.Context, s *daemon.System, u user.User) error {
-		n, err := s.Users.RemovePasskeys(ctx, u.ID)
+		var n int64
+		err := acts(ctx, s, "user.remove_passkeys", objectOf(u), func(ctx context.Context) (err error) {
+			n, err = s.Users.RemovePasskeys(ctx, u.ID)
+			return err
+		})
 		if err != nil {
 			return err
 		}
