@@ -1,6 +1,7 @@
 package passkey_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -417,4 +418,53 @@ func TestPartyOf(t *testing.T) {
 			t.Errorf("PartyOf(%q) = %+v, %v", issuer, got, ok)
 		}
 	}
+}
+
+// nothing is a store without passkeys, and one challenge that fits everything.
+type nothing struct{ passkey.Store }
+
+func (nothing) Get(context.Context, []byte) (passkey.Passkey, error) {
+	return passkey.Passkey{}, passkey.ErrNone
+}
+func (nothing) Of(context.Context, provisioning.UserID) ([]passkey.Passkey, error) { return nil, nil }
+func (nothing) Add(context.Context, passkey.Passkey) error                         { return nil }
+func (nothing) Put(context.Context, string, []byte, time.Time) error               { return nil }
+func (nothing) Take(context.Context, string, []byte, time.Time) error              { return nil }
+func (nothing) TakePasskey(context.Context, string) error                          { return nil }
+func (nothing) ForgivePasskey(context.Context, string) error                       { return nil }
+func (nothing) InTx(ctx context.Context, fn func(context.Context) error) error     { return fn(ctx) }
+
+// Whatever a browser answers is taken or refused. Nobody signs in with a passkey that is
+// not there.
+func FuzzAnswer(f *testing.F) {
+	s, err := passkey.New(passkey.Options{
+		Party: passkey.Party{ID: "login.example.com", Origin: issuer}, Store: nothing{}, Challenges: nothing{}, Limits: nothing{}, Tx: nothing{}, Now: time.Now,
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := &passkeytest.Authenticator{Origin: issuer}
+	options, err := s.Invite(context.Background(), owner("u1"), "account:u1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	key, made, err := a.Create(options)
+	if err != nil {
+		f.Fatal(err)
+	}
+	signed, err := a.Sign(key, options)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", "{}", made, signed, strings.Replace(made, `"o2NmbXRk`, `"o2NmbXRl`, 1)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		if _, err := s.Check(t.Context(), "sign_in:1", address, answer); !errors.Is(err, passkey.ErrRefused) {
+			t.Errorf("Check = %v", err)
+		}
+		if err := s.Add(t.Context(), owner("u1"), "account:u1", "Phone", answer); err != nil && !errors.Is(err, passkey.ErrRefused) {
+			t.Errorf("Add = %v", err)
+		}
+	})
 }
