@@ -55,7 +55,7 @@ func (d *Driver) signInPage(w http.ResponseWriter, r *http.Request, s SignIn, re
 		With: d.form(r, pathSignInWith, s.ID), Upstreams: buttons(upstreams), Discovers: discovers(upstreams),
 	}
 	if d.Passkeys != nil {
-		page.Passkey = &web.PasskeyForm{Form: d.form(r, pathPasskey, s.ID), Challenge: pathPasskeyAsk}
+		page.Passkey = &web.PasskeyForm{Form: d.form(r, pathPasskey, s.ID), Challenge: pathPasskeyAsk, Page: at(pathSignIn, s.ID)}
 	}
 	if registration {
 		page.Register = at(pathRegister, s.ID)

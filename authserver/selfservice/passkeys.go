@@ -75,7 +75,7 @@ func (p Pages) passkeysPage(w http.ResponseWriter, r *http.Request, v visit, sta
 	for _, k := range all {
 		page.Passkeys = append(page.Passkeys, passkeyRow(v.texts, k))
 	}
-	page.Add = web.PasskeyForm{Form: v.formTo(pathPasskeys), Challenge: pathPasskeyAsk}
+	page.Add = web.PasskeyForm{Form: v.formTo(pathPasskeys), Challenge: pathPasskeyAsk, Page: pathPasskeys}
 	page.Rename, page.Remove = v.formTo(pathPasskeyRename), v.formTo(pathPasskeyRemove)
 	f := &page.Field
 	f.Name, f.Label, f.Type, f.Autocomplete, f.Required = fieldName, v.texts.T("field.passkey_new"), "text", "off", true

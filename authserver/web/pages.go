@@ -50,6 +50,7 @@ type UpstreamButton struct{ Name, Text string }
 type PasskeyForm struct {
 	Form
 	Challenge string // where the script gets what is to be signed
+	Page      string // where the form is, for a script that must begin again
 }
 
 // SignIn writes the sign-in page; with a problem the status tells too.

@@ -46,7 +46,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	}
 	about := web.AppAbout{App: hostile, Policy: "javascript:alert(1)", Terms: "https://app.example/?x=" + url.QueryEscape(hostile), To: hostile}
 	write("sign_in", func(w http.ResponseWriter) {
-		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, About: about, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover", Passkey: &web.PasskeyForm{Form: form(), Challenge: hostile}})
+		v.SignIn(w, en, 200, web.SignInPage{Form: form(), App: hostile, About: about, Login: hostile, Problem: hostile, Register: "/register", Recover: "/recover", Passkey: &web.PasskeyForm{Form: form(), Challenge: hostile, Page: hostile}})
 	})
 	write("register", func(w http.ResponseWriter) {
 		v.Register(w, en, 200, web.RegisterPage{Form: form(), App: hostile, Failed: true, SignInURL: "/sign-in", Fields: []web.Field{
@@ -87,7 +87,7 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 	write("passkeys", func(w http.ResponseWriter) {
 		v.Passkeys(w, en, 200, web.PasskeysPage{
 			Done: hostile, Problem: hostile, Passkeys: []web.PasskeyRow{{ID: hostile, Name: hostile, Text: hostile, Warning: hostile}},
-			Add: web.PasskeyForm{Form: form(), Challenge: hostile}, Rename: form(), Remove: form(),
+			Add: web.PasskeyForm{Form: form(), Challenge: hostile, Page: hostile}, Rename: form(), Remove: form(),
 			Field: web.Field{Name: "name", Label: hostile, Type: "text", Value: hostile, Problem: hostile},
 		})
 	})

@@ -24,9 +24,9 @@ async function answer(mediation) {
   waiting?.abort();
   waiting = new AbortController();
   const signal = waiting.signal;
-  const response = await fetch(passkey.dataset.challenge, { method: "POST", body: new URLSearchParams(new FormData(passkey)), signal });
-  if (response.redirected) { // the sign-in went on in another tab, or the session is too old
-    location.reload();
+  const response = await fetch(passkey.dataset.challenge, { method: "POST", body: new URLSearchParams(new FormData(passkey)), signal, redirect: "manual" });
+  if (response.type === "opaqueredirect") { // the sign-in went on in another tab, or the session is too old
+    location.assign(passkey.dataset.page);
     throw new DOMException("moved", "AbortError");
   }
   if (!response.ok) throw new Error(response.statusText);
