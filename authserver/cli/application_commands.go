@@ -21,6 +21,9 @@ type applicationCommands struct {
 	Secret applicationSecretCommand `cmd:"" help:"Replace the client secret and print the new one once."`
 	Delete applicationDeleteCommand `cmd:"" help:"Delete an application and its bindings."`
 
+	Disable applicationDisableCommand `cmd:"" help:"Disable an application: nobody can sign in to it, and its tokens are good for nothing."`
+	Enable  applicationEnableCommand  `cmd:"" help:"Take that back."`
+
 	RegistrationToken registrationTokenCommands `cmd:"" help:"Tokens with which applications register themselves."`
 }
 

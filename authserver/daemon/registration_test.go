@@ -15,11 +15,15 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
-// registerAt registers an application over HTTP and returns its client_id.
-func registerAt(t *testing.T, h http.Handler) (provisioning.ClientID, int) {
+// registerAt registers an application over HTTP, with a token unless that is "", and
+// returns its client_id.
+func registerAt(t *testing.T, h http.Handler, token string) (provisioning.ClientID, int) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/oauth2/register", strings.NewReader(`{"redirect_uris":["https://rp.example.com/cb"]}`))
 	r.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	var answer struct {
@@ -49,8 +53,13 @@ func TestRegistrationIsOffByDefault(t *testing.T) {
 			t.Errorf("mode %q: the metadata speak of registration = %v", mode, got)
 		}
 		want := map[registration.Mode]int{registration.ModeToken: http.StatusUnauthorized, registration.ModeOpen: http.StatusCreated}[mode]
-		if _, got := registerAt(t, h); got != want && (on || got != http.StatusNotFound) {
+		if _, got := registerAt(t, h, ""); got != want && (on || got != http.StatusNotFound) {
 			t.Errorf("mode %q: registering answers %d", mode, got)
+		}
+		_, secret, err := s.Registrations.IssueToken(t.Context(), "", 1, time.Hour)
+		must(t, err)
+		if _, got := registerAt(t, h, secret.Reveal()); (got == http.StatusCreated) != on {
+			t.Errorf("mode %q: registering with a token answers %d", mode, got)
 		}
 	}
 }
@@ -63,7 +72,7 @@ func TestRegisteredApplicationHasDefaultBindings(t *testing.T) {
 	h, err := s.Handler(t.Context())
 	must(t, err)
 	ctx := t.Context()
-	client, _ := registerAt(t, h)
+	client, _ := registerAt(t, h, "")
 	person, err := s.Users.Import(ctx, user.User{Login: "ada", Email: "ada@example.com", Home: "elsewhere"}, "")
 	must(t, err)
 	r := provisioning.Request{Client: client, User: person.ID, Grant: provisioning.GrantAuthorize, SignIn: "s", Reference: "R"}
