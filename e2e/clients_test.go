@@ -44,12 +44,19 @@ func realClients() []realClient {
 		{foreign{"openid-client, on a device with DPoP", "device flow, no secret, DPoP", []string{"openid-client"}}, "openid-client-device", connecting(bound(public)), headless(signInOpenIDClient("", device, boundTokens))},
 		{foreign{"openid-client, registering itself", "dynamic registration; consent, and a default binding", []string{"openid-client"}}, "openid-client-registered", nil, headless(signInRegistered)},
 		{foreign{"oauth4webapi", "`private_key_jwt`, pushed requests, ID tokens and UserInfo signed with EdDSA", []string{"oauth4webapi"}}, "oauth4webapi", signed("EdDSA", pushing(withKey)), headless(signInOAuth4WebAPI("--signed", "EdDSA"))},
-		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens))},
+		{foreign{"oauth4webapi, with DPoP", "`private_key_jwt`, pushed requests, DPoP, resource indicators, JWT access tokens", []string{"oauth4webapi"}}, "oauth4webapi-dpop", bound(pushing(withKey)), headless(signInOAuth4WebAPI(boundTokens, "--resource", resourceServer))},
 		{foreign{"oidc-client-ts", "no secret", []string{"oidc-client-ts"}}, "oidc-client-ts", public, headless(signInOIDCClientTS)},
 		{foreign{"Auth.js", "", []string{"@auth/core"}}, "auth-js", withSecret, startAuthJS(false)},
 		{foreign{"Auth.js, with a key", "`private_key_jwt`", []string{"@auth/core"}}, "auth-js-key", withKey, startAuthJS(true)},
 	}
 }
+
+// resourceServer is an API that nobody asks anything: who has a token for it verifies
+// that as the API would.
+const (
+	resourceServer  = "https://api.example/v1"
+	resourceServers = "resource_servers: [{identifier: " + resourceServer + ", scopes: [email], applications: [oauth4webapi-dpop], token_format: jwt, token_alg: ES256}]"
+)
 
 // Settings of applications.
 func withSecret(*realWorld) string { return "secret: {env: APP_SECRET}" }
@@ -107,7 +114,7 @@ func TestInteroperability(t *testing.T) {
 	clients, libraries := realClients(), map[string]library{}
 	// Its users belong to an application that needs no accounts: none are made before
 	// they sign in. What registers itself has the default binding.
-	applications, users := "applications:", "\ndefault_bindings: [{target: directory, blocking: true}]\nusers:"
+	applications, users := resourceServers+"\napplications:", "\ndefault_bindings: [{target: directory, blocking: true}]\nusers:"
 	for _, c := range clients {
 		redirect, l := c.start(t, r, c.id)
 		libraries[c.id] = l

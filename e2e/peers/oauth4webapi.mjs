@@ -3,11 +3,13 @@
 //
 // Usage: node oauth4webapi.mjs ISSUER CLIENT_ID '' REDIRECT_URI --key JWK
 //          [--scope "openid profile"] [--after-logout URI] [--dpop]
-//          [--signed ALG]
+//          [--signed ALG] [--resource URI]
 //
 // What it prints and reads is as for openid-client.mjs. The key is a private one
 // for ES256. With --dpop its tokens are bound to another key, made for the sign-in. With
 // --signed it takes ID tokens of that algorithm alone, and signed answers of UserInfo.
+// With --resource the refreshed token is for that resource server, which verifies it
+// as a JWT (RFC 9068), with its proof.
 import { webcrypto } from "node:crypto";
 import { parseArgs } from "node:util";
 import * as oauth from "oauth4webapi";
@@ -20,6 +22,7 @@ const { values: flags, positionals } = parseArgs({
     scope: { type: "string", default: "openid profile email offline_access" },
     "after-logout": { type: "string" },
     signed: { type: "string" },
+    resource: { type: "string" },
     dpop: { type: "boolean", default: false },
   },
 });
@@ -30,6 +33,19 @@ async function privateKey(text) {
   const jwk = JSON.parse(text);
   const key = await webcrypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
   return { key, kid: jwk.kid };
+}
+
+/** Lets the resource server look at a request with the token, as it would arrive. */
+async function verifyAtResource(as, token, options) {
+  let request;
+  await oauth.protectedResourceRequest(token, "GET", new URL(flags.resource), undefined, undefined, {
+    ...options,
+    [oauth.customFetch]: async (url, init) => {
+      request = new Request(url, init);
+      return new Response();
+    },
+  });
+  await oauth.validateJwtAccessToken(as, request, flags.resource, http);
 }
 
 function logoutURL(as, tokens) {
@@ -61,6 +77,8 @@ await run(async () => {
     state,
     nonce,
   });
+  if (flags.resource) [flags.resource, issuer].forEach((r) => request.append("resource", r));
+  const aimedAt = (resource) => ({ ...options, additionalParameters: flags.resource && { resource } });
   const pushed = await oauth.processPushedAuthorizationResponse(
     as,
     client,
@@ -71,7 +89,7 @@ await run(async () => {
   print({ authorize_url: authorize.href });
 
   const answer = oauth.validateAuthResponse(as, client, await readCallback(), state);
-  const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, options);
+  const response = await oauth.authorizationCodeGrantRequest(as, client, authentication, answer, redirectUri, verifier, aimedAt(issuer));
   const tokens = await oauth.processAuthorizationCodeResponse(as, client, response, {
     expectedNonce: nonce,
     requireIdToken: true,
@@ -84,8 +102,9 @@ await run(async () => {
   const again = await oauth.processRefreshTokenResponse(
     as,
     client,
-    await oauth.refreshTokenGrantRequest(as, client, authentication, tokens.refresh_token, options),
+    await oauth.refreshTokenGrantRequest(as, client, authentication, tokens.refresh_token, aimedAt(flags.resource)),
   );
+  if (flags.resource) await verifyAtResource(as, again.access_token, options);
   return {
     claims,
     userinfo,
