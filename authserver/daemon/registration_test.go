@@ -64,6 +64,33 @@ func TestRegistrationIsOffByDefault(t *testing.T) {
 	}
 }
 
+// Who registers all the time, or tries to, must wait.
+func TestRegistrationIsThrottled(t *testing.T) {
+	s := openSystem(t)
+	s.openRegistration(registration.ModeOpen)
+	h, err := s.Handler(t.Context())
+	must(t, err)
+	register := func(address string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/oauth2/register", strings.NewReader("{}"))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = address
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for i := range 60 {
+		if w := register("192.0.2.1:1000"); w.Code != http.StatusBadRequest {
+			t.Fatalf("try %d: %d %s", i, w.Code, w.Body)
+		}
+	}
+	if w := register("192.0.2.1:1001"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("the 61st: %d %v", w.Code, w.Header())
+	}
+	if w := register("192.0.2.2:1000"); w.Code != http.StatusBadRequest {
+		t.Errorf("from elsewhere: %d", w.Code)
+	}
+}
+
 // An application that registered itself is no way around the accounts that users need:
 // the default bindings hold for it, until an admin gives it bindings of its own.
 func TestRegisteredApplicationHasDefaultBindings(t *testing.T) {
