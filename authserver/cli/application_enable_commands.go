@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/anteroom-id/anteroom/authserver/audit"
 	"github.com/anteroom-id/anteroom/authserver/daemon"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -14,7 +15,7 @@ type applicationDisableCommand struct {
 
 // Run disables an application.
 func (c applicationDisableCommand) Run(r *run) error {
-	return r.enableApplication(c.ClientID, false, "disabled")
+	return r.enableApplication(c.ClientID, false, "application.disable", "disabled")
 }
 
 type applicationEnableCommand struct {
@@ -23,18 +24,22 @@ type applicationEnableCommand struct {
 
 // Run takes that back.
 func (c applicationEnableCommand) Run(r *run) error {
-	return r.enableApplication(c.ClientID, true, "enabled")
+	return r.enableApplication(c.ClientID, true, "application.enable", "enabled")
 }
 
 // enableApplication says whether an application may do anything. What was issued to it
 // stays, and is good for nothing while it is disabled.
-func (r *run) enableApplication(id string, enabled bool, result string) error {
+func (r *run) enableApplication(id string, enabled bool, action audit.Action, result string) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		a, err := s.Applications.Get(ctx, provisioning.ClientID(id))
-		if err == nil {
+		err := acts(ctx, s, action, named("application", id), func(ctx context.Context) error {
+			a, err := s.Applications.Get(ctx, provisioning.ClientID(id))
+			if err != nil {
+				return err
+			}
 			a.Enabled = enabled
 			_, err = s.Applications.Put(ctx, a)
-		}
+			return err
+		})
 		if err != nil {
 			return about(fmt.Sprintf("application %q", id), err)
 		}

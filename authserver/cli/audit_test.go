@@ -103,6 +103,8 @@ func actors() []struct{ line, action string } {
 	return []struct{ line, action string }{
 		{"application create payroll --redirect-uri https://payroll.example/cb", "application.create"},
 		{"application secret payroll", "application.replace_secret"},
+		{"application disable payroll", "application.disable"},
+		{"application enable payroll", "application.enable"},
 		{"binding set payroll crm --blocking", "binding.set"},
 		{"user create ada --application payroll", "user.create"},
 		{"user set ada --locale de", "user.update"},
