@@ -21,3 +21,12 @@ const resourcePrefix = `resource\`
 // ResourceScope is how a resource server, by its identifier, stands among the scopes
 // that a user allows. The pages know it by its first word.
 func ResourceScope(identifier string) string { return resourcePrefix + identifier }
+
+// ResourceScopes is [ResourceScope] for each of them.
+func ResourceScopes(identifiers []string) []string {
+	scopes := make([]string, len(identifiers))
+	for i, id := range identifiers {
+		scopes[i] = ResourceScope(id)
+	}
+	return scopes
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/registration"
+	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -153,7 +154,13 @@ func TestDeletedApplicationHoldsNothing(t *testing.T) {
 			VALUES ($1, $1, 'u1', 'd1', 'openid', 's1', 1, 1, 9000000000000000)`, client)
 		must(t, err)
 	}
+	must(t, s.ResourceServers.Put(t.Context(), resourceserver.Server{Identifier: "urn:example:api", Settings: resourceserver.Settings{
+		Applications: []provisioning.ClientID{"app", "other"}, Introspection: []provisioning.ClientID{"app"},
+	}}))
 	must(t, s.DeleteApplication(t.Context(), "app"))
+	if api, err := s.ResourceServers.Get(t.Context(), "urn:example:api"); err != nil || api.Serves("app") || api.Introspects("app") || !api.Serves("other") {
+		t.Errorf("the resource server serves %+v, %v", api, err)
+	}
 	var standing string
 	must(t, s.db.QueryRow(t.Context(), `SELECT client_id FROM oauth_grant WHERE revoked_at = 0`).Scan(&standing))
 	if standing != "other" {

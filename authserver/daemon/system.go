@@ -333,6 +333,9 @@ func (s *System) DeleteApplication(ctx context.Context, id provisioning.ClientID
 		if err := (store.Consents{DB: s.db}).ForgetApplication(ctx, id); err != nil {
 			return err
 		}
+		if err := s.ResourceServers.ForgetApplication(ctx, id); err != nil {
+			return err
+		}
 		if _, err := s.tokens.RevokeClient(ctx, id, s.Now()); err != nil {
 			return err
 		}

@@ -62,56 +62,46 @@ func (p *Provider) resourceServer(ctx context.Context, c *client, identifier str
 	return found, nil
 }
 
-// wishes are the resources that an authorization request names.
+// wishes are the resource servers that an authorization request names.
 type wishes struct {
-	resources []string
+	resources []string      // their identifiers
 	longest   time.Duration // an access token for one of them lives; 0 without any
 }
 
 // wished checks the resources of an authorization request. Every scope must mean
-// something: to us, or to one of them.
-func (p *Provider) wished(ctx context.Context, a authorization) (wishes, *protocolError) {
-	resources, fail := parseResources(a.form[paramResource])
+// something: to us, or to one of them. The issuer stands for our own endpoints, which
+// no request needs to name.
+func (p *Provider) wished(ctx context.Context, c *client, values, scopes []string) (wishes, *protocolError) {
+	resources, fail := parseResources(values)
 	if fail != nil {
 		return wishes{}, fail
 	}
-	w, known := wishes{resources: resources}, userScopes()
+	var w wishes
+	known := userScopes()
 	for _, id := range resources {
 		if id == p.issuer {
-			known = append(known, a.client.app.Scopes...)
 			continue
 		}
-		server, fail := p.resourceServer(ctx, a.client, id)
+		server, fail := p.resourceServer(ctx, c, id)
 		if fail != nil {
 			return wishes{}, fail
 		}
-		known = append(known, server.Scopes...)
+		known, w.resources = append(known, server.Scopes...), append(w.resources, id)
 		w.longest = max(w.longest, server.Lifetime(p.store.times.Access))
 	}
-	for _, scope := range strings.Fields(a.form.Get("scope")) {
-		if len(resources) > 0 && !slices.Contains(known, scope) {
+	for _, scope := range scopes {
+		if len(w.resources) > 0 && !slices.Contains(known, scope) {
 			return wishes{}, badRequest(codeInvalidScope, "The scope "+describe(scope)+" belongs to none of the resources.")
 		}
 	}
 	return w, nil
 }
 
-// asks are the resources as consent knows them.
-func (w wishes) asks(issuer string) []string {
-	var asks []string
-	for _, id := range w.resources {
-		if id != issuer {
-			asks = append(asks, application.ResourceScope(id))
-		}
-	}
-	return asks
-}
-
 // aim is what an access token is for.
 type aim struct {
 	server *resourceserver.Server // nil for our own endpoints
-	// limited is for our own endpoints when the grant names others: their scopes do
-	// not belong into it.
+	// limited is for our own endpoints when the grant names resource servers: their
+	// scopes do not belong into it.
 	limited bool
 }
 
@@ -155,7 +145,7 @@ func (p *Provider) takeAim(ctx context.Context, req *fosite.AccessRequest, u *un
 		return fail
 	}
 	if id == p.issuer {
-		u.aim = aim{limited: u.grant != nil && len(u.grant.Resources) > 0 && !slices.Contains(u.grant.Resources, p.issuer)}
+		u.aim = aim{limited: u.grant != nil && len(u.grant.Resources) > 0}
 		return nil
 	}
 	server, fail := p.resourceServer(ctx, u.client, id)

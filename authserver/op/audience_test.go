@@ -170,6 +170,10 @@ func TestResourceAtToken(t *testing.T) {
 	if got := granted(t, s.token(params(plain, "resource", issuer))); got.Scope != "openid offline_access reports" {
 		t.Errorf("scope = %q", got.Scope)
 	}
+	ours := codeForm(s.code(t, asking("openid reports", issuer)))
+	if got := granted(t, s.token(ours)); s.introspect(t, got.AccessToken)["aud"] != issuer || got.Scope != "openid reports" {
+		t.Errorf("the issuer as resource: %+v; want what comes without", got)
+	}
 	withoutOpenID := codeForm(s.code(t, asking("reports", reports)))
 	refused(t, s.token(params(withoutOpenID, "resource", issuer)), http.StatusBadRequest, "invalid_target")
 	form := codeForm(s.code(t, asking("openid reports", reports)))

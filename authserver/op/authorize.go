@@ -176,13 +176,13 @@ func (p *Provider) checkAuthorization(ctx context.Context, a authorization) (flo
 	if err != nil {
 		return flow.AuthorizeRequest{}, toProtocol(err)
 	}
-	wished, fail := p.wished(ctx, a)
+	wished, fail := p.wished(ctx, a.client, a.form[paramResource], ar.GetRequestedScopes())
 	if fail != nil {
 		return flow.AuthorizeRequest{}, fail
 	}
 	return flow.AuthorizeRequest{
 		Client: a.client.app.ClientID, Form: a.form, RedirectURI: a.redirectURI, Scopes: ar.GetRequestedScopes(),
-		Asks:   append(claims.scopes(a.client, ar.GetRequestedScopes()), wished.asks(p.issuer)...),
+		Asks:   append(claims.scopes(a.client, ar.GetRequestedScopes()), application.ResourceScopes(wished.resources)...),
 		Pushed: a.pushed.bytes(), Prompt: prompt, MaxAge: maxAge, LoginHint: a.form.Get("login_hint"), UILocales: a.form.Get("ui_locales"),
 	}, nil
 }

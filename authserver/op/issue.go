@@ -157,7 +157,7 @@ func (p *Provider) mintCode(ctx context.Context, s *flow.SignIn) (_ string, err 
 	if err != nil {
 		return "", err
 	}
-	wished, fail := p.wished(ctx, a)
+	wished, fail := p.wished(ctx, a.client, a.form[paramResource], ar.GetRequestedScopes())
 	if fail != nil {
 		return "", fail
 	}

@@ -56,6 +56,14 @@ func (s Server) Introspects(client provisioning.ClientID) bool {
 	return !s.Disabled && slices.Contains(s.Introspection, client)
 }
 
+// Forget takes the application from all lists, and reports whether it was in any.
+func (s *Server) Forget(client provisioning.ClientID) bool {
+	before := len(s.Applications) + len(s.Introspection)
+	is := func(c provisioning.ClientID) bool { return c == client }
+	s.Applications, s.Introspection = slices.DeleteFunc(s.Applications, is), slices.DeleteFunc(s.Introspection, is)
+	return len(s.Applications)+len(s.Introspection) < before
+}
+
 // Alg returns the algorithm that signs its access tokens, if they are JWTs.
 func (s Settings) Alg() string { return cmp.Or(s.TokenAlg, application.AlgRS256) }
 

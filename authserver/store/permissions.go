@@ -44,10 +44,7 @@ func (s Permissions) Of(ctx context.Context, user provisioning.UserID, now time.
 		if err := rows.Scan(&p.Client, &p.Name, &scopes, &resources, &since); err != nil {
 			return nil, fmt.Errorf("read permission: %w", err)
 		}
-		p.Scopes, p.Since = strings.Fields(scopes), sqldb.Time(since)
-		for _, resource := range strings.Fields(resources) {
-			p.Scopes = append(p.Scopes, application.ResourceScope(resource))
-		}
+		p.Scopes, p.Since = append(strings.Fields(scopes), application.ResourceScopes(strings.Fields(resources))...), sqldb.Time(since)
 		all[p.Client] = joined(all[p.Client], p)
 	}
 	return byName(all), rows.Err()

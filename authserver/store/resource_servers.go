@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
+	"github.com/anteroom-id/anteroom/provisioning"
 	"github.com/anteroom-id/anteroom/provisioning/sqldb"
 )
 
@@ -49,6 +50,26 @@ func (s ResourceServers) Put(ctx context.Context, v resourceserver.Server) error
 		return fmt.Errorf("store resource server: %w", err)
 	}
 	return nil
+}
+
+// ForgetApplication takes an application from all of them: another that gets its
+// client_id must not have what it had.
+func (s ResourceServers) ForgetApplication(ctx context.Context, client provisioning.ClientID) error {
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		all, err := s.List(ctx)
+		if err != nil {
+			return err
+		}
+		for _, v := range all {
+			if !v.Forget(client) {
+				continue
+			}
+			if err := s.Put(ctx, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func scanResourceServer(r row) (resourceserver.Server, error) {

@@ -38,5 +38,14 @@ func TestResourceServers(t *testing.T) {
 		if diff := cmp.Diff([]resourceserver.Server{other, full}, all); diff != "" || err != nil {
 			t.Errorf("List (-want +got):\n%s(%v)", diff, err)
 		}
+		must(t, s.ForgetApplication(t.Context(), "app"))
+		must(t, s.ForgetApplication(t.Context(), "unknown"))
+		if got, err := s.Get(t.Context(), full.Identifier); err != nil || len(got.Applications) != 0 || len(got.Introspection) != 1 {
+			t.Errorf("after forgetting: %+v, %v", got, err)
+		}
+		must(t, s.ForgetApplication(t.Context(), "api"))
+		if got, err := s.Get(t.Context(), full.Identifier); err != nil || len(got.Introspection) != 0 || len(got.Scopes) != 1 {
+			t.Errorf("after forgetting both: %+v, %v", got, err)
+		}
 	}, store.Migrations())
 }
