@@ -61,7 +61,10 @@ async function deviceFlow(configuration, options) {
   return client.pollDeviceAuthorizationGrant(configuration, { ...device, interval: 0 }, undefined, options);
 }
 
-const http = { execute: issuer.startsWith("http://") ? [client.allowInsecureRequests] : [] };
+// Left alone, the library trusts the connection and verifies no signature.
+const http = {
+  execute: [client.enableNonRepudiationChecks, ...(issuer.startsWith("http://") ? [client.allowInsecureRequests] : [])],
+};
 
 /** An application that nobody registered. */
 function register(initialAccessToken) {

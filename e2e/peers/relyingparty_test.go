@@ -27,10 +27,7 @@ type provider struct {
 }
 
 func newProvider(t *testing.T) *provider {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := newKey(t)
 	p := &provider{t: t, key: key}
 	mux := http.NewServeMux()
 	s := httptest.NewServer(mux)
@@ -45,6 +42,15 @@ func newProvider(t *testing.T) *provider {
 	mux.HandleFunc("/userinfo", p.answer(map[string]any{"sub": "user-1", "name": "Ada"}))
 	mux.HandleFunc("/token", p.token)
 	return p
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func (p *provider) answer(v any) http.HandlerFunc {
@@ -127,5 +133,10 @@ func TestRelyingPartyReportsWhatIsWrong(t *testing.T) {
 	p.nonce = "another"
 	if wrong := rp.Finish(t, request.Get("redirect_uri")+"?code=c"); wrong.Error == nil || wrong.Claims != nil {
 		t.Errorf("it accepted a wrong nonce: %+v", wrong)
+	}
+	rp, request = begin(t, p)
+	p.key = newKey(t)
+	if forged := rp.Finish(t, request.Get("redirect_uri")+"?code=c"); forged.Error == nil || forged.Claims != nil {
+		t.Errorf("it accepted the signature of another key: %+v", forged)
 	}
 }
