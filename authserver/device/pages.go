@@ -209,7 +209,7 @@ func (p Pages) confirmPage(w http.ResponseWriter, r *http.Request, v visit) erro
 	texts := p.Pages.Texts(r, "")
 	page := web.DeviceConfirmPage{
 		Form: web.Form{Action: Path, Token: p.Sessions.Cookies.EnsureBrowser(w, r).Token(purpose(v.code))},
-		App:  app.Name, Code: v.code.String(), Asks: texts.Asks(v.request.Scopes), Network: v.request.Network,
+		App:  app.Name, Code: v.code.String(), Asks: texts.Asks(v.request.Asks()), Network: v.request.Network,
 		SameNetwork: v.request.Network == NetworkOf(p.Address(r)), Minutes: int(p.Now().Sub(v.request.CreatedAt) / time.Minute),
 	}
 	if v.user != "" {
@@ -239,7 +239,7 @@ func (p Pages) answer(w http.ResponseWriter, r *http.Request) error {
 	}
 	if form.Get(paramAnswer) == answerContinue {
 		return p.SignIns.Enter(w, r, flow.AuthorizeRequest{
-			Client: v.request.Client, Device: v.request.Hash, Scopes: v.request.Scopes, Asks: v.request.Scopes,
+			Client: v.request.Client, Device: v.request.Hash, Scopes: v.request.Scopes, Asks: v.request.Asks(),
 		})
 	}
 	denied := Outcome{Status: StatusDenied, Error: ErrorDenied}

@@ -88,7 +88,7 @@ func (h *house) asks(code device.UserCode) []byte {
 	h.t.Helper()
 	hash := []byte("hash of " + code)
 	must(h.t, h.devices.Add(h.t.Context(), device.Request{
-		Hash: hash, UserCode: h.codes.Digest(code), Client: "tv", Scopes: []string{"openid", "email", "watch"}, Network: "192.0.2.0/24",
+		Hash: hash, UserCode: h.codes.Digest(code), Client: "tv", Scopes: []string{"openid", "email", "watch"}, Resources: []string{"https://tv.example"}, Network: "192.0.2.0/24",
 		Interval: 5 * time.Second, CreatedAt: h.now, ExpiresAt: h.now.Add(10 * time.Minute), KeepUntil: h.now.Add(time.Hour),
 	}))
 	return hash
@@ -149,12 +149,12 @@ func TestPersonConnectsADevice(t *testing.T) {
 	hash := h.asks("BCDFGHJK")
 	ada := h.person()
 	ada.open("/sign-in-as-ada")
-	ada.types("bcdf ghjk").reads(200, "Living Room TV", "BCDF-GHJK", "the network you are in", "just now", "Signed in as ada", "your e-mail address", "watch")
+	ada.types("bcdf ghjk").reads(200, "Living Room TV", "BCDF-GHJK", "the network you are in", "just now", "Signed in as ada", "your e-mail address", "watch", "to act for you at https://tv.example")
 	if len(h.entered) != 0 {
 		t.Fatal("the device was let in by looking")
 	}
 	ada.answers("continue").reads(200, "entered")
-	if len(h.entered) != 1 || string(h.entered[0].Device) != string(hash) || h.entered[0].Client != "tv" || strings.Join(h.entered[0].Asks, " ") != "openid email watch" {
+	if len(h.entered) != 1 || string(h.entered[0].Device) != string(hash) || h.entered[0].Client != "tv" || strings.Join(h.entered[0].Asks, " ") != `openid email watch resource\https://tv.example` {
 		t.Errorf("sign-ins = %+v, want one for the device", h.entered)
 	}
 	if h.outcome(hash).Status != device.StatusPending {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
@@ -38,6 +40,9 @@ type Request struct {
 	UserCode []byte // keyed digest of the user code; see [Codes]
 	Client   provisioning.ClientID
 	Scopes   []string
+	// Resources are the resource servers that the tokens may be for (RFC 8707), none for
+	// our own endpoints.
+	Resources []string
 	// Network is where the device asked from, roughly: see [NetworkOf].
 	Network   string
 	Interval  time.Duration // between two polls, as the device was told so far
@@ -45,6 +50,11 @@ type Request struct {
 	ExpiresAt time.Time // when it can no longer be answered or used
 	KeepUntil time.Time // when its row may be deleted
 	Outcome
+}
+
+// Asks is what consent is about: the scopes, and the resource servers.
+func (r Request) Asks() []string {
+	return append(slices.Clone(r.Scopes), application.ResourceScopes(r.Resources)...)
 }
 
 // Outcome is what became of a request.

@@ -65,15 +65,16 @@ func (p *Provider) deviceRequest(w http.ResponseWriter, r *http.Request) (device
 	if !ok {
 		return deviceAnswer{}, internalError(errors.New("authentication returned another kind of client"))
 	}
-	if resources, fail := parseResources(form[paramResource]); fail != nil || len(resources) > 0 {
-		return deviceAnswer{}, invalidTarget("Tokens of devices are for this server's own endpoints.")
-	}
 	scopes, fail := deviceScopes(c, form)
 	if fail != nil {
 		return deviceAnswer{}, fail
 	}
+	wished, fail := p.wished(r.Context(), c, form[paramResource], scopes)
+	if fail != nil {
+		return deviceAnswer{}, fail
+	}
 	return p.addDeviceRequest(r.Context(), device.Request{
-		Client: c.app.ClientID, Scopes: scopes, Network: device.NetworkOf(p.address(r)),
+		Client: c.app.ClientID, Scopes: scopes, Resources: wished.resources, Network: device.NetworkOf(p.address(r)),
 	})
 }
 
@@ -131,11 +132,15 @@ func (p *Provider) approveDevice(ctx context.Context, s *flow.SignIn) (string, e
 	if s.Alias, err = p.subjects.Alias(ctx, app.app, s.User, s.SID); err != nil {
 		return "", internalError(err)
 	}
+	wished, fail := p.wished(ctx, app, req.Resources, req.Scopes)
+	if fail != nil {
+		return "", fail
+	}
 	now, decision := p.now(), provisioning.PermitFrom(ctx).Decision()
 	grant := Grant{
 		ID: GrantID(s.ID), Client: app.app.ClientID, User: s.User, Subject: s.Alias.Subject, Decision: decision, Scopes: app.grantable(req.Scopes),
 		Session: s.Session, SID: s.Alias.SID, AMR: s.AMR, AuthTime: s.AuthTime,
-		CreatedAt: now, ExpiresAt: req.ExpiresAt.Add(p.store.times.Access),
+		Resources: wished.resources, CreatedAt: now, ExpiresAt: req.ExpiresAt.Add(max(p.store.times.Access, wished.longest)),
 	}
 	if slices.Contains(grant.Scopes, scopeOfflineAccess) {
 		grant.ExpiresAt = now.Add(p.store.times.RefreshAbsolute)

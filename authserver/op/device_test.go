@@ -15,6 +15,7 @@ import (
 
 	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/flow"
+	"github.com/anteroom-id/anteroom/authserver/keys"
 	"github.com/anteroom-id/anteroom/authserver/op"
 )
 
@@ -144,7 +145,7 @@ func TestDeviceAuthorizationRefused(t *testing.T) {
 		"no secret":      {post(op.PathDevice, url.Values{"client_id": {"app"}}), http.StatusUnauthorized, "invalid_client"},
 		"not allowed":    {post(op.PathDevice, url.Values{"client_id": {"plain"}}), http.StatusBadRequest, "unauthorized_client"},
 		"unknown scope":  {basic(url.Values{"scope": {"openid admin"}}), http.StatusBadRequest, "invalid_scope"},
-		"resource":       {basic(url.Values{"scope": {"openid"}, "resource": {"https://reports.example/api"}}), http.StatusBadRequest, "invalid_target"},
+		"resource":       {basic(url.Values{"scope": {"openid"}, "resource": {"https://nobody.example/api"}}), http.StatusBadRequest, "invalid_target"},
 		"repeated":       {basic(url.Values{"scope": {"openid", "email"}}), http.StatusBadRequest, "invalid_request"},
 		"in the address": {query, http.StatusBadRequest, "invalid_request"},
 	} {
@@ -340,4 +341,34 @@ func TestDeviceCodesAreKeptAsHashes(t *testing.T) {
 			t.Errorf("stored is %q, want a digest", stored)
 		}
 	}
+}
+
+// The tokens of a device are for the resource server that it asked for, as long as the
+// application may have them when the person allows it.
+func TestDeviceForAResource(t *testing.T) {
+	each(t, func(t *testing.T, s *server) {
+		withJWTs(s, "ES256")
+		ask := func() deviceAnswer {
+			form := url.Values{"scope": {"openid offline_access reports"}, "resource": {reports}}
+			return s.deviceAsks(t, s.as(t, way{auth: "client_secret_basic"}, op.PathDevice, form))
+		}
+		asked := ask()
+		s.allowDevice(t, asked)
+		got := granted(t, s.token(deviceForm(asked)))
+		if claims := s.readJWT(t, got.AccessToken, keys.ES256); claims["aud"] != reports || claims["scope"] != "reports" || claims["sub"] != string(alice) || got.Scope != "reports" {
+			t.Errorf("claims = %v, scope %q", claims, got.Scope)
+		}
+		again := granted(t, s.token(refreshForm(got.RefreshToken, "resource", issuer)))
+		if w := s.userinfo(again.AccessToken); w.Code != http.StatusOK {
+			t.Errorf("userinfo = %d %s", w.Code, w.Body)
+		}
+		late := ask()
+		delete(s.servers, reports)
+		if w := s.allowDevice(t, late); w.Code == http.StatusSeeOther && strings.Contains(w.Header().Get("Location"), "approved") {
+			t.Errorf("allowed for a resource server that is gone: %d %v", w.Code, w.Header())
+		}
+		if w := s.token(deviceForm(late)); w.Code != http.StatusBadRequest {
+			t.Errorf("token = %d %s", w.Code, w.Body)
+		}
+	})
 }

@@ -142,7 +142,7 @@ func (s *server) refuseWay(t *testing.T, w way) {
 	if w.pushed || w.mode != "query" {
 		return // a device has neither
 	}
-	asked := s.deviceAsks(t, s.as(t, w, op.PathDevice, url.Values{"scope": {"openid offline_access"}}))
+	asked := s.deviceAsks(t, s.as(t, w, op.PathDevice, url.Values{"scope": {"openid offline_access"}, "resource": {w.resource}}))
 	deny(true)
 	before = s.count(t, "oauth_grant")
 	if answer := s.allowDevice(t, asked); answer.Code < http.StatusBadRequest || s.count(t, "oauth_grant") != before {

@@ -21,10 +21,10 @@ var (
 // Add adds a pending request, or returns device.ErrTaken.
 func (s Devices) Add(ctx context.Context, r device.Request) error {
 	n, err := s.DB.Exec(ctx, `INSERT INTO device_request (hash, user_code, client_id, scopes, network, poll_interval, status, error, grant_id, decision_id,
-			created_at, expires_at, keep_until)
-		VALUES ($1, $2, $3, $4, $5, $6, 'pending', '', '', '', $7, $8, $9) ON CONFLICT DO NOTHING`,
+			created_at, expires_at, keep_until, resources)
+		VALUES ($1, $2, $3, $4, $5, $6, 'pending', '', '', '', $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		r.Hash, r.UserCode, string(r.Client), strings.Join(r.Scopes, " "), r.Network, r.Interval.Microseconds(),
-		sqldb.Micros(r.CreatedAt), sqldb.Micros(r.ExpiresAt), sqldb.Micros(r.KeepUntil))
+		sqldb.Micros(r.CreatedAt), sqldb.Micros(r.ExpiresAt), sqldb.Micros(r.KeepUntil), strings.Join(r.Resources, " "))
 	if err != nil {
 		return fmt.Errorf("add device request: %w", err)
 	}
@@ -46,11 +46,11 @@ func (s Devices) Find(ctx context.Context, userCode []byte) (device.Request, err
 
 func (s Devices) read(ctx context.Context, column string, key []byte) (device.Request, error) {
 	var r device.Request
-	var scopes string
+	var scopes, resources string
 	var interval, created, expires, keep int64
 	err := s.DB.QueryRow(ctx, `SELECT hash, user_code, client_id, scopes, network, poll_interval, status, error, grant_id, decision_id,
-		created_at, expires_at, keep_until FROM device_request WHERE `+column+` = $1`, key).
-		Scan(&r.Hash, &r.UserCode, &r.Client, &scopes, &r.Network, &interval, &r.Status, &r.Error, &r.Grant, &r.Decision, &created, &expires, &keep)
+		created_at, expires_at, keep_until, resources FROM device_request WHERE `+column+` = $1`, key).
+		Scan(&r.Hash, &r.UserCode, &r.Client, &scopes, &r.Network, &interval, &r.Status, &r.Error, &r.Grant, &r.Decision, &created, &expires, &keep, &resources)
 	if sqldb.IsNoRows(err) {
 		return device.Request{}, device.ErrNotFound
 	}
@@ -58,6 +58,9 @@ func (s Devices) read(ctx context.Context, column string, key []byte) (device.Re
 		return device.Request{}, fmt.Errorf("read device request: %w", err)
 	}
 	r.Scopes, r.Interval = strings.Fields(scopes), time.Duration(interval)*time.Microsecond
+	if resources != "" {
+		r.Resources = strings.Fields(resources)
+	}
 	r.CreatedAt, r.ExpiresAt, r.KeepUntil = sqldb.Time(created), sqldb.Time(expires), sqldb.Time(keep)
 	return r, nil
 }

@@ -20,7 +20,7 @@ var asked = time.UnixMicro(1700000000000000).UTC()
 
 func deviceRequest(hash string) device.Request {
 	return device.Request{
-		Hash: []byte(hash), UserCode: []byte("code of " + hash), Client: "tv", Scopes: []string{"openid", "offline_access"}, Network: "192.0.2.0/24",
+		Hash: []byte(hash), UserCode: []byte("code of " + hash), Client: "tv", Scopes: []string{"openid", "offline_access"}, Resources: []string{"urn:a:b", "https://c"}, Network: "192.0.2.0/24",
 		Interval: 5 * time.Second, CreatedAt: asked, ExpiresAt: asked.Add(10 * time.Minute), KeepUntil: asked.Add(time.Hour),
 		Outcome: device.Outcome{Status: device.StatusPending},
 	}

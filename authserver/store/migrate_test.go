@@ -26,6 +26,7 @@ var rowsOf = map[int]string{
 		UPDATE sessions SET sid = 'sid1' WHERE id = 's1'`,
 	6:  `INSERT INTO session_application (sid, client_id, user_id) VALUES ('sid1', 'app', 'u1')`,
 	22: `INSERT INTO resource_server (identifier, settings) VALUES ('https://api', '{}')`,
+	24: `UPDATE device_request SET resources = 'urn:a:b' WHERE hash = 'h1'`,
 	7:  `UPDATE sessions SET agent = 'Firefox', address = '192.0.2.1' WHERE id = 's1'`,
 	8: `INSERT INTO mail_token (hash, user_id, purpose, email, created_at, expires_at) VALUES ('h1', 'u1', 'verify_email', 'ann@example.com', 1700000000000013, 1700000000000014);
 		INSERT INTO mail_request (id, sealed, due_at, attempts, created_at) VALUES ('r1', 'x', 1700000000000015, 1, 1700000000000016)`,
