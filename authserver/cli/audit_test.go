@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,11 +24,12 @@ import (
 type office struct {
 	*testing.T
 	env map[string]string
+	sys *daemon.System // looks at what commands did
 }
 
 func newOffice(t *testing.T) *office {
 	dir := t.TempDir()
-	o := &office{t, map[string]string{
+	o := &office{T: t, env: map[string]string{
 		"ANTEROOM_ISSUER": "http://127.0.0.1:8080", "ANTEROOM_LISTEN": "127.0.0.1:8080",
 		"ANTEROOM_DATABASE": "sqlite://" + filepath.Join(dir, "db"), "ANTEROOM_SECRETS_KEY_FILE": filepath.Join(dir, "keys.json"),
 		"ANTEROOM_CONNECTORS_DIR": dir,
@@ -47,7 +47,8 @@ func newOffice(t *testing.T) *office {
 	}
 	_, err = s.RuleSets.Put(t.Context(), rules.RuleSet{Name: "staff", Language: rules.LanguageCEL, Source: "x"}, s.Now())
 	o.must(err)
-	o.must(s.Close())
+	t.Cleanup(func() { _ = s.Close() })
+	o.sys = s
 	return o
 }
 
@@ -71,11 +72,9 @@ func (o *office) run(line string) string {
 
 func (o *office) events() []auditView {
 	o.Helper()
-	var events []auditView
-	if text := o.run("-o json audit list --limit 1000"); json.Unmarshal([]byte(text), &events) != nil {
-		o.Fatal(text)
-	}
-	return events
+	events, err := o.sys.Audit.Store.List(o.Context(), audit.Filter{Limit: maxList})
+	o.must(err)
+	return list(events, viewAudit)
 }
 
 // readers change nothing an admin could be asked about: they read, write a file where
@@ -226,14 +225,14 @@ func TestAuditList(t *testing.T) {
 	o.run("application create a --redirect-uri https://a.example/cb")
 	o.run("user create ada --no-password")
 	o.run("user set ada --locale de --email ada@example.com")
-	for filter, want := range map[string]int{
-		"": 3, "--object user": 2, "--object ada": 2, "--object a": 1, "--object none": 0, "--actor " + whoami(): 3, "--actor nobody": 0,
-		"--since 1h": 3, "--since 1ns": 0, "--limit 1": 1,
-	} {
+	for filter, want := range map[string]int{"": 3, "--object ada": 2, "--actor nobody": 0, "--since 1h": 3, "--since 1ns": 0, "--limit 1": 1} {
 		text := o.run("audit list " + filter)
 		if got := strings.Count(text, "\n") - 1; got != want {
 			t.Errorf("audit list %s: %d events, want %d:\n%s", filter, got, want, text)
 		}
+	}
+	if text := o.run("-o json audit list"); !strings.Contains(text, `"field": "email"`) || strings.Contains(text, "@example.com") {
+		t.Errorf("the list is\n%s", text)
 	}
 	if text := o.run("audit list"); !strings.Contains(text, "email; locale") || strings.Contains(text, "@example.com") {
 		t.Errorf("the list is\n%s", text)

@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
-
-	"github.com/anteroom-id/anteroom/authserver/config"
-	"github.com/anteroom-id/anteroom/authserver/daemon"
 )
 
 // An admin can ask who a pairwise subject is, and only as the application knows it.
@@ -16,17 +12,13 @@ func TestUserShowBySubject(t *testing.T) {
 		o.run("application create " + host + " --pairwise --redirect-uri https://" + host + ".example/cb")
 	}
 	o.run("user create ada --no-password")
-	c, err := config.Load("", o.getenv)
-	o.must(err)
-	s, err := daemon.Open(t.Context(), c, slog.New(slog.DiscardHandler))
-	o.must(err)
+	s := o.sys
 	ada, err := s.Users.ByLogin(t.Context(), "ada")
 	o.must(err)
 	app, err := s.Applications.Get(t.Context(), "wiki")
 	o.must(err)
 	alias, err := s.Subjects.Alias(t.Context(), app, ada.ID, "")
 	o.must(err)
-	o.must(s.Close())
 	for line, want := range map[string]string{
 		"user show --application wiki --subject " + alias.Subject:    "  ada\n",
 		"user show --application payroll --subject " + alias.Subject: "knows nobody by the subject",
