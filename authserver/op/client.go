@@ -58,6 +58,13 @@ func (c *client) IsPublic() bool { return c.app.AuthMethod == application.AuthNo
 // GetAudience returns nothing: tokens are for this server's own endpoints.
 func (c *client) GetAudience() fosite.Arguments { return nil }
 
+// knows reports whether the grant's subject is of the kind that the application gets
+// now. When that changes its grants are revoked; one that was being made meanwhile
+// must not tell the user's id all the same.
+func (c *client) knows(g Grant) bool {
+	return g.User == "" || (g.Subject == string(g.User)) == (c.app.Sector() == "")
+}
+
 // may reports whether the client may use the grant type.
 func (c *client) may(grantType string) bool { return c.GetGrantTypes().Has(grantType) }
 

@@ -3,6 +3,7 @@ package op_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -217,6 +218,24 @@ func TestPairwiseDevice(t *testing.T) {
 		if got := idClaims(t, token); got["sub"] != want["sub"] || got["sub"] == string(alice) || got["sid"] != want["sid"] {
 			t.Errorf("a device knows the user by %v and %v, the browser by %v and %v", got["sub"], got["sid"], want["sub"], want["sid"])
 		}
+	}
+}
+
+// A grant that was made while its application changed is of no use: what it has is
+// the user's id, or what the application can make nothing of.
+func TestGrantOfAnotherSubjectType(t *testing.T) {
+	s := lite(t)
+	for _, before := range []application.SubjectType{application.SubjectPublic, application.SubjectPairwise} {
+		app := s.pairwise("wiki", func(a *application.Application) { a.SubjectType = before })
+		got := s.signIn(t, app, alice, "sid-1")
+		code := s.code(t, formOf(app))
+		after := application.SubjectPairwise
+		if before == after {
+			after = application.SubjectPublic
+		}
+		app = s.pairwise("wiki", func(a *application.Application) { a.SubjectType = after })
+		refused(t, s.asClient(app, op.PathToken, codeForm(code, "redirect_uri", app.RedirectURIs[0])), http.StatusBadRequest, "invalid_grant")
+		refused(t, s.asClient(app, op.PathToken, refreshForm(got.RefreshToken)), http.StatusBadRequest, "invalid_grant")
 	}
 }
 

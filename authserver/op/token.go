@@ -98,6 +98,9 @@ func (p *Provider) settle(ctx context.Context, req *fosite.AccessRequest, u *uni
 		return fail
 	}
 	if u.grant != nil {
+		if !u.client.knows(*u.grant) {
+			return badRequest(codeInvalidGrant, "The application knows users by other subjects now.")
+		}
 		if exp := req.Session.GetExpiresAt(fosite.AccessToken); exp.After(u.grant.ExpiresAt) {
 			req.Session.SetExpiresAt(fosite.AccessToken, u.grant.ExpiresAt)
 		}
