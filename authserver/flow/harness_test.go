@@ -326,6 +326,7 @@ func (s *stack) logout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	must(s.t, s.driver.SignOut(w, r, flow.SignOutRequest{
 		Client: provisioning.ClientID(q.Get("client_id")), User: provisioning.UserID(q.Get("user")), SID: q.Get("sid"), ReturnTo: q.Get("return_to"),
+		Sector: application.Sector(q.Get("sector")),
 	}))
 }
 

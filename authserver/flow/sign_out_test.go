@@ -23,6 +23,23 @@ func (s *stack) session() (sid string, user provisioning.UserID) {
 	return sid, user
 }
 
+// An application with pairwise subjects names a session as its sector knows it, and no
+// other name is believed.
+func TestSignOutBySector(t *testing.T) {
+	s := newStack(t)
+	b := s.browser().get("/authorize?client_id=payroll").signIn().backWith("code", "")
+	sid, user := s.session()
+	ours, theirs := s.driver.Subjects.SID("a.example", sid), s.driver.Subjects.SID("b.example", sid)
+	if ours == sid || ours == theirs {
+		t.Fatalf("sectors know the session by %q and %q", ours, theirs)
+	}
+	for _, wrong := range []string{sid, theirs} {
+		b.get(s.logoutPath(user, wrong) + "&sector=a.example").says("Sign out")
+	}
+	b.get(s.logoutPath(user, ours)).says("Sign out")
+	b.get(s.logoutPath(user, ours) + "&sector=a.example").leftFor(afterLogout)
+}
+
 func (s *stack) logoutPath(user provisioning.UserID, sid string) string {
 	return "/logout?" + url.Values{"client_id": {"payroll"}, "user": {string(user)}, "sid": {sid}, "return_to": {afterLogout}}.Encode()
 }

@@ -144,11 +144,12 @@ func each(t *testing.T, f func(w *world)) {
 
 func TestEveryoneWhoTookPartIsTold(t *testing.T) {
 	each(t, func(w *world) {
-		w.join("both", "back", "back", "silent", "off")
+		w.must(w.service.Join(w.Context(), "sid-1", "both", subject.Alias{Subject: "its-subject", SID: "its-sid"}))
+		w.join("back", "back", "silent", "off")
 		w.must(w.service.Join(w.Context(), "sid-2", "back", subject.Alias{Subject: "u2", SID: "sid-2"}))
 		w.must(w.service.Join(w.Context(), "", "back", subject.Alias{Subject: "u2"}))
 		frames, err := w.service.Frames(w.Context(), "sid-1")
-		want := []string{"https://app.example/front?x=1&iss=https%3A%2F%2Flogin.example&sid=sid-1"}
+		want := []string{"https://app.example/front?x=1&iss=https%3A%2F%2Flogin.example&sid=its-sid"}
 		if diff := cmp.Diff(want, frames); diff != "" || err != nil {
 			w.Errorf("frames (-want +got):\n%s(%v)", diff, err)
 		}
@@ -189,7 +190,10 @@ func TestRolledBackEndTellsNobody(t *testing.T) {
 // The claims of Back-Channel Logout 1.0 section 2.4, and no nonce.
 func TestLogoutToken(t *testing.T) {
 	w := newWorld(t, sqldbtest.SQLite(t, store.Migrations()))
-	w.join("back")
+	w.must(w.service.Join(t.Context(), "sid-1", "back", subject.Alias{Subject: "its-subject", SID: "its-sid"}))
+	if err := w.service.Join(t.Context(), "sid-1", "both", subject.Alias{SID: "sid-1"}); err == nil {
+		t.Error("an application joined that knows nobody")
+	}
 	w.end()
 	w.sender.Send(t.Context())
 	_, token, _ := strings.Cut(w.tokens[0], " ")
@@ -204,7 +208,7 @@ func TestLogoutToken(t *testing.T) {
 	jti, _ := claims["jti"].(string)
 	delete(claims, "jti")
 	want := map[string]any{
-		"iss": issuer, "sub": "u1", "aud": []any{"back"}, "sid": "sid-1", "iat": float64(w.now.Unix()), "exp": float64(w.now.Unix() + 120),
+		"iss": issuer, "sub": "its-subject", "aud": []any{"back"}, "sid": "its-sid", "iat": float64(w.now.Unix()), "exp": float64(w.now.Unix() + 120),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	}
 	if diff := cmp.Diff(want, claims); diff != "" || len(jti) < 16 {
