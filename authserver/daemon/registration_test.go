@@ -158,7 +158,7 @@ func TestDeletedApplicationHoldsNothing(t *testing.T) {
 		Applications: []provisioning.ClientID{"app", "other"}, Introspection: []provisioning.ClientID{"app"},
 	}}))
 	must(t, s.DeleteApplication(t.Context(), "app"))
-	if api, err := s.ResourceServers.Get(t.Context(), "urn:example:api"); err != nil || api.Serves("app") || api.Introspects("app") || !api.Serves("other") {
+	if api, err := s.ResourceServers.Get(t.Context(), "urn:example:api"); err != nil || api.Serves(application.Application{ClientID: "app"}) || api.Introspects("app") || !api.Serves(application.Application{ClientID: "other"}) {
 		t.Errorf("the resource server serves %+v, %v", api, err)
 	}
 	var standing string

@@ -53,7 +53,7 @@ func invalidTarget(description string) *protocolError {
 // for. One that is unknown and one that is not for it are told alike.
 func (p *Provider) resourceServer(ctx context.Context, c *client, identifier string) (resourceserver.Server, *protocolError) {
 	found, err := p.resources.Get(ctx, identifier)
-	if errors.Is(err, resourceserver.ErrNotFound) || err == nil && !found.Serves(c.app.ClientID) {
+	if errors.Is(err, resourceserver.ErrNotFound) || err == nil && !found.Serves(c.app) {
 		return found, invalidTarget("No resource server that the application may use has this identifier.")
 	}
 	if err != nil {

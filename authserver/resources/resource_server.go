@@ -3,14 +3,13 @@ package resources
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/resourceserver"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
 func (p *planner) resourceServers(doc Document) {
-	known := map[provisioning.ClientID]bool{resourceserver.Any: true}
+	known := map[provisioning.ClientID]bool{resourceserver.Any: true, resourceserver.SelfRegistered: true}
 	for id := range p.state.applications {
 		known[provisioning.ClientID(id)] = true
 	}
@@ -24,8 +23,10 @@ func (p *planner) resourceServers(doc Document) {
 		}
 		p.knownClients(path+"applications", s.Applications, known)
 		p.knownClients(path+"introspection", s.Introspection, known)
-		if at := slices.Index(s.Introspection, resourceserver.Any); at >= 0 {
-			p.problems.add(fmt.Sprintf("%sintrospection[%d]", path, at), "name the applications: their tokens would be open to all")
+		for at, c := range s.Introspection {
+			if c == resourceserver.Any || c == resourceserver.SelfRegistered {
+				p.problems.add(fmt.Sprintf("%sintrospection[%d]", path, at), "name the applications: their tokens would be open to all")
+			}
 		}
 		p.resourceServer(s)
 	}

@@ -27,7 +27,7 @@ type Server struct {
 type Settings struct {
 	// Scopes are those a token for it may have; whoever asks must have them, too.
 	Scopes []string `yaml:"scopes,omitempty" json:"scopes,omitempty"`
-	// Applications may ask for tokens for it; [Any] is every application.
+	// Applications may ask for tokens for it; [Any] and [SelfRegistered] stand for many.
 	Applications []provisioning.ClientID `yaml:"applications,omitempty" json:"applications,omitempty"`
 	// Introspection are the applications that may introspect tokens for it (RFC 7662):
 	// those whose credentials the resource server has.
@@ -43,12 +43,19 @@ type Settings struct {
 	Disabled      bool   `yaml:"disabled,omitempty" json:"disabled,omitempty"`
 }
 
-// Any stands for every application. No client_id looks like it.
-const Any provisioning.ClientID = "*"
+// What stands for many applications. No client_id looks like it.
+const (
+	Any            provisioning.ClientID = "*"                 // all that an admin made
+	SelfRegistered provisioning.ClientID = "(self-registered)" // all others: strangers are meant by this word alone
+)
 
 // Serves reports whether the application may have tokens for the resource server.
-func (s Server) Serves(client provisioning.ClientID) bool {
-	return !s.Disabled && (slices.Contains(s.Applications, client) || slices.Contains(s.Applications, Any))
+func (s Server) Serves(a application.Application) bool {
+	many := Any
+	if a.SelfRegistered {
+		many = SelfRegistered
+	}
+	return !s.Disabled && (slices.Contains(s.Applications, a.ClientID) || slices.Contains(s.Applications, many))
 }
 
 // Introspects reports whether the application may introspect its tokens.

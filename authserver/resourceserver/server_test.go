@@ -55,21 +55,37 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func named(id provisioning.ClientID) application.Application {
+	return application.Application{ClientID: id}
+}
+
 // Nobody is served who is not listed, and nobody at all when it is disabled.
 func TestServes(t *testing.T) {
 	s := valid()
-	if !s.Serves("payroll") || s.Serves("other") || s.Serves("") || s.Introspects("payroll") {
+	if !s.Serves(named("payroll")) || s.Serves(named("other")) || s.Serves(named("")) || s.Introspects("payroll") {
 		t.Error("another than the listed application is served")
 	}
 	s.Applications, s.Introspection = []provisioning.ClientID{resourceserver.Any}, []provisioning.ClientID{"api", resourceserver.Any}
-	if !s.Serves("other") || !s.Introspects("api") || s.Introspects("other") {
+	if !s.Serves(named("other")) || !s.Introspects("api") || s.Introspects("other") {
 		t.Error("any application may ask, and the listed one introspect")
 	}
+	stranger := application.Application{ClientID: "other", SelfRegistered: true}
+	if s.Serves(stranger) {
+		t.Error("an application that registered itself is any")
+	}
+	s.Applications = []provisioning.ClientID{resourceserver.SelfRegistered}
+	if !s.Serves(stranger) || s.Serves(named("other")) {
+		t.Error("those that registered themselves are meant, and no other")
+	}
+	s.Applications = []provisioning.ClientID{"other"}
+	if !s.Serves(stranger) {
+		t.Error("one that registered itself is listed, and not served")
+	}
 	s.Disabled = true
-	if s.Serves("other") || s.Introspects("api") {
+	if s.Serves(named("other")) || s.Introspects("api") {
 		t.Error("a disabled resource server is served")
 	}
-	if (resourceserver.Server{}).Serves("x") {
+	if (resourceserver.Server{}).Serves(named("x")) {
 		t.Error("an empty list serves somebody")
 	}
 }
