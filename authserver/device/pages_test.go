@@ -149,7 +149,7 @@ func TestPersonConnectsADevice(t *testing.T) {
 	hash := h.asks("BCDFGHJK")
 	ada := h.person()
 	ada.open("/sign-in-as-ada")
-	ada.types("bcdf ghjk").reads(200, "Living Room TV", "BCDF-GHJK", "the network you are in", "just now", "Signed in as ada", "your e-mail address", "watch", "to act for you at https://tv.example")
+	ada.types("bcdf ghjk").reads(200, "Living Room TV", "BCDF-GHJK", "the network you are in", "just now", "Signed in as ada", "your e-mail address", "watch", "access to https://tv.example in your name")
 	if len(h.entered) != 0 {
 		t.Fatal("the device was let in by looking")
 	}

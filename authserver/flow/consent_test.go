@@ -62,10 +62,10 @@ func TestConsentForAResource(t *testing.T) {
 	at := func(identifier string) string {
 		return asksEmail + url.QueryEscape(" "+application.ResourceScope(identifier))
 	}
-	b := s.browser().get(at("https://reports.example/api")).signIn().at("/consent").says("to act for you at https://reports.example/api")
+	b := s.browser().get(at("https://reports.example/api")).signIn().at("/consent").says("access to https://reports.example/api in your name")
 	b.submit(allow, nil).backWith("code", "")
 	b.get(at("https://reports.example/api")).backWith("code", "")
-	b.get(at("https://billing.example/")).at("/consent").says("to act for you at https://billing.example/")
+	b.get(at("https://billing.example/")).at("/consent").says("access to https://billing.example/ in your name")
 }
 
 func TestConsentDenied(t *testing.T) {

@@ -31,7 +31,7 @@ func TestWithdrawApplication(t *testing.T) {
 	allow(t, s, "payroll", s.ada.ID, "eve")
 	allow(t, s, "wiki", s.ada.ID)
 	p.get("/account").at("/account", "Applications with access")
-	p.get("/account/applications").at("/account/applications", "The payroll since 6 May 2026, 07:08 UTC sign you in your e-mail address ledger:read to act for you at https://api.example", "The wiki")
+	p.get("/account/applications").at("/account/applications", "The payroll since 6 May 2026, 07:08 UTC sign you in your e-mail address ledger:read access to https://api.example in your name", "The wiki")
 	p.submit("/account/applications", "client_id", "payroll").at("/account", "no longer has access")
 	p.get("/account/applications").at("/account/applications", "The wiki")
 	if strings.Contains(p.page.Text, "payroll") {
