@@ -141,10 +141,11 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	s.recovery = s.buildRecovery(pages)
 	s.Users.mail = s.recovery
 	known := session.KnownBrowsers{Key: knownKey, Cookies: s.sessions.Cookies, Now: s.Now}
+	upstreams := s.federated()
 	driver := &flow.Driver{
 		Known: known, SecondFactor: s.SecondFactor, Passkeys: s.passkeySignIns(),
 		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
-		Logouts: s.logouts, Subjects: s.Subjects, Consents: store.Consents{DB: s.db}, Upstreams: s.federated(), Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
+		Logouts: s.logouts, Subjects: s.Subjects, Consents: store.Consents{DB: s.db}, Upstreams: upstreams, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	if s.ring, err = s.loadRing(ctx); err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if s.recovery != nil {
 		driver.Recover = recovery.PathAsk
 	}
-	self := s.selfService(driver)
+	self := s.selfService(driver, upstreams)
 	contact := authserver.SecurityTxt{Issuer: s.Config.Issuer, Contact: s.Config.SecurityContact, Now: s.Now}
 	families := []authserver.Mounter{pages, driver, self, provider, contact, s.devicePages(driver, codes)}
 	if s.Registrations.Policy.On() {
@@ -180,9 +181,9 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	return authserver.New(o), nil
 }
 
-func (s *System) selfService(driver *flow.Driver) selfservice.Pages {
+func (s *System) selfService(driver *flow.Driver, links selfservice.Links) selfservice.Pages {
 	o := selfservice.Options{
-		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Passkeys: s.ownPasskeys(), Permissions: store.Permissions{DB: s.db}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
+		Users: s.Users, Accounts: accountsOf{s.Accounts}, SecondFactor: s.SecondFactor, Passkeys: s.ownPasskeys(), Links: links, Permissions: store.Permissions{DB: s.db}, Tx: s.db, Sessions: s.sessions, Known: driver.Known, SignIns: driver, Pages: driver.Pages,
 		Address: driver.Address, Now: s.Now, Log: s.log,
 	}
 	if s.recovery != nil {

@@ -14,16 +14,23 @@ import (
 // Attempt is one trip of a browser to an upstream. It is good for one answer.
 type Attempt struct {
 	ID        string // hash of the state parameter
-	SignIn    string // the sign-in it belongs to, and with it the browser
+	SignIn    string // the sign-in it belongs to, and with it the browser; "" to link
 	Upstream  string
 	Nonce     string
 	Verifier  string // of PKCE (RFC 7636)
 	Fresh     bool   // the person must prove again who they are
+	Owner     Owner  // who links; the zero Owner for a sign-in
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// Attempts keeps attempts, nonce and verifier sealed.
+// Owner is a user in the session in which they link an upstream.
+type Owner struct {
+	User    provisioning.UserID
+	Session string // its id
+}
+
+// Attempts keeps attempts; nonce, verifier and owner sealed.
 type Attempts interface {
 	// Insert adds an attempt.
 	Insert(ctx context.Context, a Attempt) error
@@ -44,6 +51,11 @@ type Links interface {
 	Find(ctx context.Context, issuer, subject string) (Link, error)
 	// Insert adds a link, or returns ErrLinked.
 	Insert(ctx context.Context, l Link) error
+	// Of returns the user's links, the oldest first.
+	Of(ctx context.Context, user provisioning.UserID) ([]Link, error)
+	// Delete removes exactly this link of this user, or returns ErrNoLink. Until the
+	// transaction ends nobody else removes another of theirs.
+	Delete(ctx context.Context, l Link) error
 	// DeleteAllOf removes the user's links.
 	DeleteAllOf(ctx context.Context, user provisioning.UserID) error
 }

@@ -16,6 +16,7 @@ const (
 	KindInvalid     Kind = "invalid"     // the answer does not verify: it is not believed
 	KindNoAccount   Kind = "no_account"  // nobody is linked, and jit is off
 	KindTaken       Kind = "taken"       // the login or e-mail address belongs to a user who is not linked
+	KindLinked      Kind = "linked"      // somebody else is linked
 	KindProfile     Kind = "profile"     // what the upstream tells makes no user
 )
 

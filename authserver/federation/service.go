@@ -58,7 +58,8 @@ func (s *Service) Offered(ctx context.Context) ([]Upstream, error) {
 // Start is what a trip to an upstream begins with.
 type Start struct {
 	Upstream string
-	SignIn   string
+	SignIn   string // "" to link
+	Owner    Owner  // who links; the zero Owner for a sign-in
 	Hint     string // the login that was typed, "" for none
 	Fresh    bool   // the person must prove again who they are
 }
@@ -78,7 +79,7 @@ func (s *Service) Begin(ctx context.Context, start Start) (string, error) {
 	}
 	state, now := random(), s.Now()
 	a := Attempt{
-		ID: hashOf(state), SignIn: start.SignIn, Upstream: u.Name, Nonce: random(), Verifier: oauth2.GenerateVerifier(), Fresh: start.Fresh,
+		ID: hashOf(state), SignIn: start.SignIn, Upstream: u.Name, Nonce: random(), Verifier: oauth2.GenerateVerifier(), Fresh: start.Fresh, Owner: start.Owner,
 		CreatedAt: now, ExpiresAt: now.Add(attemptLifetime),
 	}
 	if err := s.Attempts.Insert(ctx, a); err != nil {
@@ -103,7 +104,8 @@ func (s *Service) enabled(ctx context.Context, name string) (Upstream, error) {
 }
 
 // Take returns the attempt that an answer belongs to, and uses it up. The caller
-// checks that its sign-in belongs to the browser before anything else is done.
+// checks that its sign-in, or its owner's session, belongs to the browser before
+// anything else is done.
 // Errors: ErrState.
 func (s *Service) Take(ctx context.Context, upstream, state string) (Attempt, error) {
 	if state == "" {

@@ -220,6 +220,7 @@ type stack struct {
 	apps      store.Applications
 	driver    *flow.Driver
 	logouts   *logouts
+	mux       *http.ServeMux
 	server    *httptest.Server
 	callback  string // the application's
 	minted    int    // codes whose transaction committed
@@ -272,6 +273,7 @@ func newStackOn(t testing.TB, db *sqldb.DB) *stack {
 	}
 	s.seed()
 	mux := http.NewServeMux()
+	s.mux = mux
 	s.driver.Mount(mux)
 	pages.Mount(mux)
 	mux.HandleFunc("GET /authorize", s.authorize)

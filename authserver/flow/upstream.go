@@ -24,6 +24,7 @@ type Upstreams interface {
 	// Resolve takes part in ctx's transaction.
 	Resolve(ctx context.Context, id federation.Identity, home provisioning.ClientID) (user.User, error)
 	Newcomers
+	Linker
 }
 
 func (d *Driver) offered(ctx context.Context) ([]federation.Upstream, error) {
@@ -97,6 +98,9 @@ func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if attempt.SignIn == "" {
+		return d.link(w, r, attempt, answer)
+	}
 	s, err := d.load(r, ID(attempt.SignIn))
 	if err != nil {
 		return err
@@ -120,6 +124,9 @@ func (d *Driver) signedInWith(w http.ResponseWriter, r *http.Request) error {
 // homeAt returns the application that a new user belongs to. One that registered
 // itself has no users of its own: nobody said which accounts they need.
 func (d *Driver) homeAt(ctx context.Context, client provisioning.ClientID) (provisioning.ClientID, error) {
+	if client == "" { // for a page of ours
+		return "", nil
+	}
 	app, err := d.Applications.Get(ctx, client)
 	if err != nil {
 		return "", fmt.Errorf("read application: %w", err)

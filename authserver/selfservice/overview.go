@@ -41,6 +41,9 @@ func (p Pages) links(v visit) []web.Link {
 	if p.Passkeys != nil && v.user.Source == "" {
 		links = append(links, web.Link{URL: pathPasskeys, Text: t.T("account.passkeys")})
 	}
+	if p.Links != nil && v.user.Source == "" {
+		links = append(links, web.Link{URL: pathLinks, Text: t.T("account.methods")})
+	}
 	return append(links, []web.Link{
 		{URL: pathSessions, Text: t.T("account.sessions")},
 		{URL: pathPermissions, Text: t.T("account.permissions")},

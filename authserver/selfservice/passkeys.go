@@ -40,22 +40,23 @@ const (
 
 // mountPasskeys serves what needs a session as fresh as the second factor's.
 func (p Pages) mountPasskeys(handle func(string, func(http.ResponseWriter, *http.Request) error)) {
-	handle("GET "+pathPasskeys, p.signed(pathPasskeys, freshFor, own(p, p.showPasskeys)))
-	handle("POST "+pathPasskeyAsk, p.posted(pathPasskeys, freshFor, own(p, p.invitePasskey)))
-	handle("POST "+pathPasskeys, p.posted(pathPasskeys, freshFor, own(p, p.addPasskey)))
-	handle("POST "+pathPasskeyRename, p.posted(pathPasskeys, freshFor, own(p, p.renamePasskey)))
-	handle("POST "+pathPasskeyRemove, p.posted(pathPasskeys, freshFor, own(p, p.removePasskey)))
+	handle("GET "+pathPasskeys, p.signed(pathPasskeys, freshFor, own(p, "passkeys", p.showPasskeys)))
+	handle("POST "+pathPasskeyAsk, p.posted(pathPasskeys, freshFor, own(p, "passkeys", p.invitePasskey)))
+	handle("POST "+pathPasskeys, p.posted(pathPasskeys, freshFor, own(p, "passkeys", p.addPasskey)))
+	handle("POST "+pathPasskeyRename, p.posted(pathPasskeys, freshFor, own(p, "passkeys", p.renamePasskey)))
+	handle("POST "+pathPasskeyRemove, p.posted(pathPasskeys, freshFor, own(p, "passkeys", p.removePasskey)))
 }
 
-// own serves users of our own. A passkey of one whom an upstream signs in would outlast
-// their account there.
-func own(p Pages, h handler) handler {
+// own serves users of our own, and tells the others why not on a page of that name.
+// A way in of our own, of one whom an upstream signs in, would outlast their account
+// there.
+func own(p Pages, page string, h handler) handler {
 	return func(w http.ResponseWriter, r *http.Request, v visit) error {
 		if v.user.Source == "" {
 			return h(w, r, v)
 		}
 		p.Pages.Message(w, v.texts, web.MessagePage{
-			Status: http.StatusForbidden, Title: "account.passkeys", Text: "passkeys.source", Link: pathAccount, LinkText: v.texts.T("account.back"),
+			Status: http.StatusForbidden, Title: "account." + page, Text: page + ".source", Link: pathAccount, LinkText: v.texts.T("account.back"),
 		})
 		return nil
 	}

@@ -25,6 +25,8 @@ type Users interface {
 	Authenticate(ctx context.Context, g user.Guess) (user.User, error)
 	// SetPassword ends all sessions of the user. It returns user.Problems.
 	SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error
+	// HasPassword reports whether there is a password to sign in with.
+	HasPassword(ctx context.Context, id provisioning.UserID) (bool, error)
 	// Delete ends all sessions of the user and lets their accounts end, too.
 	Delete(ctx context.Context, id provisioning.UserID) error
 }
@@ -57,6 +59,8 @@ type Options struct {
 	SecondFactor SecondFactor
 	// Passkeys keeps passkeys; nil if the server has none.
 	Passkeys Passkeys
+	// Links keeps the upstreams that users sign in with; nil if there are none.
+	Links Links
 	// Permissions tells what applications may do for users.
 	Permissions Permissions
 	Tx          Tx
@@ -113,6 +117,9 @@ func (p Pages) Mount(mux *http.ServeMux) {
 	handle("POST "+pathFactorRemove, p.posted(pathFactor, freshFor, p.removeFactor))
 	if p.Passkeys != nil {
 		p.mountPasskeys(handle)
+	}
+	if p.Links != nil {
+		p.mountLinks(handle)
 	}
 	handle("GET "+pathDelete, p.signed(pathDelete, freshFor, p.showDelete))
 	handle("POST "+pathDelete, p.posted(pathDelete, freshFor, p.deleteAccount))

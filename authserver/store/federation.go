@@ -44,6 +44,46 @@ func (s Links) Insert(ctx context.Context, l federation.Link) error {
 	return nil
 }
 
+// Of returns the user's links, the oldest first.
+func (s Links) Of(ctx context.Context, user provisioning.UserID) ([]federation.Link, error) {
+	rows, err := s.DB.Query(ctx, `SELECT issuer, subject, created_at FROM federated_identity WHERE user_id = $1
+		ORDER BY created_at, issuer, subject`, user)
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all []federation.Link
+	for rows.Next() {
+		l := federation.Link{User: user}
+		var created int64
+		if err := rows.Scan(&l.Issuer, &l.Subject, &created); err != nil {
+			return nil, fmt.Errorf("list links: %w", err)
+		}
+		l.CreatedAt = sqldb.Time(created)
+		all = append(all, l)
+	}
+	return all, rows.Err()
+}
+
+// Delete removes exactly this link of this user, or returns federation.ErrNoLink. It
+// holds the user's row until the transaction ends, so that nobody else removes another
+// of theirs meanwhile.
+func (s Links) Delete(ctx context.Context, l federation.Link) error {
+	return s.DB.InTx(ctx, func(ctx context.Context) error {
+		if _, err := s.DB.Exec(ctx, `UPDATE users SET revision = revision WHERE id = $1`, l.User); err != nil {
+			return fmt.Errorf("hold user: %w", err)
+		}
+		n, err := s.DB.Exec(ctx, `DELETE FROM federated_identity WHERE issuer = $1 AND subject = $2 AND user_id = $3`, l.Issuer, l.Subject, l.User)
+		if err != nil {
+			return fmt.Errorf("delete link: %w", err)
+		}
+		if n == 0 {
+			return federation.ErrNoLink
+		}
+		return nil
+	})
+}
+
 // DeleteAllOf removes the user's links.
 func (s Links) DeleteAllOf(ctx context.Context, user provisioning.UserID) error {
 	if _, err := s.DB.Exec(ctx, `DELETE FROM federated_identity WHERE user_id = $1`, user); err != nil {
@@ -64,11 +104,13 @@ var _ federation.Attempts = Attempts{}
 type attemptSecret struct {
 	Nonce    string `json:"nonce"`
 	Verifier string `json:"verifier"`
+
+	Owner federation.Owner `json:"owner,omitzero"`
 }
 
 // Insert adds an attempt.
 func (s Attempts) Insert(ctx context.Context, a federation.Attempt) error {
-	secret, err := jsonOf(attemptSecret{a.Nonce, a.Verifier})
+	secret, err := jsonOf(attemptSecret{a.Nonce, a.Verifier, a.Owner})
 	if err != nil {
 		return err
 	}
@@ -116,7 +158,7 @@ func (s Attempts) Take(ctx context.Context, id string) (federation.Attempt, erro
 	var secret attemptSecret
 	a.Fresh, a.CreatedAt, a.ExpiresAt = fresh != 0, sqldb.Time(created), sqldb.Time(expires)
 	err = decode(&column{text: string(plain), into: &secret})
-	a.Nonce, a.Verifier = secret.Nonce, secret.Verifier
+	a.Nonce, a.Verifier, a.Owner = secret.Nonce, secret.Verifier, secret.Owner
 	return a, err
 }
 

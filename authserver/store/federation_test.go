@@ -58,7 +58,7 @@ func TestUpstreamRoundTrip(t *testing.T) {
 func TestAttemptIsTakenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, db *sqldb.DB) {
 		s := store.Attempts{DB: db, Sealer: keySealer(t)}
-		want := federation.Attempt{ID: "a", SignIn: "s", Upstream: "corp", Nonce: "n", Verifier: "v", Fresh: true, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
+		want := federation.Attempt{ID: "a", SignIn: "s", Upstream: "corp", Nonce: "n", Verifier: "v", Fresh: true, Owner: federation.Owner{User: "u", Session: "o"}, CreatedAt: at, ExpiresAt: at.Add(time.Hour)}
 		must(t, s.Insert(t.Context(), want))
 		got, err := s.Take(t.Context(), "a")
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -97,6 +97,19 @@ func TestLinkIsUnique(t *testing.T) {
 				t.Errorf("%v is linked: %v", other, err)
 			}
 		}
+		newer := federation.Link{Issuer: "https://a.example", Subject: "Ada", User: "u1", CreatedAt: at.Add(time.Second)}
+		must(t, s.Insert(t.Context(), newer))
+		all, err := s.Of(t.Context(), "u1")
+		if diff := cmp.Diff([]federation.Link{want, newer}, all); diff != "" || err != nil {
+			t.Errorf("Of (-want +got):\n%s(%v)", diff, err)
+		}
+		if err := s.Delete(t.Context(), federation.Link{Issuer: want.Issuer, Subject: want.Subject, User: "u2"}); !errors.Is(err, federation.ErrNoLink) {
+			t.Errorf("somebody else's link was removed: %v", err)
+		}
+		must(t, s.Delete(t.Context(), newer))
+		if all, err := s.Of(t.Context(), "u1"); err != nil || len(all) != 1 {
+			t.Errorf("Of = %v, %v", all, err)
+		}
 		must(t, s.DeleteAllOf(t.Context(), "u1"))
 		if _, err := s.Find(t.Context(), want.Issuer, want.Subject); !errors.Is(err, federation.ErrNoLink) {
 			t.Errorf("still linked: %v", err)
@@ -118,5 +131,29 @@ func TestEmailTaken(t *testing.T) {
 				t.Errorf("EmailTaken(%s, %s) = %v, %v", c.email, c.except, got, err)
 			}
 		}
+	})
+}
+
+// While one link of a user is being removed no other is, so that the second one sees
+// what the first left.
+func TestLinksAreRemovedOneByOne(t *testing.T) {
+	onEach(t, func(t *testing.T, db *sqldb.DB) {
+		s := store.Links{DB: db}
+		must(t, store.Users{DB: db}.Insert(t.Context(), newUser("u1", "ada")))
+		one, two := federation.Link{Issuer: "a", Subject: "s", User: "u1", CreatedAt: at}, federation.Link{Issuer: "b", Subject: "s", User: "u1", CreatedAt: at}
+		must(t, s.Insert(t.Context(), one))
+		must(t, s.Insert(t.Context(), two))
+		must(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			if err := s.Delete(ctx, one); err != nil {
+				return err
+			}
+			impatient, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			if err := s.Delete(impatient, two); err == nil {
+				t.Error("both were removed at once")
+			}
+			return nil
+		}))
+		must(t, s.Delete(t.Context(), two))
 	})
 }

@@ -213,6 +213,12 @@ func passkeyLimit(address string) []limit {
 	return []limit{{key: throttleKey("passkey", network(address)), budget: addressBudget()}}
 }
 
+// HasPassword reports whether there is a password to sign in with.
+func (s *Service) HasPassword(ctx context.Context, id provisioning.UserID) (bool, error) {
+	hash, err := s.Passwords.PasswordHash(ctx, id)
+	return hash != "", err
+}
+
 // SetPassword gives the user a new password. Errors: provisioning.ErrUserNotFound
 // or [Problems]. Connectors never hear of it.
 func (s *Service) SetPassword(ctx context.Context, id provisioning.UserID, password sdk.Secret) error {

@@ -111,6 +111,25 @@ func (v *Renderer) Passkeys(w http.ResponseWriter, t Texts, status int, p Passke
 	v.render(w, t, status, "passkeys", FormsStay, p)
 }
 
+// LinksPage lists how a user signs in, and the upstreams among it.
+type LinksPage struct {
+	Done    string // what was just done, in the page's language; "" for nothing
+	Problem string // why it was not, in the page's language
+	Facts   []Fact // the other ways
+	Links   []LinkRow
+	Offered []UpstreamButton // that could be linked
+	Unlink  Form
+	Link    Form
+}
+
+// LinkRow is one upstream, in the page's language.
+type LinkRow struct{ Issuer, Subject, Name, Text string }
+
+// Links writes the page of sign-in methods. Its forms end at upstreams.
+func (v *Renderer) Links(w http.ResponseWriter, t Texts, status int, p LinksPage) {
+	v.render(w, t, status, "methods", FormsLeave, p)
+}
+
 // DeletePage asks whether the user is to be deleted.
 type DeletePage struct {
 	Form

@@ -91,6 +91,12 @@ func pages(t *testing.T) map[string]*httptest.ResponseRecorder {
 			Field: web.Field{Name: "name", Label: hostile, Type: "text", Value: hostile, Problem: hostile},
 		})
 	})
+	write("methods", func(w http.ResponseWriter) {
+		v.Links(w, en, 200, web.LinksPage{
+			Done: hostile, Problem: hostile, Facts: facts, Links: []web.LinkRow{{Issuer: hostile, Subject: hostile, Name: hostile, Text: hostile}},
+			Offered: []web.UpstreamButton{{Name: hostile, Text: hostile}}, Link: form(), Unlink: form(),
+		})
+	})
 	write("delete", func(w http.ResponseWriter) {
 		v.Delete(w, en, 200, web.DeletePage{Form: form(), Login: hostile, Systems: facts, Failed: true})
 	})
@@ -202,7 +208,7 @@ func TestHeaders(t *testing.T) {
 				t.Errorf("%s: policy %q lacks %s", name, csp, want)
 			}
 		}
-		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code", "confirm", "device_confirm"}, name)
+		leaves := slices.Contains([]string{"sign_in", "register", "wait working", "wait failed", "form_post", "consent", "code", "methods", "confirm", "device_confirm"}, name)
 		if got := strings.Contains(csp, "form-action 'self'"); got == leaves {
 			t.Errorf("%s: form-action 'self' is %v", name, got)
 		}
