@@ -33,6 +33,9 @@ func TestBrowserProtocol(t *testing.T) {
 					corsInBrowser(s, b)
 				}
 				frontchannelInBrowser(s, b, script)
+				if script && width == 1280 {
+					spaInBrowser(s, b)
+				}
 			})
 		}
 	}

@@ -38,6 +38,7 @@ const (
 	suiteFront       = "suite-front"
 	suiteAsks        = "suite-asks" // for consent
 	suiteDevice      = "suite-device"
+	suiteSPA         = "suite-spa"
 	suiteCallback    = "http://127.0.0.1:9/test/callback"
 	suiteAfterLogout = "http://127.0.0.1:9/test/post_logout_redirect"
 )
@@ -67,6 +68,13 @@ applications:
     name: Living Room TV
     auth_method: none
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code", refresh_token]
+    cors_origins: ["%[1]s"]
+  - client_id: suite-spa
+    name: Only a page
+    auth_method: none
+    scopes: [openid, profile, email, offline_access]
+    redirect_uris: ["%[1]s/spa"]
+    post_logout_redirect_uris: ["%[1]s/out"]
     cors_origins: ["%[1]s"]
   - client_id: suite-back
     name: Hears of logouts at its back

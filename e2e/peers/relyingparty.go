@@ -2,6 +2,8 @@ package peers
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -102,6 +104,17 @@ func StartAuthJS(t testing.TB, c Client, flags ...string) (baseURL string) {
 
 // AuthJSCallback is the redirect URI of an application that [StartAuthJS] started.
 func AuthJSCallback(baseURL string) string { return baseURL + "/callback/anteroom" }
+
+// BrowserLibrary returns oidc-client-ts as browsers load it. It defines oidc.
+func BrowserLibrary(t testing.TB) string {
+	t.Helper()
+	_, dir := need(t)
+	script, err := os.ReadFile(filepath.Join(dir, "node_modules", OIDCClientTS, "dist", "browser", OIDCClientTS+".min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
+}
 
 // StartProvider runs an OpenID provider on oidc-provider with one client and
 // returns its issuer. Its forms take any login and password.
