@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver/demo/browser"
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/flow"
 	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/secondfactor"
@@ -113,6 +114,20 @@ func (a accounts) Of(context.Context, provisioning.UserID) ([]provisioning.Accou
 	return a, nil
 }
 
+// linker has one upstream, and what a test links to it.
+type linker struct {
+	selfservice.Links
+	all []federation.Link
+}
+
+func (*linker) Offered(context.Context) ([]federation.Upstream, error) {
+	return []federation.Upstream{{Name: "corp", Issuer: "https://corp.example", Button: "Corp"}}, nil
+}
+
+func (l *linker) LinksOf(context.Context, provisioning.UserID) ([]federation.Link, error) {
+	return l.all, nil
+}
+
 // stack is self-service and the sign-in around a real database.
 type stack struct {
 	t         *testing.T
@@ -121,6 +136,7 @@ type stack struct {
 	lifecycle *lifecycle
 	users     people
 	passkeys  *passkey.Service
+	links     *linker
 	server    *httptest.Server
 	ada       user.User // registered by herself
 }
@@ -129,7 +145,7 @@ func newStack(t *testing.T) *stack { return newStackOn(t, sqldbtest.SQLite(t, st
 
 func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 	t.Helper()
-	s := &stack{t: t, db: db, clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)}, lifecycle: &lifecycle{}}
+	s := &stack{t: t, db: db, clock: &clock{now: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)}, lifecycle: &lifecycle{}, links: &linker{}}
 	log := slog.New(slog.DiscardHandler)
 	address := func(*http.Request) string { return "192.0.2.1" }
 	sessions := &session.Manager{
@@ -159,7 +175,7 @@ func newStackOn(t *testing.T, db *sqldb.DB) *stack {
 		Sessions: sessions, Known: known, Pages: pages, Log: log, Now: s.clock.Now, Address: address,
 	}
 	self := selfservice.Pages{Options: selfservice.Options{
-		Users: s.users, SecondFactor: factor, Passkeys: s.passkeys, Permissions: store.Permissions{DB: db}, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
+		Users: s.users, SecondFactor: factor, Passkeys: s.passkeys, Links: s.links, Permissions: store.Permissions{DB: db}, Tx: db, Sessions: sessions, Known: known, SignIns: driver, Pages: pages, Address: address, Now: s.clock.Now, Log: log,
 		Accounts: accounts{{Target: "directory", State: provisioning.StateInSync}, {Target: "gone", State: provisioning.StateAbsent}},
 	}}
 	mux := http.NewServeMux()

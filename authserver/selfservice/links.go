@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/federation"
+	"github.com/anteroom-id/anteroom/authserver/passkey"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
 )
@@ -103,7 +104,24 @@ func (p Pages) waysIn(ctx context.Context, id provisioning.UserID) (password boo
 		return password, 0, err
 	}
 	all, err := p.Passkeys.Of(ctx, id)
+	all = slices.DeleteFunc(all, func(k passkey.Passkey) bool { return !k.SuspectAt.IsZero() })
 	return password, len(all), err
+}
+
+// lockedOut reports whether nothing is left to sign in with.
+func (p Pages) lockedOut(ctx context.Context, id provisioning.UserID) (bool, error) {
+	password, passkeys, err := p.waysIn(ctx, id)
+	if err != nil || password || passkeys > 0 || p.Links == nil {
+		return err == nil && !password && passkeys == 0, err
+	}
+	links, err := p.Links.LinksOf(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	offered, err := p.Links.Offered(ctx)
+	return !slices.ContainsFunc(links, func(l federation.Link) bool {
+		return slices.ContainsFunc(offered, func(u federation.Upstream) bool { return u.Issuer == l.Issuer })
+	}), err
 }
 
 // beginLink sends the browser to the upstream, which asks again who is there: whoever

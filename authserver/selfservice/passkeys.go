@@ -167,19 +167,37 @@ func (p Pages) renamePasskey(w http.ResponseWriter, r *http.Request, v visit) er
 // removePasskey ends the other sessions: whoever has the key may be in one.
 func (p Pages) removePasskey(w http.ResponseWriter, r *http.Request, v visit) error {
 	err := p.Tx.InTx(r.Context(), func(ctx context.Context) error {
-		if err := p.Passkeys.Remove(ctx, v.user.ID, v.passkeyID()); err != nil {
+		if err := p.dropPasskey(ctx, v); err != nil {
 			return err
 		}
 		return p.Sessions.EndOthersOf(ctx, v.user.ID, v.session.ID)
 	})
-	if errors.Is(err, passkey.ErrNone) {
+	switch {
+	case errors.Is(err, passkey.ErrNone):
 		return p.passkeyProblem(w, r, v, "passkeys.gone")
-	}
-	if err != nil {
+	case errors.Is(err, errLastWay):
+		return p.passkeyProblem(w, r, v, "methods.last")
+	case err != nil:
 		return err
 	}
 	p.Log.InfoContext(r.Context(), "user removed a passkey", "user_id", v.user.ID)
 	return didPasskey(w, r, "removed")
+}
+
+// dropPasskey returns errLastWay if the user could sign in before and could not after it.
+func (p Pages) dropPasskey(ctx context.Context, v visit) error {
+	before, err := p.lockedOut(ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	if err := p.Passkeys.Remove(ctx, v.user.ID, v.passkeyID()); err != nil {
+		return err
+	}
+	after, err := p.lockedOut(ctx, v.user.ID)
+	if after && !before {
+		return errors.Join(errLastWay, err)
+	}
+	return err
 }
 
 // passkeyID is the passkey the form is about; none if it is nonsense.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/passkey/passkeytest"
 	"github.com/anteroom-id/anteroom/authserver/store"
 	"github.com/anteroom-id/anteroom/authserver/user"
@@ -187,4 +188,25 @@ func TestPasskeysAreForUsersOfOurOwn(t *testing.T) {
 	if p.get("/account"); strings.Contains(p.page.Text, "Passkeys") {
 		t.Error("the overview leads there")
 	}
+}
+
+// Nobody locks themselves out; a passkey that is of no use can go all the same.
+func TestLastWayInStays(t *testing.T) { sqldbtest.Each(t, lastWayIn, store.Migrations()) }
+
+func lastWayIn(t *testing.T, db *sqldb.DB) {
+	s := newStackOn(t, db)
+	p := s.person().get(passkeys).signIn("ada", password)
+	p.add(&passkeytest.Authenticator{Origin: passkeyIssuer}, "Only one")
+	_, err := db.Exec(t.Context(), `DELETE FROM passwords WHERE user_id = $1`, s.ada.ID)
+	must(t, err)
+	p.submit(passkeys+"/remove").status(http.StatusUnprocessableEntity).at(passkeys+"/remove", "This is your only way to sign in", "Only one")
+	s.links.all = []federation.Link{{Issuer: "https://gone.example"}}
+	p.get(passkeys).submit(passkeys + "/remove").status(http.StatusUnprocessableEntity)
+	s.links.all = []federation.Link{{Issuer: "https://corp.example"}}
+	p.get(passkeys).submit(passkeys+"/remove").at(passkeys, "The passkey is removed")
+	p.add(&passkeytest.Authenticator{Origin: passkeyIssuer}, "Another")
+	s.links.all = nil
+	_, err = db.Exec(t.Context(), `UPDATE passkey SET suspect_at = 1 WHERE user_id = $1`, s.ada.ID)
+	must(t, err)
+	p.get(passkeys).at(passkeys, "It no longer works").submit(passkeys+"/remove").at(passkeys, "The passkey is removed")
 }
