@@ -26,8 +26,11 @@ type upstreamView struct {
 	Domains     []string          `json:"domains"`
 	JIT         federation.JIT    `json:"jit"`
 	Editable    []string          `json:"editable"`
-	Enabled     bool              `json:"enabled"`
-	Revision    int64             `json:"revision"`
+	Logout      bool              `json:"logout"`
+	// PostLogoutRedirectURI is registered at the upstream with logout.
+	PostLogoutRedirectURI string `json:"post_logout_redirect_uri"`
+	Enabled               bool   `json:"enabled"`
+	Revision              int64  `json:"revision"`
 }
 
 type upstreamListCommand struct{}
@@ -43,7 +46,8 @@ func (upstreamListCommand) Run(r *run) error {
 			return upstreamView{
 				Name: u.Name, Issuer: u.Issuer, ClientID: u.ClientID, RedirectURI: federation.RedirectURI(s.Config.Issuer, u.Name),
 				AuthMethod: string(u.AuthMethod), Scopes: u.Scopes, Claims: u.Claims, UserInfo: u.UserInfo, Button: u.Button,
-				Domains: append([]string{}, u.Domains...), JIT: u.JIT, Editable: append([]string{}, u.Editable...), Enabled: u.Enabled, Revision: u.Revision,
+				Domains: append([]string{}, u.Domains...), JIT: u.JIT, Editable: append([]string{}, u.Editable...),
+				Logout: u.Logout, PostLogoutRedirectURI: federation.LogoutRedirectURI(s.Config.Issuer), Enabled: u.Enabled, Revision: u.Revision,
 			}
 		}
 		return r.print(list(upstreams, view), func(w io.Writer) {

@@ -13,7 +13,7 @@ import (
 func (s *System) federated() *federation.Service {
 	f := &federation.Service{
 		Issuer: s.Config.Issuer, Upstreams: s.Upstreams, Attempts: store.Attempts{DB: s.db, Sealer: s.sealer}, Links: store.Links{DB: s.db},
-		Users: s.Users, Emails: store.Users{DB: s.db}, HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now,
+		Users: s.Users, Emails: store.Users{DB: s.db}, Departures: store.Departures{DB: s.db, Sealer: s.sealer}, HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now,
 	}
 	if s.recovery != nil {
 		f.Verify = s.recovery.AskVerification

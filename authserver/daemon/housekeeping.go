@@ -106,6 +106,7 @@ func (s *System) cleaners() map[string]cleaner {
 		},
 		"challenges for passkeys": sweep(store.PasskeyChallenges{DB: s.db}.Sweep),
 		"mailed links":            sweep(store.MailTokens{DB: s.db}.Sweep),
+		"trips to sign out":       sweep(store.Departures{DB: s.db}.Sweep),
 		"trips to upstreams":      sweep(store.Attempts{DB: s.db}.Sweep),
 		"unused applications":     s.Registrations.RemoveUnused,
 		"registration tokens": sweep(func(ctx context.Context, now time.Time, limit int) (int64, error) {

@@ -69,6 +69,7 @@ type held struct {
 	Issuer   string   `json:"issuer"`
 	Subject  string   `json:"subject"`
 	AMR      []string `json:"amr,omitempty"`
+	IDToken  string   `json:"id_token,omitempty"`
 	Claims   claims   `json:"claims,omitempty"`
 }
 
@@ -80,6 +81,9 @@ func (id Identity) Held() ([]byte, error) {
 		if value, ok := id.claims[name]; ok {
 			h.Claims[name] = value
 		}
+	}
+	if id.Upstream.Logout {
+		h.IDToken = id.IDToken
 	}
 	keep(claimEmailVerified)
 	for _, name := range id.Upstream.Claims {
@@ -106,7 +110,7 @@ func (s *Service) Recall(ctx context.Context, kept []byte) (Identity, error) {
 	if u.Issuer != h.Issuer {
 		return Identity{}, ErrNotFound // the name is another's now
 	}
-	return Identity{Upstream: u, Issuer: h.Issuer, Subject: h.Subject, AMR: h.AMR, claims: h.Claims}, nil
+	return Identity{Upstream: u, Issuer: h.Issuer, Subject: h.Subject, AMR: h.AMR, IDToken: h.IDToken, claims: h.Claims}, nil
 }
 
 // Confirm is [Service.Resolve] for somebody who saw the draft and sent what was typed.

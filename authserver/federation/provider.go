@@ -23,7 +23,8 @@ const (
 // provider is what an upstream says of itself.
 type provider struct {
 	*oidc.Provider
-	issParameter bool // it puts iss into authorization responses (RFC 9207)
+	issParameter bool   // it puts iss into authorization responses (RFC 9207)
+	endSession   string // where people sign out, "" if it does not tell
 	revision     int64
 	until        time.Time
 }
@@ -83,6 +84,7 @@ func (s *Service) discover(ctx context.Context, u Upstream) (provider, error) {
 	}
 	var metadata struct {
 		JWKS         string `json:"jwks_uri"`
+		EndSession   string `json:"end_session_endpoint"`
 		IssParameter bool   `json:"authorization_response_iss_parameter_supported"`
 	}
 	if err := p.Claims(&metadata); err != nil {
@@ -91,7 +93,7 @@ func (s *Service) discover(ctx context.Context, u Upstream) (provider, error) {
 	if err := checkEndpoints(p, metadata.JWKS, u.UserInfo); err != nil {
 		return provider{}, u.fail(KindInvalid, "discovery: %w", err)
 	}
-	found := provider{p, metadata.IssParameter, u.Revision, now.Add(providerAge)}
+	found := provider{p, metadata.IssParameter, metadata.EndSession, u.Revision, now.Add(providerAge)}
 	s.providers.put(u.Name, found)
 	return found, nil
 }

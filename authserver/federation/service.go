@@ -23,6 +23,8 @@ type Service struct {
 	Links     Links
 	Users     Users
 	Emails    Emails
+	// Departures keeps what signing out upstream needs.
+	Departures Departures
 	// HTTP reaches the addresses that upstreams may have, and no others.
 	HTTP *http.Client
 	Now  func() time.Time
@@ -127,6 +129,7 @@ type Identity struct {
 	Issuer   string
 	Subject  string
 	AMR      []string // how they proved it there (RFC 8176), if it tells
+	IDToken  string   // as the upstream signed it
 	claims   claims
 }
 
@@ -219,7 +222,7 @@ func (s *Service) verified(ctx context.Context, u Upstream, p provider, a Attemp
 			return Identity{}, u.fail(KindInvalid, "ID token: %w", err)
 		}
 	}
-	id := Identity{Upstream: u, Issuer: u.Issuer, Subject: idToken.Subject, AMR: c.texts("amr"), claims: c}
+	id := Identity{Upstream: u, Issuer: u.Issuer, Subject: idToken.Subject, AMR: c.texts("amr"), IDToken: raw, claims: c}
 	if u.UserInfo && p.UserInfoEndpoint() != "" {
 		err = addUserInfo(ctx, p, token, &id)
 	}

@@ -54,6 +54,7 @@ type Upstream struct {
 	// Editable are fields that users write themselves, with [JITConfirm]: "login",
 	// "email", "given_name", "family_name". They are never the upstream's to change.
 	Editable []string
+	Logout   bool // who signs out here is signed out there, too
 	Enabled  bool
 	Revision int64 // grows with every change
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/anteroom-id/anteroom/authserver/federation"
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
@@ -112,9 +113,19 @@ func (d *Driver) signInFailed(w http.ResponseWriter, r *http.Request, s SignIn, 
 	}
 }
 
+// proof is how somebody proved who they are.
+type proof struct {
+	amr      []string             // RFC 8176
+	identity *federation.Identity // that an upstream vouched for; nil if none did
+}
+
 // authenticated signs in a user who proved to us who they are.
 func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn, u user.User, amr ...string) error {
-	_, err := d.enter(w, r, s, amr, func(context.Context) (user.User, error) { return u, nil })
+	return d.authenticatedBy(w, r, s, u, proof{amr: amr})
+}
+
+func (d *Driver) authenticatedBy(w http.ResponseWriter, r *http.Request, s SignIn, u user.User, by proof) error {
+	_, err := d.enter(w, r, s, by, func(context.Context) (user.User, error) { return u, nil })
 	if err != nil {
 		return err
 	}
@@ -125,7 +136,7 @@ func (d *Driver) authenticated(w http.ResponseWriter, r *http.Request, s SignIn,
 
 // enter finds out who it is, starts a session under a new id and moves the sign-in
 // under it, all together or not at all.
-func (d *Driver) enter(w http.ResponseWriter, r *http.Request, s SignIn, amr []string, who func(ctx context.Context) (user.User, error)) (user.User, error) {
+func (d *Driver) enter(w http.ResponseWriter, r *http.Request, s SignIn, by proof, who func(ctx context.Context) (user.User, error)) (user.User, error) {
 	var cookie *http.Cookie
 	var u user.User
 	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
@@ -133,7 +144,10 @@ func (d *Driver) enter(w http.ResponseWriter, r *http.Request, s SignIn, amr []s
 		if u, err = who(ctx); err != nil {
 			return err
 		}
-		started, c, err := d.Sessions.Start(ctx, r, u.ID, amr...)
+		started, c, err := d.Sessions.Start(ctx, r, u.ID, by.amr...)
+		if err == nil && by.identity != nil {
+			err = d.Upstreams.Began(ctx, started.SID, *by.identity)
+		}
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,11 @@ func (d *Driver) code(w http.ResponseWriter, r *http.Request) error {
 		return d.codeFailed(w, r, s, err)
 	}
 	if len(s.Identity) > 0 { // the first factor was the upstream's
-		return d.authenticated(w, r, s, u, amrCode, amrBoth)
+		identity, err := d.openIdentity(r.Context(), s)
+		if err != nil {
+			return err
+		}
+		return d.authenticatedBy(w, r, s, u, proof{amr: []string{amrCode, amrBoth}, identity: &identity})
 	}
 	return d.authenticated(w, r, s, u, amrPassword, amrCode, amrBoth)
 }

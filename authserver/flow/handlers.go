@@ -101,6 +101,7 @@ func (d *Driver) Mount(mux *http.ServeMux) {
 	handle("POST "+pathWaitLeave, d.leave)
 	handle("GET "+pathSignOut, d.showSignOut)
 	handle("POST "+pathSignOut, d.signOut)
+	handle("GET "+federation.LogoutReturnPath, d.departed)
 	handle("GET "+pathSignedOut, d.showSignedOut)
 }
 

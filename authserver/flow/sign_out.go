@@ -84,11 +84,13 @@ func (d *Driver) signOut(w http.ResponseWriter, r *http.Request) error {
 func (d *Driver) endSession(w http.ResponseWriter, r *http.Request, returnTo string) error {
 	var cookie *http.Cookie
 	var frames []string
+	var sid string
 	err := d.Tx.InTx(r.Context(), func(ctx context.Context) error {
 		current, err := d.Sessions.Current(ctx, r)
 		if err != nil && !errors.Is(err, session.ErrNone) {
 			return err
 		}
+		sid = current.SID
 		if frames, err = d.Logouts.Frames(ctx, current.SID); err != nil {
 			return err
 		}
@@ -101,7 +103,7 @@ func (d *Driver) endSession(w http.ResponseWriter, r *http.Request, returnTo str
 	if cookie != nil {
 		http.SetCookie(w, cookie)
 	}
-	d.signedOut(w, r, frames, returnTo)
+	d.signedOut(w, r, frames, d.upstreamFirst(r, sid, returnTo))
 	return nil
 }
 

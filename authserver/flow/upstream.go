@@ -25,6 +25,7 @@ type Upstreams interface {
 	Resolve(ctx context.Context, id federation.Identity, home provisioning.ClientID) (user.User, error)
 	Newcomers
 	Linker
+	Departures
 }
 
 func (d *Driver) offered(ctx context.Context) ([]federation.Upstream, error) {
@@ -167,9 +168,10 @@ func (d *Driver) enterAs(w http.ResponseWriter, r *http.Request, s SignIn, ident
 		}
 		return u, err
 	}
-	_, err := d.enter(w, r, s, identity.AMR, who)
+	by := proof{amr: identity.AMR, identity: &identity}
+	_, err := d.enter(w, r, s, by, who)
 	if isTaken(err) {
-		_, err = d.enter(w, r, s, identity.AMR, who)
+		_, err = d.enter(w, r, s, by, who)
 	}
 	switch {
 	case errors.Is(err, errCodeFirst):

@@ -81,7 +81,7 @@ func (p *provider) json(w http.ResponseWriter, v any) {
 func (p *provider) discovery(w http.ResponseWriter, _ *http.Request) {
 	metadata := map[string]any{
 		"issuer": p.server.URL, "authorization_endpoint": p.server.URL + "/authorize", "token_endpoint": p.server.URL + "/token",
-		"jwks_uri": p.server.URL + "/jwks", "userinfo_endpoint": p.server.URL + "/userinfo",
+		"jwks_uri": p.server.URL + "/jwks", "userinfo_endpoint": p.server.URL + "/userinfo", "end_session_endpoint": p.server.URL + "/logout?tenant=1",
 		"id_token_signing_alg_values_supported": []string{"ES256", "none"}, "authorization_response_iss_parameter_supported": true,
 	}
 	if p.lieMetadata != nil {
@@ -156,7 +156,7 @@ func (s *stack) federate(p *provider, change ...func(*federation.Upstream)) {
 	s.t.Helper()
 	s.driver.Upstreams = &federation.Service{
 		Issuer: s.server.URL, Upstreams: store.Upstreams{DB: s.db, Sealer: plainSealer{}}, Attempts: store.Attempts{DB: s.db, Sealer: plainSealer{}},
-		Links: store.Links{DB: s.db}, Users: s.users, Emails: store.Users{DB: s.db}, HTTP: &http.Client{Transport: http.DefaultTransport}, Now: s.clock.Now,
+		Links: store.Links{DB: s.db}, Users: s.users, Emails: store.Users{DB: s.db}, Departures: store.Departures{DB: s.db, Sealer: plainSealer{}}, HTTP: &http.Client{Transport: http.DefaultTransport}, Now: s.clock.Now,
 	}
 	s.offer("corp", p, change...)
 }

@@ -26,6 +26,7 @@ type Upstream struct {
 	Domains  []string          `yaml:"domains,omitempty" json:"domains,omitempty"`
 	JIT      string            `yaml:"jit,omitempty" json:"jit,omitempty"`
 	Editable []string          `yaml:"editable" json:"editable"` // an empty list is no default
+	Logout   bool              `yaml:"logout,omitempty" json:"logout,omitempty"`
 	Disabled bool              `yaml:"disabled,omitempty" json:"disabled,omitempty"`
 }
 
@@ -34,6 +35,7 @@ func (u Upstream) upstream(secret sdk.Secret) federation.Upstream {
 	out := federation.New(u.Name)
 	out.Issuer, out.ClientID, out.ClientSecret = u.Issuer, u.ClientID, secret
 	out.Domains, out.Enabled = u.Domains, !u.Disabled
+	out.Logout = u.Logout
 	if u.UserInfo != nil {
 		out.UserInfo = *u.UserInfo
 	}
@@ -63,7 +65,7 @@ func exportUpstream(u federation.Upstream) Upstream {
 	return Upstream{
 		Name: u.Name, Issuer: u.Issuer, ClientID: u.ClientID, Secret: &SecretRef{Stored: true}, AuthMethod: string(u.AuthMethod),
 		Scopes: u.Scopes, Claims: u.Claims, UserInfo: &u.UserInfo, Button: u.Button, Domains: u.Domains, JIT: string(u.JIT),
-		Editable: append([]string{}, u.Editable...), Disabled: !u.Enabled,
+		Editable: append([]string{}, u.Editable...), Logout: u.Logout, Disabled: !u.Enabled,
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 const upstreamDocument = `
 upstreams:
-  - {name: corp, issuer: "https://login.corp.example", client_id: anteroom, secret: {env: CLIENT}, domains: [corp.example], jit: true, claims: {login: preferred_username, groups: roles}}
+  - {name: corp, issuer: "https://login.corp.example", client_id: anteroom, secret: {env: CLIENT}, domains: [corp.example], logout: true, jit: true, claims: {login: preferred_username, groups: roles}}
 `
 
 // What is applied is there, its export changes nothing, and no secret shows.
@@ -20,6 +20,9 @@ func TestUpstreamRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	u := m.ups["corp"]
+	if !u.Logout {
+		t.Error("logout is not taken over")
+	}
 	if u.JIT != federation.JITOn || u.ClientSecret != "client-secret" || u.AuthMethod != federation.AuthBasic || u.Button != "corp" || !u.Enabled || u.Claims["groups"] != "roles" {
 		t.Errorf("upstream = %+v", u)
 	}

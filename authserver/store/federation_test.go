@@ -20,7 +20,7 @@ func TestUpstreamRoundTrip(t *testing.T) {
 	onEach(t, func(t *testing.T, db *sqldb.DB) {
 		s, want := store.Upstreams{DB: db, Sealer: keySealer(t)}, federation.New("corp")
 		want.Issuer, want.ClientID, want.ClientSecret, want.Domains, want.JIT = "https://a.example", "c", "s3cret", []string{"a.example"}, federation.JITOn
-		want.UserInfo, want.Enabled, want.Revision = true, false, 1
+		want.UserInfo, want.Enabled, want.Logout, want.Revision = true, false, true, 1
 		for range 2 { // the second time there is nothing to write
 			must(t, s.Put(t.Context(), want))
 		}

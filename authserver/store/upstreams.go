@@ -37,6 +37,7 @@ type upstreamSettings struct {
 	Domains    []string              `json:"domains"`
 	JIT        federation.JIT        `json:"jit"`
 	Editable   []string              `json:"editable"`
+	Logout     bool                  `json:"logout"`
 	Enabled    bool                  `json:"enabled"`
 }
 
@@ -83,7 +84,7 @@ func (s Upstreams) Put(ctx context.Context, u federation.Upstream) error {
 
 func (s Upstreams) write(ctx context.Context, u federation.Upstream) error {
 	settings, err := jsonOf(upstreamSettings{
-		u.Issuer, u.ClientID, u.AuthMethod, u.Scopes, u.Claims, u.UserInfo, u.Button, u.Domains, u.JIT, u.Editable, u.Enabled,
+		u.Issuer, u.ClientID, u.AuthMethod, u.Scopes, u.Claims, u.UserInfo, u.Button, u.Domains, u.JIT, u.Editable, u.Logout, u.Enabled,
 	})
 	if err != nil {
 		return err
@@ -119,6 +120,6 @@ func (s Upstreams) scan(r row) (federation.Upstream, error) {
 	err = decode(&settings)
 	u.Issuer, u.ClientID, u.ClientSecret, u.AuthMethod = v.Issuer, v.ClientID, sdk.Secret(secret), v.AuthMethod
 	u.Scopes, u.Claims, u.UserInfo, u.Button = v.Scopes, v.Claims, v.UserInfo, v.Button
-	u.Domains, u.JIT, u.Editable, u.Enabled = v.Domains, v.JIT, v.Editable, v.Enabled
+	u.Domains, u.JIT, u.Editable, u.Logout, u.Enabled = v.Domains, v.JIT, v.Editable, v.Logout, v.Enabled
 	return u, err
 }
