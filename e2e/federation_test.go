@@ -18,8 +18,9 @@ func TestSignInWithUpstreamMakesTheAccountFirst(t *testing.T) {
 		up, _ := startElimity(t)
 		corp := startStack(t, up, stackOptions{})
 		s := startStack(t, up, stackOptions{database: database})
-		corp.apply(t, stackOptions{more: fmt.Sprintf("  - {client_id: anteroom, redirect_uris: [%q], secret: {env: APP_SECRET}}", federation.RedirectURI(s.issuer, "corp"))})
-		s.apply(t, stackOptions{more: fmt.Sprintf("upstreams: [{name: corp, issuer: %q, client_id: anteroom, secret: {env: APP_SECRET}, jit: true, domains: [corp.example]}]", corp.issuer)})
+		corp.apply(t, stackOptions{more: fmt.Sprintf("  - {client_id: anteroom, redirect_uris: [%q], post_logout_redirect_uris: [%q], secret: {env: APP_SECRET}}",
+			federation.RedirectURI(s.issuer, "corp"), federation.LogoutRedirectURI(s.issuer))})
+		s.apply(t, stackOptions{more: fmt.Sprintf("upstreams: [{name: corp, issuer: %q, client_id: anteroom, secret: {env: APP_SECRET}, jit: true, logout: true, domains: [corp.example]}]", corp.issuer)})
 		grace := corp.importUser(t, "grace")
 
 		rp, b := newRelyingParty(t, s.issuer), newBrowser()
@@ -51,6 +52,23 @@ func TestSignInWithUpstreamMakesTheAccountFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			return n
+		}
+		if page, err = b.Get(t.Context(), s.issuer+"/sign-out"); err != nil {
+			t.Fatal(err)
+		}
+		if page, err = b.Submit(t.Context(), page, "/sign-out", nil); err != nil {
+			t.Fatal(err)
+		}
+		// Corp took our word for who it is, and sent the browser back with the state. Its
+		// own cookie is not there to show more: both servers are one host.
+		for _, table := range []string{"sessions", "session_upstream", "upstream_departure"} {
+			var n int
+			if err := s.db(t).QueryRow(t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil || n != 0 {
+				t.Errorf("%d %s are left (%v)", n, table, err)
+			}
+		}
+		if page.URL.String() != s.issuer+"/sign-out/done" {
+			t.Errorf("signing out ended at %s", page.URL)
 		}
 		before := links()
 		if err := s.Users.Delete(t.Context(), made.ID); err != nil || before != 1 || links() != 0 {
