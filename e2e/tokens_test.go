@@ -476,7 +476,7 @@ func TestAuthorizationEndpointRefusesEveryOtherResponseType(t *testing.T) {
 	}
 }
 
-// Nothing but the three grants is answered, and each only to who registered it.
+// Nothing but the four grants is answered, and each only to who registered it.
 func TestTokenEndpointRefusesEveryOtherGrant(t *testing.T) {
 	t.Parallel()
 	up, _ := startElimity(t)
@@ -487,7 +487,6 @@ func TestTokenEndpointRefusesEveryOtherGrant(t *testing.T) {
 	foreign := map[string]url.Values{
 		"password": {"username": {"ada"}, "password": {password}, "scope": {"openid"}},
 		"implicit": {},
-		"urn:ietf:params:oauth:grant-type:device_code":    {"device_code": {"x"}},
 		"urn:ietf:params:oauth:grant-type:token-exchange": {"subject_token": {tokens.text("access_token")}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}},
 		"urn:ietf:params:oauth:grant-type:jwt-bearer":     {"assertion": {tokens.text("id_token")}},
 		"urn:ietf:params:oauth:grant-type:saml2-bearer":   {"assertion": {"x"}},
@@ -508,11 +507,12 @@ func TestTokenEndpointRefusesEveryOtherGrant(t *testing.T) {
 		"authorization_code": {"code": {"x"}, "redirect_uri": {appCallback}, "code_verifier": {strings.Repeat("v", 43)}},
 		"refresh_token":      {"refresh_token": {tokens.text("refresh_token")}},
 		"client_credentials": {"scope": {"openid"}},
+		"urn:ietf:params:oauth:grant-type:device_code": {"device_code": {"x"}},
 	}
 	for id, granted := range grants {
 		for grantType, form := range known {
 			form.Set("grant_type", grantType)
-			code := map[string]string{"authorization_code": "invalid_grant", "refresh_token": "invalid_grant", "client_credentials": "invalid_scope"}[grantType]
+			code := map[string]string{"authorization_code": "invalid_grant", "refresh_token": "invalid_grant", "client_credentials": "invalid_scope"}[grantType] // nobody here registered the fourth
 			if !slices.Contains(granted, grantType) {
 				code = "unauthorized_client"
 			}
