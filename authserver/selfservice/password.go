@@ -64,7 +64,7 @@ func (p Pages) changePassword(w http.ResponseWriter, r *http.Request, v visit) e
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	_, cookie, err := p.Sessions.Start(ctx, r, v.user.ID, v.session.AMR...)
+	_, cookie, err := p.Sessions.GoOn(ctx, r, v.session) // the code of a second factor, say, was not asked for again
 	if err != nil {
 		return err
 	}

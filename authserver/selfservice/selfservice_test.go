@@ -51,14 +51,25 @@ func changePassword(t *testing.T, db *sqldb.DB) {
 	const fresh = "dragon 84 river 17 cloud"
 	p.submit("/account/password", "current_password", "wrong", "password", fresh).status(http.StatusUnprocessableEntity).at("/account/password", "not your current password")
 	p.submit("/account/password", "current_password", password, "password", "Password2024!").status(http.StatusUnprocessableEntity).at("/account/password", "first passwords attackers try")
-	before := cookie(p)
+	before, since := cookie(p), s.signedIn()
+	s.clock.advance(time.Minute)
 	p.submit("/account/password", "current_password", password, "password", fresh).at("/account", "Your password is changed")
 	if before == "" || cookie(p) == before {
 		t.Error("the session kept its id")
 	}
+	if now := s.signedIn(); now != since { // nothing but the password was asked for again
+		t.Errorf("signed in at %d, and now at %d", since, now)
+	}
 	p.get("/account").at("/account")
 	other.get("/account").at("/sign-in").signIn("ada", password).status(http.StatusUnauthorized)
 	other.signIn("ada", fresh).at("/account")
+}
+
+// signedIn returns when ada signed in last, in microseconds.
+func (s *stack) signedIn() (at int64) {
+	s.t.Helper()
+	must(s.t, s.db.QueryRow(s.t.Context(), `SELECT MAX(auth_time) FROM sessions WHERE user_id = $1`, s.ada.ID).Scan(&at))
+	return at
 }
 
 func cookie(p *person) string {

@@ -89,12 +89,22 @@ type Manager struct {
 // that an id planted before the sign-in is worth nothing after it. The caller
 // sends the cookie once its transaction has committed.
 func (m *Manager) Start(ctx context.Context, r *http.Request, user provisioning.UserID, amr ...string) (Session, *http.Cookie, error) {
+	return m.begin(ctx, r, Session{User: user, AMR: amr, AuthTime: m.Now()})
+}
+
+// GoOn is [Manager.Start] for a session of the same user that was ended without them
+// leaving: when and how they proved who they are stays as it was.
+func (m *Manager) GoOn(ctx context.Context, r *http.Request, ended Session) (Session, *http.Cookie, error) {
+	return m.begin(ctx, r, Session{User: ended.User, AMR: ended.AMR, AuthTime: ended.AuthTime})
+}
+
+func (m *Manager) begin(ctx context.Context, r *http.Request, s Session) (Session, *http.Cookie, error) {
 	now, value := m.Now(), newValue()
-	sid, err := m.replace(ctx, r, user)
-	if err != nil {
+	var err error
+	if s.SID, err = m.replace(ctx, r, s.User); err != nil {
 		return Session{}, nil, fmt.Errorf("end earlier session: %w", err)
 	}
-	s := Session{ID: hashOf(value), SID: sid, User: user, AMR: amr, AuthTime: now, UsedAt: now, EndsAt: now.Add(m.lifetime())}
+	s.ID, s.UsedAt, s.EndsAt = hashOf(value), now, now.Add(m.lifetime())
 	s.Agent = strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), maxAgent)], "")
 	if m.Address != nil {
 		s.Address = m.Address(r)
