@@ -63,6 +63,9 @@ type Form struct {
 	Action *url.URL
 	Method string
 	Values url.Values
+
+	offered map[string]bool // controls by name, buttons and unticked boxes too
+	boxes   map[string]bool // those that send nothing when unticked
 }
 
 // Get opens a URL.
@@ -75,18 +78,22 @@ func (b *Browser) Get(ctx context.Context, rawURL string) (*Page, error) {
 }
 
 // Submit sends the page's form whose action contains the given text, with some
-// of its fields filled in. Filling a field that the form lacks is an error: a
-// person could not do it.
+// of its fields filled in: a box is ticked by its value and unticked by "", a button is
+// pressed by its value. Filling a field that the form lacks is an error: a person could
+// not do it.
 func (b *Browser) Submit(ctx context.Context, p *Page, action string, fill map[string]string) (*Page, error) {
 	f, err := p.Form(action)
 	if err != nil {
 		return nil, err
 	}
 	for name, value := range fill {
-		if _, ok := f.Values[name]; !ok {
+		if !f.offered[name] {
 			return nil, fmt.Errorf("form %s of %s has no field %q", f.Action.Path, p.URL, name)
 		}
 		f.Values.Set(name, value)
+		if value == "" && f.boxes[name] {
+			f.Values.Del(name)
+		}
 	}
 	return b.send(ctx, p, f)
 }

@@ -44,9 +44,63 @@ func (p *Page) element(n *html.Node, form *Form) (skip bool) {
 		if strings.EqualFold(attr(n, "http-equiv"), "refresh") {
 			p.Refresh = refresh(attr(n, "content"))
 		}
-	case atom.Input:
-		if form != nil && attr(n, "name") != "" && attr(n, "type") != "submit" {
-			form.Values.Set(attr(n, "name"), attr(n, "value"))
+	case atom.Input, atom.Select, atom.Textarea, atom.Button:
+		if form != nil && attr(n, "name") != "" {
+			form.control(n)
+		}
+	}
+	return false
+}
+
+// control notes what a control sends if nobody touches it, and that it can be touched.
+func (f *Form) control(n *html.Node) {
+	name, value := attr(n, "name"), attr(n, "value")
+	f.offered[name] = true
+	kind := strings.ToLower(attr(n, "type"))
+	box := kind == "checkbox" || kind == "radio"
+	f.boxes[name] = box
+	switch {
+	case n.DataAtom == atom.Button || kind == "submit":
+	case n.DataAtom == atom.Textarea:
+		f.Values.Add(name, strings.TrimPrefix(text(n), "\n"))
+	case n.DataAtom == atom.Select:
+		if chosen, ok := chosen(n); ok {
+			f.Values.Add(name, chosen)
+		}
+	case box && !has(n, "checked"):
+	default:
+		f.Values.Add(name, value)
+	}
+}
+
+// chosen returns the option that is selected, or the first.
+func chosen(list *html.Node) (value string, ok bool) {
+	for n := range list.Descendants() {
+		if n.DataAtom != atom.Option || ok && !has(n, "selected") {
+			continue
+		}
+		value, ok = text(n), true
+		if has(n, "value") {
+			value = attr(n, "value")
+		}
+	}
+	return value, ok
+}
+
+func text(n *html.Node) string {
+	var out strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			out.WriteString(c.Data)
+		}
+	}
+	return out.String()
+}
+
+func has(n *html.Node, name string) bool {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return true
 		}
 	}
 	return false
@@ -61,7 +115,7 @@ func (p *Page) openForm(n *html.Node) *Form {
 	if err != nil {
 		action = p.URL
 	}
-	return &Form{Action: action, Method: method, Values: url.Values{}}
+	return &Form{Action: action, Method: method, Values: url.Values{}, offered: map[string]bool{}, boxes: map[string]bool{}}
 }
 
 func attr(n *html.Node, name string) string {
