@@ -81,7 +81,7 @@ func (o *office) events() []auditView {
 // they are told to, or run the server.
 func readers() []string {
 	return []string{
-		"serve", "demo", "check", "migrate", "export", "import wso2", "version", "audit list",
+		"serve", "demo", "check", "migrate", "export", "import wso2", "version", "audit list", "admin list",
 		"user list", "user show", "application list", "application show", "application registration-token list",
 		"target list", "target show", "target mapping", "target check", "binding list", "binding simulate", "account list", "account show",
 		"connector list", "connector new", "connector inspect", "connector test", "connector package", "connector history", "connector lock", "connector logs",
@@ -110,6 +110,8 @@ func actors() []struct{ line, action string } {
 		{"user password ada", "user.set_password"},
 		{"user reset-second-factor ada", "user.reset_second_factor"},
 		{"user remove-passkeys ada", "user.remove_passkeys"},
+		{"admin grant ada --role operator", "administrator.grant"},
+		{"admin revoke ada", "administrator.revoke"},
 		{"account retry ada crm", "account.retry"},
 		{"account retry --failed", "account.retry_failed"},
 		{"target maintenance crm on", "target.maintenance_on"},

@@ -49,6 +49,7 @@ type commands struct {
 	Export         exportCommand          `cmd:"" help:"Print all resources as a file that apply takes."`
 	Import         importCommands         `cmd:"" help:"Make a resources file of another system's configuration."`
 	User           userCommands           `cmd:"" help:"Users."`
+	Admin          adminCommands          `cmd:"" help:"Administrators: who may use the console."`
 	Application    applicationCommands    `cmd:"" help:"Applications (OAuth clients)."`
 	Target         targetCommands         `cmd:"" help:"Targets (configured connectors)."`
 	Binding        bindingCommands        `cmd:"" help:"Bindings of applications to targets."`

@@ -29,6 +29,7 @@ import (
 // disabled user get nothing either, until that is taken back.
 type people struct {
 	*user.Service
+	admins   authstore.Admins
 	sessions *session.Manager
 	tokens   *authstore.OAuth
 	links    authstore.MailTokens
@@ -80,6 +81,9 @@ func (p people) Delete(ctx context.Context, id provisioning.UserID) error {
 	}
 	if err == nil {
 		_, err = p.keys.RemoveAllOf(ctx, id)
+	}
+	if err == nil {
+		err = p.admins.Revoke(ctx, id)
 	}
 	return p.thenSignOut(ctx, id, err)
 }

@@ -65,6 +65,8 @@ type System struct {
 	Rules     *provisioning.Rulebook
 	// Audit records what admins do; whoever changes something does it through it.
 	Audit *audit.Log
+	// Admins are who may use the console.
+	Admins store.Admins
 	// Subjects tells what applications know users by, and who that is.
 	Subjects *subject.Service
 	// Sectors is asked before an application is stored.
@@ -144,6 +146,7 @@ func (s *System) build(ctx context.Context) error {
 }
 
 func (s *System) buildStores() {
+	s.Admins = store.Admins{DB: s.db}
 	s.Audit = &audit.Log{Store: store.AuditEvents{DB: s.db}, InTx: s.db.InTx, Now: s.Now}
 	s.Applications = store.Applications{DB: s.db, Now: s.Now}
 	s.SignIns, s.Pins, s.tokens = store.SignIns{DB: s.db}, store.Pins{DB: s.db}, &store.OAuth{DB: s.db}
@@ -261,7 +264,7 @@ func (s *System) gateLedger() gateLedger { return gateLedger{s.Bindings, s.Accou
 
 func (s *System) buildUsers() (people, error) {
 	users, factors := store.Users{DB: s.db}, store.SecondFactors{DB: s.db}
-	s.Users = people{sessions: s.sessions, tokens: s.tokens, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
+	s.Users = people{admins: s.Admins, sessions: s.sessions, tokens: s.tokens, links: store.MailTokens{DB: s.db}, log: s.log, Service: &user.Service{
 		Store: users, Passwords: users, Throttle: store.Throttle{DB: s.db}, Tx: s.faults.Tx(faultpoint.CommitUser, s.db),
 		Hasher: user.NewHasher(user.DefaultParams()), Lifecycle: unlinking{s.Lifecycle, store.Links{DB: s.db}, store.Subjects{DB: s.db}}, Now: s.Now, Log: s.log,
 	}}

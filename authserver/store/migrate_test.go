@@ -56,6 +56,7 @@ var rowsOf = map[int]string{
 			VALUES ('e1', 1700000000000027, 'command', 'root@x', 'user.delete', 'user', 'u1', 'Ann', '[]', 'R')`,
 	25: `INSERT INTO session_upstream (sid, upstream, id_token) VALUES ('sid1', 'up', 'x');
 		INSERT INTO upstream_departure (id, browser, return_to, expires_at) VALUES ('d1', 'b', '', 1700000000000027)`,
+	26: `INSERT INTO administrator (user_id, role, granted_at) VALUES ('u1', 'admin', 1700000000000028)`,
 }
 
 // What an earlier version stored is there after an update, and means the same.
@@ -82,7 +83,7 @@ func TestMigrateFromEveryVersion(t *testing.T) {
 		if err != nil || !a.Registration || !a.Enabled || a.Revision != 5 || len(a.RedirectURIs) != 1 || (len(a.PostLogoutRedirectURIs) == 1) != (from >= 5) || a.SelfRegistered != (from >= 19) {
 			t.Errorf("application = %+v, %v", a, err)
 		}
-		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18, "registration": 19, "registration_token": 19, "sign_ins": 20, "pairwise_subject": 21, "audit_event": 23, "session_upstream": 25} {
+		for table, since := range map[string]int{"passwords": 1, "sessions": 1, "oauth_grant": 2, "connector_pin": 3, "connector_pin_event": 3, "session_application": 6, "mail_token": 8, "mail_request": 8, "consent": 10, "federated_identity": 12, "second_factor": 11, "recovery_code": 11, "pushed_request": 13, "client_assertion": 14, "oauth_refresh": 15, "dpop_proof": 16, "device_request": 17, "passkey": 18, "passkey_challenge": 18, "registration": 19, "registration_token": 19, "sign_ins": 20, "pairwise_subject": 21, "audit_event": 23, "session_upstream": 25, "administrator": 26} {
 			if n := rows(t, db, table); (n == 1) != (from >= since) {
 				t.Errorf("%d rows of %s from version %d", n, table, from)
 			}
