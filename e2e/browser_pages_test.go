@@ -87,6 +87,7 @@ func everyPage(t *testing.T, chromium context.Context) {
 	b.submit("button.primary")
 	b.looksRight("register-errors")
 	waitingPages(s, b)
+	consolePages(s, b)
 	accountPages(s, b)
 	b.open(s.issuer + "/oauth2/authorize?client_id=nobody&response_type=code")
 	b.looksRight("error")

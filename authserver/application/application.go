@@ -11,6 +11,10 @@ import (
 	"github.com/anteroom-id/anteroom/provisioning"
 )
 
+// Console is the client_id of the server's own console. No other application may have
+// it, and no binding is for it.
+const Console provisioning.ClientID = "anteroom-admin"
+
 // Application is an OAuth client.
 type Application struct {
 	ClientID     provisioning.ClientID

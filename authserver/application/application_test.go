@@ -50,6 +50,7 @@ func TestValidate(t *testing.T) {
 		"public, secret":  {func(a *application.Application) { a.AuthMethod = application.AuthNone }, []string{"secret"}},
 		"public":          {func(a *application.Application) { a.AuthMethod, a.SecretHash = application.AuthNone, "" }, nil},
 		"method":          {func(a *application.Application) { a.AuthMethod = "tls_client_auth" }, []string{"auth_method"}},
+		"the console":     {func(a *application.Application) { a.ClientID = application.Console }, []string{"client_id"}},
 		"no grant":        {func(a *application.Application) { a.GrantTypes = nil }, []string{"grant_types"}},
 		"unknown grant":   {func(a *application.Application) { a.GrantTypes = []string{"password"} }, []string{"grant_types[0]"}},
 		"grant twice":     {func(a *application.Application) { a.GrantTypes = append(a.GrantTypes, "refresh_token") }, []string{"grant_types[2]"}},

@@ -89,6 +89,9 @@ func (a Application) checkIdentity(p *Problems) {
 	if !clientIDSyntax.MatchString(string(a.ClientID)) {
 		p.add("client_id", "must be 1 to 128 letters, digits or . _ ~ -")
 	}
+	if a.ClientID == Console {
+		p.add("client_id", "is the server's own console")
+	}
 	if strings.TrimSpace(a.Name) == "" || len(a.Name) > maxNameBytes {
 		p.add("name", fmt.Sprintf("must be given, with at most %d bytes", maxNameBytes))
 	}

@@ -30,6 +30,7 @@ type Kind string
 const (
 	KindCommand Kind = "command" // whoever may run the command has the database and the keys
 	KindDemo    Kind = "demo"
+	KindUser    Kind = "user" // an administrator, signed in; the name is their login
 )
 
 // Action says what was done, such as "application.update".

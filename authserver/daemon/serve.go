@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/anteroom-id/anteroom/authserver"
+	"github.com/anteroom-id/anteroom/authserver/application"
 	"github.com/anteroom-id/anteroom/authserver/clientkeys"
 	"github.com/anteroom-id/anteroom/authserver/device"
 	"github.com/anteroom-id/anteroom/authserver/flow"
@@ -144,7 +145,7 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	upstreams := s.federated()
 	driver := &flow.Driver{
 		Known: known, SecondFactor: s.SecondFactor, Passkeys: s.passkeySignIns(),
-		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.Applications, Gate: s.observedGate(),
+		SignIns: s.SignIns, Tx: s.faults.Tx(faultpoint.CommitSignIn, s.db), Sessions: s.sessions, Users: s.Users, Applications: s.applications(), Gate: s.observedGate(), AdminClient: application.Console,
 		Logouts: s.logouts, Subjects: s.Subjects, Consents: store.Consents{DB: s.db}, Upstreams: upstreams, Sealer: s.sealer, Pages: pages, Log: s.log, Now: s.Now, Address: proxies(s.Config).Client,
 	}
 	if s.ring, err = s.loadRing(ctx); err != nil {
@@ -171,14 +172,20 @@ func (s *System) Handler(ctx context.Context) (http.Handler, error) {
 	if s.recovery != nil {
 		families = append(families, s.recoveryPages(driver))
 	}
+	var handler http.Handler
+	admins, err := s.console(pages, func() http.Handler { return handler })
+	if err != nil {
+		return nil, err
+	}
 	o := authserver.Options{
-		Log: s.log, Families: families, Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
+		Log: s.log, Families: append(families, admins), Ready: s.ready, HTTPS: isHTTPS(s.Config.Issuer),
 		Panicked: func(w http.ResponseWriter, r *http.Request) { driver.Error(w, r, errPanicked) },
 	}
 	if s.metrics != nil {
 		o.Requests = s.metrics
 	}
-	return authserver.New(o), nil
+	handler = authserver.New(o)
+	return handler, nil
 }
 
 func (s *System) selfService(driver *flow.Driver, links selfservice.Links) selfservice.Pages {
@@ -196,14 +203,14 @@ var errPanicked = errors.New("the handler panicked; see the log")
 
 func (s *System) devicePages(driver *flow.Driver, codes device.Codes) device.Pages {
 	return device.Pages{
-		Codes: codes, Requests: store.Devices{DB: s.db}, SignIns: driver, Limits: s.Users, Users: s.Users, Applications: s.Applications,
+		Codes: codes, Requests: store.Devices{DB: s.db}, SignIns: driver, Limits: s.Users, Users: s.Users, Applications: s.applications(),
 		Sessions: s.sessions, Pages: driver.Pages, Address: driver.Address, Log: s.log, Now: s.Now,
 	}
 }
 
 func (s *System) provider(driver *flow.Driver, pages *web.Renderer, tokenKey []byte, codes device.Codes) (*op.Provider, error) {
 	return op.New(op.Options{
-		Issuer: s.Config.Issuer, Applications: s.Applications, Resources: s.ResourceServers, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
+		Issuer: s.Config.Issuer, Applications: s.applications(), AdminClient: application.Console, Resources: s.ResourceServers, Store: tokens{s.tokens, s.faults.Tx(faultpoint.CommitIssue, s.db)}, Keys: s.ring, TokenKey: tokenKey,
 		Assertions: s.tokens, Proofs: s.tokens, ClientKeys: &clientkeys.Cache{HTTP: outbound.NewClient(s.Config.OutboundNetworks), Now: s.Now},
 		Pushed: s.tokens, PushedLifetime: s.Config.PushedLifetime, RequirePushed: s.Config.RequirePushed, Registration: s.registrationPath(),
 		SignIns: driver, SignOuts: driver, Gate: s.observedGate(), Users: s.Users, Subjects: s.Subjects, Accounts: provisioned{s.gateLedger()}, Pages: protocolPages{pages},

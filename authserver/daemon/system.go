@@ -157,7 +157,7 @@ func (s *System) buildStores() {
 		List: store.Sessions{DB: s.db}, Address: proxies(s.Config).Client,
 	}
 	s.logouts = &logout.Service{
-		Issuer: s.Config.Issuer, Participants: store.Participants{DB: s.db}, Notices: store.LogoutNotices{DB: s.db}, Applications: s.Applications,
+		Issuer: s.Config.Issuer, Participants: store.Participants{DB: s.db}, Notices: store.LogoutNotices{DB: s.db}, Applications: s.applications(),
 		Commits: s.db, Nudge: func() { s.logoutSoon() }, Now: s.Now,
 	}
 	s.logoutSoon, s.sessions.Ended = func() {}, s.logouts.Ended

@@ -47,7 +47,7 @@ const layoutFile = "layout.html"
 func (v *Renderer) parse(t Texts) error {
 	layout, err := template.New(layoutFile).Funcs(template.FuncMap{
 		"t":     t.T,
-		"asset": func(name string) string { return v.assets.urls[name] },
+		"asset": v.Asset,
 		"lang":  func() string { return t.Lang },
 		"name":  func() string { return v.name },
 	}).Option("missingkey=error").ParseFS(templateFiles, "templates/"+layoutFile, "templates/fields.html")
@@ -70,6 +70,9 @@ func (v *Renderer) parse(t Texts) error {
 	}
 	return nil
 }
+
+// Asset returns the URL of a static file, "" if there is none of that name.
+func (v *Renderer) Asset(name string) string { return v.assets.urls[name] }
 
 // Mount serves the static files and the landing page.
 func (v *Renderer) Mount(mux *http.ServeMux) {
