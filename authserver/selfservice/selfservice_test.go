@@ -132,15 +132,15 @@ func deleteAccount(t *testing.T, db *sqldb.DB) {
 	p := s.person().get("/account").signIn("ada", password).at("/account")
 	s.clock.advance(6 * time.Minute)
 	p.get("/account/delete").at("/sign-in").signIn("ada", password).at("/account/delete", "cannot be undone", "directory")
-	p.submit("/account/delete", "sure", "").status(http.StatusUnprocessableEntity).at("/account/delete", "Please confirm")
+	p.submit("/account/delete").status(http.StatusUnprocessableEntity).at("/account/delete", "Please confirm")
 	form, _ := p.page.Form("/account/delete")
 	s.clock.advance(6 * time.Minute)
 	late := *p
-	late.submit("/account/delete").at("/sign-in")
+	late.submit("/account/delete", "sure", "yes").at("/sign-in")
 	if _, err := s.users.Get(t.Context(), s.ada.ID); err != nil || form.Values.Get("token") == "" {
 		t.Fatalf("deleted without being asked again: %v", err)
 	}
-	late.signIn("ada", password).at("/account/delete").submit("/account/delete").status(http.StatusOK).at("/account/delete", "Your account is deleted")
+	late.signIn("ada", password).at("/account/delete").submit("/account/delete", "sure", "yes").status(http.StatusOK).at("/account/delete", "Your account is deleted")
 	if _, err := s.users.Get(t.Context(), s.ada.ID); !errors.Is(err, provisioning.ErrUserNotFound) || !s.lifecycle.has("deleted", s.ada.ID) {
 		t.Errorf("user: %v; provisioning heard of it: %v", err, s.lifecycle.has("deleted", s.ada.ID))
 	}
