@@ -13,6 +13,8 @@ var (
 	// ErrStale means the application changed since it was read, or a new one's
 	// client_id is taken.
 	ErrStale = errors.New("application was changed by somebody else")
+	// ErrNoSecret means that the application authenticates by something else.
+	ErrNoSecret = errors.New("it has no secret: its auth_method needs none")
 )
 
 // Store keeps applications.

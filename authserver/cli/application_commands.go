@@ -163,21 +163,9 @@ type applicationSecretCommand struct {
 // Run replaces the secret.
 func (c applicationSecretCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		a, err := s.Applications.Get(ctx, provisioning.ClientID(c.ClientID))
+		secret, err := s.ReplaceSecret(ctx, provisioning.ClientID(c.ClientID))
 		if err != nil {
 			return about(fmt.Sprintf("application %q", c.ClientID), err)
-		}
-		if !a.AuthMethod.UsesSecret() {
-			return fmt.Errorf("application %q has auth_method %s: it has no secret", c.ClientID, a.AuthMethod)
-		}
-		secret := application.GenerateSecret()
-		a.SecretHash = application.HashSecret(secret)
-		err = acts(ctx, s, "application.replace_secret", named("application", c.ClientID), func(ctx context.Context) error {
-			_, err := s.Applications.Put(ctx, a)
-			return err
-		})
-		if err != nil {
-			return err
 		}
 		return r.printSecret(c.ClientID, secret)
 	})
@@ -191,10 +179,7 @@ type applicationDeleteCommand struct {
 // becomes of the accounts.
 func (c applicationDeleteCommand) Run(r *run) error {
 	return r.with(func(ctx context.Context, s *daemon.System) error {
-		err := acts(ctx, s, "application.delete", named("application", c.ClientID), func(ctx context.Context) error {
-			return s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID))
-		})
-		if err != nil {
+		if err := s.DeleteApplication(ctx, provisioning.ClientID(c.ClientID)); err != nil {
 			return about(fmt.Sprintf("application %q", c.ClientID), err)
 		}
 		return r.did(done{Object: "application", Name: c.ClientID, Result: "deleted"}, "%s is deleted", c.ClientID)

@@ -24,7 +24,7 @@ func (s *System) buildRegistrations() {
 			Mode: registration.Mode(c.Mode), Scopes: c.Scopes, MaxApplications: c.MaxApplications, PKCEOptional: c.PKCEOptional, KeepUnused: c.KeepUnused,
 		},
 		Applications: s.Applications, Store: store.Registrations{DB: s.db}, Tokens: store.Registrations{DB: s.db}, Consents: store.Consents{DB: s.db}, Sectors: s.Sectors,
-		Remove: s.DeleteApplication, InTx: s.db.InTx, Now: s.Now,
+		Remove: s.deleteApplication, InTx: s.db.InTx, Now: s.Now,
 	}
 }
 

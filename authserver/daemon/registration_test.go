@@ -133,7 +133,7 @@ func TestRegisteredApplicationHasDefaultBindings(t *testing.T) {
 	if d := verdict(provisioning.VerdictPermit); len(d.Findings) != 1 || d.Findings[0].Target != "own" {
 		t.Errorf("decision %+v, want one about its own binding", d)
 	}
-	must(t, s.DeleteApplication(ctx, client))
+	must(t, s.deleteApplication(ctx, client))
 	if left, err := s.Bindings.ByClient(ctx, client); err != nil || len(left) != 0 {
 		t.Errorf("bindings %+v, %v of an application that is gone", left, err)
 	}
@@ -157,7 +157,7 @@ func TestDeletedApplicationHoldsNothing(t *testing.T) {
 	must(t, s.ResourceServers.Put(t.Context(), resourceserver.Server{Identifier: "urn:example:api", Settings: resourceserver.Settings{
 		Applications: []provisioning.ClientID{"app", "other"}, Introspection: []provisioning.ClientID{"app"},
 	}}))
-	must(t, s.DeleteApplication(t.Context(), "app"))
+	must(t, s.deleteApplication(t.Context(), "app"))
 	if api, err := s.ResourceServers.Get(t.Context(), "urn:example:api"); err != nil || api.Serves(application.Application{ClientID: "app"}) || api.Introspects("app") || !api.Serves(application.Application{ClientID: "other"}) {
 		t.Errorf("the resource server serves %+v, %v", api, err)
 	}

@@ -315,33 +315,3 @@ func (s *System) Resources(getenv func(string) string) *resources.Backend {
 		RuleSets: ruleSetResources{s.RuleSets, s.Now}, Upstreams: s.Upstreams, ResourceServers: s.ResourceServers, Users: s.Users, Connectors: s.connections, Sectors: s.Sectors, Audit: s.Audit, InTx: s.db.InTx, Getenv: getenv, ReadFile: os.ReadFile,
 	}
 }
-
-// DeleteApplication removes an application, its bindings, and all that was issued to
-// it; accounts stay.
-func (s *System) DeleteApplication(ctx context.Context, id provisioning.ClientID) error {
-	return s.db.InTx(ctx, func(ctx context.Context) error {
-		a, err := s.Applications.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		bindings, err := s.Bindings.ByClient(ctx, id)
-		if err != nil {
-			return err
-		}
-		for _, b := range bindings {
-			if err := s.Bindings.Delete(ctx, id, b.Target); err != nil {
-				return err
-			}
-		}
-		if err := (store.Consents{DB: s.db}).ForgetApplication(ctx, id); err != nil {
-			return err
-		}
-		if err := s.ResourceServers.ForgetApplication(ctx, id); err != nil {
-			return err
-		}
-		if _, err := s.tokens.RevokeClient(ctx, id, s.Now()); err != nil {
-			return err
-		}
-		return s.Applications.Delete(ctx, id, a.Revision)
-	})
-}
