@@ -29,8 +29,10 @@ type applicationPage struct {
 	Version  string
 	Known    bool
 	ClientID string
-	Sections []form.Filled
-	Bindings []bindingRow
+	// HasSecret is set for one that authenticates by a secret.
+	HasSecret bool
+	Sections  []form.Filled
+	Bindings  []bindingRow
 	// Targets are those that no binding is for yet.
 	Targets []form.Option
 	Problem string // of the form as a whole
@@ -54,7 +56,7 @@ func fillApplication(a resources.Application, known bool, names resources.Names,
 	if err != nil {
 		return applicationPage{}, err
 	}
-	p := applicationPage{Action: pathApplications, Known: known, ClientID: a.ClientID, Sections: form.Fill(applicationSections(known), values, problems), Sentences: sentences()}
+	p := applicationPage{Action: pathApplications, Known: known, ClientID: a.ClientID, HasSecret: a.Secret != nil, Sections: form.Fill(applicationSections(known), values, problems), Sentences: sentences()}
 	if known {
 		p.Action = applicationURL(a.ClientID)
 	}

@@ -11,12 +11,13 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/console/form"
 	"github.com/anteroom-id/anteroom/authserver/resources"
 	"github.com/anteroom-id/anteroom/provisioning"
-	"github.com/anteroom-id/anteroom/sdk"
 )
 
 const (
 	pathApplications = Path + "/applications"
 	pathNew          = "/new"
+	pathSecret       = "/secret"
+	pathDelete       = "/delete"
 )
 
 func applicationURL(id string) string { return pathApplications + "/" + url.PathEscape(id) }
@@ -28,6 +29,9 @@ func (c *Console) applicationRoutes() []route {
 		{"POST " + pathApplications, admin.PermissionConfigure, c.saveApplication},
 		{"GET " + pathApplications + "/{id}", admin.PermissionView, c.showApplication},
 		{"POST " + pathApplications + "/{id}", admin.PermissionConfigure, c.saveApplication},
+		{"POST " + pathApplications + "/{id}" + pathSecret, admin.PermissionConfigure, c.replaceSecret},
+		{"GET " + pathApplications + "/{id}" + pathDelete, admin.PermissionConfigure, c.askDelete},
+		{"POST " + pathApplications + "/{id}" + pathDelete, admin.PermissionConfigure, c.deleteApplication},
 	}
 }
 
@@ -197,11 +201,4 @@ func (c *Console) checkNew(r *http.Request, a resources.Application, known bool)
 		return nil, nil
 	}
 	return form.Problems{"client_id": "there is an application of that name"}, err
-}
-
-// secretPage shows a client secret, this once.
-type secretPage struct{ ClientID, Secret, URL string }
-
-func (c *Console) showSecret(w http.ResponseWriter, r *http.Request, v visit, id string, secret sdk.Secret) error {
-	return c.show(w, r, v, http.StatusOK, "secret", "Client secret", secretPage{ClientID: id, Secret: secret.Reveal(), URL: applicationURL(id)})
 }

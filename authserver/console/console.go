@@ -15,6 +15,7 @@ import (
 	"github.com/anteroom-id/anteroom/authserver/user"
 	"github.com/anteroom-id/anteroom/authserver/web"
 	"github.com/anteroom-id/anteroom/provisioning"
+	"github.com/anteroom-id/anteroom/sdk"
 )
 
 // Users reads users.
@@ -29,18 +30,27 @@ type Roles interface {
 	Role(ctx context.Context, id provisioning.UserID) (admin.Role, error)
 }
 
+// Applications does to applications what is no edit of their document.
+type Applications interface {
+	// ReplaceSecret returns a new client secret, or application.ErrNoSecret.
+	ReplaceSecret(ctx context.Context, id provisioning.ClientID) (sdk.Secret, error)
+	// DeleteApplication removes the application, its bindings, and all that was issued to it.
+	DeleteApplication(ctx context.Context, id provisioning.ClientID) error
+}
+
 // Options are the parts of the console. All must be set.
 type Options struct {
-	Issuer    string
-	Client    provisioning.ClientID // the application that the console is
-	Secure    bool                  // browsers reach us by https
-	Inside    Inside
-	Sessions  *session.Manager
-	Sealer    Sealer
-	Users     Users
-	Roles     Roles
-	Resources Resources
-	Assets    func(name string) string // the URL of a static file
+	Issuer       string
+	Client       provisioning.ClientID // the application that the console is
+	Secure       bool                  // browsers reach us by https
+	Inside       Inside
+	Sessions     *session.Manager
+	Sealer       Sealer
+	Users        Users
+	Roles        Roles
+	Resources    Resources
+	Applications Applications
+	Assets       func(name string) string // the URL of a static file
 	// Reference ties together what one request does, in the record.
 	Reference func() string
 	Log       *slog.Logger

@@ -48,7 +48,7 @@ func consoleApplication(issuer string) application.Application {
 func (s *System) console(pages *web.Renderer, handler func() http.Handler) (*console.Console, error) {
 	return console.New(console.Options{
 		Issuer: s.Config.Issuer, Client: application.Console, Secure: isHTTPS(s.Config.Issuer), Inside: console.Inside{Handler: handler},
-		Sessions: s.sessions, Sealer: s.sealer, Users: s.Users, Roles: s.Admins, Resources: s.Resources(os.Getenv), Assets: pages.Asset,
+		Sessions: s.sessions, Sealer: s.sealer, Users: s.Users, Roles: s.Admins, Resources: s.Resources(os.Getenv), Applications: s, Assets: pages.Asset,
 		Reference: flow.NewReference,
 		Log:       s.log, Now: s.Now,
 	})

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -165,6 +166,50 @@ func TestConsoleKeepsABadForm(t *testing.T) {
 	p = c.submit(c.get("/admin/applications/new"), "/admin/applications", map[string]string{"client_id": "payroll", "redirect_uris": "https://evil.example/cb", "do": "update"})
 	if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Text, "there is an application of that name") {
 		t.Errorf("a second one of that name: %d %s", p.Status, p.Text)
+	}
+}
+
+// An application gets another secret, and ends: typed by its name, with what it leaves.
+func TestConsoleEndsAnApplication(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	c.person("ada", admin.RoleAdmin)
+	c.target("google")
+	app := application.New("payroll", "Payroll")
+	app.RedirectURIs, app.SecretHash = []string{"https://payroll.example/cb"}, application.HashSecret("x")
+	_, err := c.Applications.Put(t.Context(), app)
+	must(t, err)
+	binding := provisioning.NewBinding("payroll", "google")
+	binding.OnLoss = provisioning.LossSuspend
+	must(t, c.Bindings.Put(t.Context(), binding))
+	secret := c.created(c.submit(c.enter("ada", "/admin/applications/payroll"), "/payroll/secret", nil))
+	if app, err = c.Applications.Get(t.Context(), "payroll"); err != nil || !application.VerifySecret(app.SecretHash, secret) || application.VerifySecret(app.SecretHash, "x") {
+		t.Errorf("the secret that was shown is not the one that counts (%v)", err)
+	}
+	p := c.get("/admin/applications/payroll/delete")
+	if !strings.Contains(p.Text, "google: accounts that nothing else grants are suspended") {
+		t.Errorf("what will happen: %s", p.Text)
+	}
+	if p = c.submit(p, "/payroll/delete", map[string]string{"name": "other"}); p.Status != http.StatusUnprocessableEntity {
+		t.Errorf("with another name: %d %s", p.Status, p.Text)
+	}
+	if p = c.submit(p, "/payroll/delete", map[string]string{"name": "payroll"}); !strings.Contains(p.Text, "Deleted.") {
+		t.Errorf("deleted: %d %s", p.Status, p.Text)
+	}
+	if _, err = c.Applications.Get(t.Context(), "payroll"); !errors.Is(err, application.ErrNotFound) {
+		t.Errorf("after the end: %v", err)
+	}
+	var acts []audit.Action
+	events, err := c.Audit.Store.List(t.Context(), audit.Filter{Actor: "ada", Limit: 5})
+	must(t, err)
+	for _, e := range events {
+		acts = append(acts, e.Action)
+	}
+	if diff := cmp.Diff([]audit.Action{"application.delete", "application.replace_secret"}, acts); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if p = c.get("/admin/applications/payroll"); p.Status != http.StatusNotFound {
+		t.Errorf("its page: %d", p.Status)
 	}
 }
 
