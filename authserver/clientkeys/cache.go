@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/outbound"
 )
 
 // How long a set is kept and how often its address is asked. Requests that anybody
@@ -27,8 +27,7 @@ const (
 	// Stale is how long a set is still used while its address does not answer.
 	Stale = 24 * time.Hour
 
-	maxBytes = 256 << 10
-	maxSets  = 1000
+	maxSets = 1000
 )
 
 // ErrUnavailable means that a key set could not be fetched and none is kept.
@@ -106,25 +105,9 @@ func (c *Cache) set(uri string) *set {
 
 // fetch outlives the request that began it: the next one needs the keys, too.
 func (c *Cache) fetch(ctx context.Context, uri string) ([]jose.JSONWebKey, error) {
-	r, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, uri, nil)
+	raw, err := outbound.Fetch(context.WithoutCancel(ctx), c.HTTP, uri)
 	if err != nil {
 		return nil, fmt.Errorf("fetch key set: %w", err)
-	}
-	r.Header.Set("Accept", "application/json")
-	res, err := c.HTTP.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("fetch key set: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch key set: the answer is %d", res.StatusCode)
-	}
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read key set: %w", err)
-	}
-	if len(raw) > maxBytes {
-		return nil, fmt.Errorf("the key set has more than %d bytes", maxBytes)
 	}
 	return parse(raw)
 }

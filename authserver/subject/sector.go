@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 
 	"github.com/anteroom-id/anteroom/authserver/application"
+	"github.com/anteroom-id/anteroom/authserver/outbound"
 )
-
-// maxSectorBytes bounds a sector identifier document.
-const maxSectorBytes = 256 << 10
 
 // Sectors looks whether applications belong to the sectors they name.
 type Sectors struct {
@@ -54,25 +51,9 @@ func subset(some, of []string) bool {
 
 // fetch returns the redirect URIs that the document lists.
 func (s Sectors) fetch(ctx context.Context, uri string) ([]string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	raw, err := outbound.Fetch(ctx, s.HTTP, uri)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be fetched: %w", err)
-	}
-	r.Header.Set("Accept", "application/json")
-	res, err := s.HTTP.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be fetched: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("cannot be fetched: the answer is %d", res.StatusCode)
-	}
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxSectorBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(raw) > maxSectorBytes {
-		return nil, fmt.Errorf("leads to more than %d bytes", maxSectorBytes)
 	}
 	return parse(raw)
 }
