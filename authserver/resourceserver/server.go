@@ -49,8 +49,12 @@ const (
 	SelfRegistered provisioning.ClientID = "(self-registered)" // all others: strangers are meant by this word alone
 )
 
-// Serves reports whether the application may have tokens for the resource server.
+// Serves reports whether the application may have tokens for the resource server. The
+// console may not, even if it is listed: the gate lets everybody in there.
 func (s Server) Serves(a application.Application) bool {
+	if a.ClientID == application.Console {
+		return false
+	}
 	many := Any
 	if a.SelfRegistered {
 		many = SelfRegistered

@@ -69,6 +69,13 @@ func TestServes(t *testing.T) {
 	if !s.Serves(named("other")) || !s.Introspects("api") || s.Introspects("other") {
 		t.Error("any application may ask, and the listed one introspect")
 	}
+	console := named(application.Console)
+	for _, listed := range []provisioning.ClientID{resourceserver.Any, application.Console} {
+		if s.Applications = []provisioning.ClientID{listed}; s.Serves(console) {
+			t.Errorf("%s: the console gets tokens past the gate", listed)
+		}
+	}
+	s.Applications = []provisioning.ClientID{resourceserver.Any}
 	stranger := application.Application{ClientID: "other", SelfRegistered: true}
 	if s.Serves(stranger) {
 		t.Error("an application that registered itself is any")
